@@ -1,0 +1,84 @@
+"""
+Reads one environment variable at a time, typed, and remembers it for the docs.
+
+Only `config/settings.py` calls these readers. A wrong value stops the start with the
+variable's name; a secret may come from a file named by `<NAME>_FILE`.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What `docs/configuration.md` says of one environment variable."""
+
+    name: str
+    kind: str
+    default: str
+
+
+VARIABLES: dict[str, Variable] = {}
+
+
+def _raw(name: str, kind: str, default: str) -> str | None:
+    VARIABLES[name] = Variable(name, kind, default)
+    return os.environ.get(name) or None
+
+
+def text(name: str, default: str = "") -> str:
+    return _raw(name, "text", default) or default
+
+
+def names(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    raw = _raw(name, "comma-separated names", ",".join(default))
+    if raw is None:
+        return list(default)
+    return [part.strip() for part in raw.split(",") if part.strip()]
+
+
+def switch(name: str, *, default: bool) -> bool:
+    raw = _raw(name, "true or false", str(default).lower())
+    if raw is None:
+        return default
+    if raw.lower() not in {"true", "false", "1", "0", "yes", "no", "on", "off"}:
+        raise ImproperlyConfigured(f"{name} is {raw!r}: set it to true or false.")
+    return raw.lower() in {"true", "1", "yes", "on"}
+
+
+def integer(name: str, default: int, *, least: int, most: int) -> int:
+    raw = _raw(name, f"whole number, {least} to {most}", str(default))
+    if raw is None:
+        return default
+    try:
+        number = int(raw)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {raw!r}: set a whole number.") from None
+    if not least <= number <= most:
+        raise ImproperlyConfigured(
+            f"{name} is {number}: set a number from {least} to {most}."
+        )
+    return number
+
+
+def folder(name: str, default: Path, *, shown_as: str) -> Path:
+    raw = _raw(name, "folder", shown_as)
+    return Path(raw).expanduser().resolve() if raw else default
+
+
+def secret(name: str, *, shown_as: str) -> str | None:
+    """Return the variable, or the content of the file that `<NAME>_FILE` names."""
+    raw = _raw(name, "secret", shown_as)
+    path = os.environ.get(f"{name}_FILE")
+    if raw is not None or not path:
+        return raw
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name}_FILE names {path}, which cannot be read ({error.strerror}): "
+            f"point it at a readable file or unset it."
+        ) from None

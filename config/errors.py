@@ -1,0 +1,145 @@
+"""
+Turns the apps' errors into HTTP answers; the one table of status codes.
+
+The native API answers with problem documents (RFC 9457), MLflow's routes in MLflow's
+shape. None of the statuses that MLflow's client retries (408, 429, 5xx) stands here.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from audit.errors import (
+    ConflictError,
+    DomainError,
+    InvalidError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+
+STATUS: dict[type[DomainError], int] = {
+    InvalidError: 400,
+    UnauthenticatedError: 401,
+    PermissionDeniedError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+}
+TITLE = {
+    400: "The request is not valid",
+    401: "Nobody is logged in",
+    403: "Not permitted",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Not now",
+    415: "Unsupported media type",
+}
+MLFLOW_CODE: dict[type[DomainError], str] = {
+    InvalidError: "INVALID_PARAMETER_VALUE",
+    UnauthenticatedError: "UNAUTHENTICATED",
+    PermissionDeniedError: "PERMISSION_DENIED",
+    NotFoundError: "RESOURCE_DOES_NOT_EXIST",
+    ConflictError: "RESOURCE_CONFLICT",
+}
+# MLflow's client swallows exactly this code with exactly this status.
+MLFLOW_EXISTS = {"experiment_exists"}
+MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:ajax-)?api/[23]\.0/")
+
+
+class DomainErrorMiddleware:
+    """Answers for plain Django views; REST framework calls `problem_response` itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, error: Exception
+    ) -> HttpResponse | None:
+        if not isinstance(error, DomainError):
+            return None
+        if MLFLOW_PATH.match(request.path):
+            return _mlflow_answer(error)
+        return JsonResponse(
+            problem(error),
+            status=STATUS[type(error)],
+            content_type="application/problem+json",
+        )
+
+
+def _mlflow_answer(error: DomainError) -> HttpResponse:
+    if error.code in MLFLOW_EXISTS:
+        status, mlflow_code = 400, "RESOURCE_ALREADY_EXISTS"
+    else:
+        status, mlflow_code = STATUS[type(error)], MLFLOW_CODE[type(error)]
+    return JsonResponse(
+        {
+            "error_code": mlflow_code,
+            "message": error.detail,
+            "code": error.code,
+            **error.extra,
+        },
+        status=status,
+    )
+
+
+def problem(error: DomainError) -> dict[str, Any]:
+    """Return the problem document of an error (RFC 9457 section 3)."""
+    return _problem(STATUS[type(error)], error.code, error.detail, error.extra)
+
+
+def _problem(
+    status: int, code: str, detail: str, extra: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "type": f"urn:attestry:error:{code}",
+        "title": TITLE.get(status, "The request failed"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        **extra,
+    }
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """REST framework's exception handler: our errors, then its own, in one shape."""
+    if isinstance(error, DomainError):
+        return Response(
+            problem(error),
+            status=STATUS[type(error)],
+            content_type="application/problem+json",
+        )
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    if isinstance(error, ValidationError):
+        fields = response.data
+        response.data = _problem(
+            400, "fields_invalid", _sentence(fields), {"fields": fields}
+        )
+    else:
+        code = error.get_codes() if isinstance(error, APIException) else "not_found"
+        detail = str(getattr(error, "detail", error)) or "There is nothing here."
+        response.data = _problem(response.status_code, str(code), detail, {})
+    response.content_type = "application/problem+json"
+    return response
+
+
+def _sentence(fields: Any) -> str:
+    named = fields.items() if isinstance(fields, dict) else [("the body", fields)]
+    parts = (f"{name}: {' '.join(map(str, _flat(errors)))}" for name, errors in named)
+    return "Correct these fields. " + " ".join(parts)
+
+
+def _flat(errors: Any) -> list[Any]:
+    if isinstance(errors, dict):
+        return [item for value in errors.values() for item in _flat(value)]
+    return list(errors) if isinstance(errors, list | tuple) else [errors]

@@ -1,0 +1,241 @@
+"""
+The one settings module and the only reader of the environment.
+
+`docs/configuration.md` explains every variable; a test compares the two.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+# Lets `ModelAdmin[Event]` and the like be written, as mypy wants them.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+# What an installation says of itself
+
+VAR = env.folder("ATTESTRY_VAR", BASE_DIR / "var", shown_as="<project>/var")
+DEBUG = env.switch("ATTESTRY_DEBUG", default=False)
+ALLOWED_HOSTS = env.names("ATTESTRY_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+HTTPS_ONLY = env.switch("ATTESTRY_HTTPS_ONLY", default=False)
+ATTESTRY_BROKER_URL = env.text("ATTESTRY_BROKER_URL")
+ATTESTRY_ARTIFACT_ROOT = env.folder(
+    "ATTESTRY_ARTIFACT_ROOT", VAR / "artifacts", shown_as="<ATTESTRY_VAR>/artifacts"
+)
+ATTESTRY_ARTIFACT_MAX_BYTES = env.integer(
+    "ATTESTRY_ARTIFACT_MAX_BYTES", 10 * 2**30, least=1, most=2**50
+)
+ATTESTRY_TOKEN_DAYS = env.integer("ATTESTRY_TOKEN_DAYS", 90, least=1, most=3650)
+ATTESTRY_LEASE_SECONDS = env.integer("ATTESTRY_LEASE_SECONDS", 30, least=2, most=3600)
+ATTESTRY_LOG_ORIGIN = env.text("ATTESTRY_LOG_ORIGIN", "attestry.localhost/log")
+LOG_LEVEL = env.text("ATTESTRY_LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+    raise ImproperlyConfigured(
+        f"ATTESTRY_LOG_LEVEL is {LOG_LEVEL!r}: set DEBUG, INFO, WARNING, ERROR or CRITICAL."
+    )
+
+
+def _kept_secret_key() -> str:
+    """
+    Return the key beside the embedded database, made at the first start.
+
+    O_EXCL lets exactly one of several starting processes write it.
+    """
+    path = VAR / "secret-key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        key = secrets.token_urlsafe(50)
+        file.write(key)
+    return key
+
+
+SECRET_KEY = (
+    env.secret(
+        "ATTESTRY_SECRET_KEY", shown_as="made and kept in <ATTESTRY_VAR>/secret-key"
+    )
+    or _kept_secret_key()
+)
+
+
+# The database
+
+
+def _database() -> dict[str, Any]:
+    url = env.secret(
+        "ATTESTRY_DATABASE_URL", shown_as="SQLite in <ATTESTRY_VAR>/attestry.sqlite3"
+    )
+    if not url:
+        return _sqlite(str(VAR / "attestry.sqlite3"))
+    try:
+        config: dict[str, Any] = environ.Env.db_url_config(url)
+    except Exception as error:
+        raise ImproperlyConfigured(
+            "ATTESTRY_DATABASE_URL cannot be read: write "
+            "postgres://user:password@host:5432/name or sqlite:////path/to/file."
+        ) from error
+    if config.get("ENGINE") == "django.db.backends.sqlite3":
+        return _sqlite(config["NAME"])
+    if config.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured(
+            "ATTESTRY_DATABASE_URL names another database than PostgreSQL or SQLite: "
+            "use postgres:// or sqlite://."
+        )
+    # Plain persistent connections: psycopg's pool does not survive Celery's fork.
+    config["CONN_MAX_AGE"] = 60
+    config["CONN_HEALTH_CHECKS"] = True
+    config["TEST"] = {"NAME": f"test_{config['NAME']}"}
+    return config
+
+
+def _sqlite(name: str) -> dict[str, Any]:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": name,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            # recursive_triggers lets the deny triggers see the delete inside REPLACE.
+            "init_command": (
+                "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+                "PRAGMA recursive_triggers=ON;"
+            ),
+        },
+    }
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The applications
+
+INSTALLED_APPS = [
+    "registry",
+    "tracking",
+    "audit",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "guardian",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.errors.DomainErrorMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Who somebody is
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = False
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_SECURE = HTTPS_ONLY
+CSRF_COOKIE_SECURE = HTTPS_ONLY
+SESSION_COOKIE_AGE = 8 * 3600
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
+X_FRAME_OPTIONS = "DENY"
+
+# Words and files
+
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+STATIC_ROOT = VAR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+# Bodies are limited where they are read: artifacts stream, JSON has its own bound.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 2**20
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tracking.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 50,
+    "EXCEPTION_HANDLER": "config.errors.problem_response",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Attestry API",
+    "DESCRIPTION": "Registers model versions, runs quality gates, collects sign-offs.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/api/v1/",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}

@@ -1,0 +1,25 @@
+"""Where each path leads; every API path also exists below `/w/<workspace>/`."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from config import health
+
+api = [
+    path("api/v1/", include("registry.api.urls")),
+    path("", include("tracking.mlflow_api.urls")),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("health/", health.summary, name="health"),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    path("w/<slug:workspace>/", include(api)),
+    path("", include(api)),
+]
