@@ -1,0 +1,9 @@
+"""The kinds of entry that the log writes about itself."""
+
+from enum import StrEnum
+
+
+class AuditEvent(StrEnum):
+    """`<app>.<subject>.<past participle>`; `docs/events.md` gives each its payload."""
+
+    LOG_INITIALISED = "audit.log.initialised"

@@ -1,0 +1,157 @@
+"""The way into the log: `record()` for one event, `init_log()` once per installation."""
+
+import secrets
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, User
+from django.db import transaction
+from django.utils import timezone
+
+from audit import sequencer
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.events import AuditEvent
+from audit.models import Event, Head, Pending, PrivateField
+from audit.tlog.canonical import canonical_bytes
+from audit.tlog.commitment import SALT_BYTES, commitment
+from audit.tlog.merkle import Frontier, leaf_hash
+
+SYSTEM_USERNAME = "attestry"
+LARGEST_BODY_BYTES = 65_535  # C2SP tlog-tiles: an entry carries a 16-bit length
+
+
+def record(
+    kind: StrEnum,
+    *,
+    actor: AbstractBaseUser,
+    subject: str,
+    payload: Mapping[str, Any],
+    private: Mapping[str, str] | None = None,
+) -> Event:
+    """
+    Append one event, in the caller's transaction; call it after locking the subject.
+
+    Personal values belong into `private`: the entry holds only a salted commitment to
+    each (`commitment`). Raises RuntimeError outside a transaction.
+    """
+    connection = transaction.get_connection()
+    if not connection.in_atomic_block:
+        raise RuntimeError("record() needs the transaction of the change it tells of.")
+    salts = {field: secrets.token_bytes(SALT_BYTES) for field in private or {}}
+    now = timezone.now()
+    uid = uuid.uuid4()
+    body = _body(
+        {
+            "v": 1,
+            "uid": str(uid),
+            "kind": str(kind),
+            "at": now.isoformat(timespec="microseconds"),
+            "actor": pseudonym(actor),
+            "subject": subject,
+            "payload": payload,
+            "private": {
+                field: commitment(salts[field], field, value)
+                for field, value in (private or {}).items()
+            },
+        }
+    )
+    event = Event.objects.create(
+        uid=uid,
+        kind=str(kind),
+        actor=pseudonym(actor),
+        subject=subject,
+        recorded_at=now,
+        body=body,
+        leaf_hash=leaf_hash(body),
+    )
+    PrivateField.objects.bulk_create(
+        PrivateField(event=event, field=field, salt=salts[field], value=value)
+        for field, value in (private or {}).items()
+    )
+    Pending.objects.create(event=event)
+    transaction.on_commit(_sequence_after_commit, robust=True)
+    return event
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    try:
+        body = canonical_bytes(event)
+    except ValueError as error:
+        raise InvalidError(
+            "text_has_no_canonical_form",
+            f"This cannot be written to the log: {error}. Send valid Unicode text.",
+        ) from error
+    if len(body) > LARGEST_BODY_BYTES:
+        raise InvalidError(
+            "entry_too_large",
+            f"The log entry would have {len(body)} bytes; {LARGEST_BODY_BYTES} is the "
+            f"most. Send the content as an artifact and refer to its digest.",
+        )
+    return body
+
+
+def _sequence_after_commit() -> None:
+    sequencer.sequence_pending()
+
+
+def pseudonym(actor: AbstractBaseUser) -> str:
+    """Name somebody in the log without naming them: the mapping stays in our tables."""
+    return f"user/{actor.pk}"
+
+
+@contextmanager
+def refusals_recorded(
+    kind: StrEnum, *, actor: AbstractBaseUser, subject: str, payload: Mapping[str, Any]
+) -> Iterator[None]:
+    """
+    Record a refusal after the refused transaction has rolled back, then let it travel.
+
+    Stands around the transaction of a governed action, never inside one.
+    """
+    try:
+        yield
+    except (PermissionDeniedError, ConflictError) as refusal:
+        with transaction.atomic():
+            record(
+                kind,
+                actor=actor,
+                subject=subject,
+                payload={**payload, "code": refusal.code},
+            )
+        raise
+
+
+def system_account() -> User:
+    """Return the account as which the installation itself acts; nobody can log in."""
+    return User.objects.get(username=SYSTEM_USERNAME)
+
+
+def init_log() -> Head:
+    """Start this installation's log; there is one, and it is started once."""
+    with transaction.atomic():
+        if Head.objects.exists():
+            raise ConflictError(
+                "log_exists", "This installation's log exists already; go on using it."
+            )
+        system = User(username=SYSTEM_USERNAME)
+        system.set_unusable_password()
+        system.save()
+        empty = Frontier()
+        head = Head.objects.create(
+            id=1,
+            origin=settings.ATTESTRY_LOG_ORIGIN,
+            size=0,
+            root=empty.root(),
+            frontier=empty.to_bytes(),
+        )
+        record(
+            AuditEvent.LOG_INITIALISED,
+            actor=system,
+            subject=f"log/{head.origin}",
+            payload={"origin": head.origin, "hash": "sha256", "tree": "rfc6962"},
+        )
+    return head

@@ -1,0 +1,93 @@
+"""
+Database triggers that make a table append-only, on PostgreSQL and on SQLite.
+
+Migrations call `append_only(table)`; `missing_triggers()` says which are not there.
+"""
+
+from django.db import connection, migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+APPEND_ONLY_TABLES: set[str] = set()
+
+_POSTGRESQL_FUNCTION = """
+CREATE OR REPLACE FUNCTION attestry_refuse_change() RETURNS trigger AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP
+    USING ERRCODE = 'restrict_violation';
+END;
+$$ LANGUAGE plpgsql
+"""
+
+# ENABLE ALWAYS: otherwise session_replication_role = replica switches a trigger off.
+_POSTGRESQL = """
+CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+  FOR EACH ROW EXECUTE FUNCTION attestry_refuse_change();
+CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
+  FOR EACH STATEMENT EXECUTE FUNCTION attestry_refuse_change();
+ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only;
+ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_truncate
+"""
+
+# REPLACE deletes a row without firing DELETE triggers unless recursive_triggers is on,
+# so an insert over an existing key is refused by a trigger of its own.
+_SQLITE = (
+    """CREATE TRIGGER {table}_append_only_update BEFORE UPDATE ON {table}
+       BEGIN SELECT RAISE(ABORT, '{table} is append-only: UPDATE refused'); END""",
+    """CREATE TRIGGER {table}_append_only_delete BEFORE DELETE ON {table}
+       BEGIN SELECT RAISE(ABORT, '{table} is append-only: DELETE refused'); END""",
+    """CREATE TRIGGER {table}_append_only_replace BEFORE INSERT ON {table}
+       WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})
+       BEGIN SELECT RAISE(ABORT, '{table} is append-only: REPLACE refused'); END""",
+)
+
+
+def append_only(table: str, *, key: str = "id") -> migrations.RunPython:
+    """Return a migration operation that refuses to change or remove rows of `table`."""
+    APPEND_ONLY_TABLES.add(table)
+
+    def install(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "postgresql":
+            editor.execute(_POSTGRESQL_FUNCTION)
+            editor.execute(_POSTGRESQL.format(table=table))
+            return
+        for statement in _SQLITE:
+            editor.execute(statement.format(table=table, key=key))
+
+    def remove(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        for name in _expected(table, editor.connection.vendor):
+            on = f" ON {table}" if editor.connection.vendor == "postgresql" else ""
+            editor.execute(f"DROP TRIGGER {name}{on}")
+
+    return migrations.RunPython(install, remove)
+
+
+def _expected(table: str, vendor: str) -> set[str]:
+    if vendor == "postgresql":
+        return {f"{table}_append_only", f"{table}_no_truncate"}
+    return {f"{table}_append_only_{verb}" for verb in ("update", "delete", "replace")}
+
+
+def missing_triggers() -> list[str]:
+    """Return the names of deny triggers that should be in the database and are not."""
+    if connection.vendor == "postgresql":
+        query = "SELECT tgname FROM pg_trigger WHERE tgenabled = 'A'"
+    else:
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        present = {row[0] for row in cursor.fetchall()}
+    expected = {
+        name
+        for table in _migrated_append_only_tables()
+        for name in _expected(table, connection.vendor)
+    }
+    return sorted(expected - present)
+
+
+def _migrated_append_only_tables() -> set[str]:
+    """Load every migration, because that is where tables are declared append-only."""
+    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415 - slow
+
+    MigrationLoader(None)
+    return APPEND_ONLY_TABLES
