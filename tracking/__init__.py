@@ -1,0 +1,1 @@
+"""The middle floor: what was run, on which data, with which result."""

@@ -1,0 +1,20 @@
+"""The kinds of entry that the tracking floor writes."""
+
+from enum import StrEnum
+
+
+class TrackingEvent(StrEnum):
+    """`<app>.<subject>.<past participle>`; `docs/events.md` gives each its payload."""
+
+    ACCOUNT_CREATED = "tracking.account.created"
+    ARTIFACT_UPLOADED = "tracking.artifact.uploaded"
+    EXPERIMENT_CREATED = "tracking.experiment.created"
+    ROLE_GRANTED = "tracking.role.granted"
+    RUN_CREATED = "tracking.run.created"
+    RUN_FROZEN = "tracking.run.frozen"
+    RUN_LOGGED = "tracking.run.logged"
+    RUN_INPUTS_LOGGED = "tracking.run.inputs_logged"
+    RUN_SEALED = "tracking.run.sealed"
+    RUN_UPDATED = "tracking.run.updated"
+    TOKEN_CREATED = "tracking.token.created"  # noqa: S105 - an event, not a password
+    WORKSPACE_CREATED = "tracking.workspace.created"

@@ -1,0 +1,59 @@
+"""How programs get in: service accounts, and tokens of which only a digest is kept."""
+
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class ServiceAccount(models.Model):
+    """Marks a user as a program: it holds tokens, has no password and never signs."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="service_account"
+    )
+    purpose = models.CharField(max_length=500)
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"service account of user {self.user_id}"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    """Questions about many tokens."""
+
+    def usable(self, now: datetime) -> Self:
+        return self.filter(
+            Q(revoked_at=None) & Q(expires_at__gt=now) & Q(user__is_active=True)
+        )
+
+
+class ApiToken(models.Model):
+    """A named, expiring secret of one user; its SHA-256 stands here, not the secret."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="api_tokens"
+    )
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12)
+    sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def subject(self) -> str:
+        return f"api-token/{self.pk}"

@@ -1,0 +1,26 @@
+"""A param: one input of a run, immutable from the first write."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from tracking.models.run import Run
+
+
+class Param(models.Model):
+    """Append-only by trigger; another value for the same key is refused."""
+
+    run = models.ForeignKey(Run, models.PROTECT, related_name="params")
+    key = models.CharField(max_length=250)
+    value = models.CharField(max_length=6000)
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["run", "key"], name="tracking_a_param_has_one_value"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"

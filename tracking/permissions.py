@@ -1,0 +1,70 @@
+"""
+Who may do what on this floor, as predicates; and the roles that both floors grant.
+
+Django's `has_perm` says yes to every superuser. `holds` does not: what is governed is
+decided by permissions that somebody was really given.
+"""
+
+from django.contrib.auth.models import User
+from django.db import models
+from guardian.core import ObjectPermissionChecker
+
+from tracking.models.experiment import Experiment
+from tracking.models.run import Run
+from tracking.models.workspace import Workspace
+
+
+class Role(models.TextChoices):
+    """The roles of a workspace; each is a Django group named `<workspace>:<role>`."""
+
+    DEVELOPER = "developer"
+    OWNER = "owner"
+    VALIDATOR = "validator"
+    RISK = "risk"
+    POLICY_AUTHOR = "policy_author"
+    AUDITOR = "auditor"
+    RELEASE = "release"
+    ADMINISTRATOR = "administrator"
+    BOT = "bot"
+
+
+EVERY_ROLE = frozenset(Role)
+
+# On which kind of object a role holds which permission (the registry adds its own).
+WORKSPACE_GRANTS: dict[str, frozenset[Role]] = {
+    "view_workspace": EVERY_ROLE,
+    "create_experiment": frozenset({Role.DEVELOPER, Role.BOT}),
+    "register_model": frozenset({Role.DEVELOPER, Role.BOT}),
+    "draft_policy": frozenset({Role.POLICY_AUTHOR, Role.VALIDATOR, Role.RISK}),
+    "publish_policy": frozenset({Role.RISK}),
+}
+EXPERIMENT_GRANTS: dict[str, frozenset[Role]] = {
+    "view_experiment": EVERY_ROLE - {Role.ADMINISTRATOR},
+    "log_run": frozenset({Role.DEVELOPER, Role.BOT}),
+}
+
+
+def holds(user: User, permission: str, subject: models.Model) -> bool:
+    """
+    Say whether the user was given the permission on the subject, alone or by group.
+
+    Superusers hold only what they were given (governance rule R4).
+    """
+    if not user.is_active:
+        return False
+    checker = ObjectPermissionChecker(user)
+    return permission in checker.get_user_perms(
+        subject
+    ) or permission in checker.get_group_perms(subject)
+
+
+def may_create_experiment(user: User, workspace: Workspace) -> bool:
+    return holds(user, "create_experiment", workspace)
+
+
+def may_log_in(user: User, experiment: Experiment) -> bool:
+    return holds(user, "log_run", experiment)
+
+
+def may_write(user: User, run: Run) -> bool:
+    return may_log_in(user, run.experiment)

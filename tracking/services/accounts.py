@@ -1,0 +1,59 @@
+"""Accounts are created here: people with a password, programs without one."""
+
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from audit.errors import ConflictError, InvalidError
+from audit.services import record
+from tracking.events import TrackingEvent
+from tracking.models import ServiceAccount
+
+
+def create_person(
+    username: str, *, full_name: str, password: str, is_superuser: bool, actor: User
+) -> User:
+    """Create somebody who logs in, and whose printed name is `full_name`."""
+    first, _, last = full_name.strip().partition(" ")
+    user = User(
+        username=username,
+        first_name=first,
+        last_name=last,
+        is_staff=True,
+        is_superuser=is_superuser,
+    )
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidError("password_too_weak", " ".join(error.messages)) from error
+    user.set_password(password)
+    with transaction.atomic():
+        _save_new(user, actor=actor, kind="superuser" if is_superuser else "person")
+    return user
+
+
+def create_service_account(username: str, *, purpose: str, actor: User) -> User:
+    """Create a program's account; it gets in by token only and never signs."""
+    user = User(username=username)
+    user.set_unusable_password()
+    with transaction.atomic():
+        _save_new(user, actor=actor, kind="service account")
+        ServiceAccount.objects.create(user=user, purpose=purpose)
+    return user
+
+
+def _save_new(user: User, *, actor: User, kind: str) -> None:
+    if User.objects.filter(username=user.username).exists():
+        raise ConflictError(
+            "account_exists",
+            f"The account {user.username} exists: choose another name.",
+        )
+    user.save()
+    record(
+        TrackingEvent.ACCOUNT_CREATED,
+        actor=actor,
+        subject=f"user/{user.pk}",
+        payload={"kind": kind},
+        private={"username": user.username, "full_name": user.get_full_name()},
+    )

@@ -1,0 +1,88 @@
+"""Roles are granted here: a Django group a role, guardian permissions a group."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission, User
+from django.db import models, transaction
+from guardian.shortcuts import assign_perm
+
+from audit.errors import ConflictError
+from audit.services import record
+from tracking.events import TrackingEvent
+from tracking.models import ServiceAccount, Workspace
+from tracking.models.workspace import DEFAULT_WORKSPACE
+from tracking.permissions import Role
+
+SIGNING_ROLES = frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK})
+
+
+def group_of(role: Role, workspace: Workspace) -> Group:
+    return Group.objects.get(name=f"{workspace.name}:{role}")
+
+
+def create_groups(workspace: Workspace) -> None:
+    """
+    Make the groups of a new workspace.
+
+    The log belongs to the installation, so the default workspace's auditors read it.
+    """
+    for role in Role:
+        Group.objects.create(name=f"{workspace.name}:{role}")
+    if workspace.name == DEFAULT_WORKSPACE:
+        group_of(Role.AUDITOR, workspace).permissions.add(
+            Permission.objects.get(
+                content_type__app_label="audit", codename="view_event"
+            )
+        )
+
+
+def give_roles_their_permissions(
+    subject: models.Model, grants: Mapping[str, frozenset[Role]], workspace: Workspace
+) -> None:
+    """Give each role's group its permissions on one new object."""
+    groups = {role: group_of(role, workspace) for role in Role}
+    for permission, roles in grants.items():
+        for role in sorted(roles):
+            assign_perm(permission, groups[role], subject)
+
+
+def grant_role(user: User, *, role: Role, workspace: Workspace, actor: User) -> None:
+    """Put somebody into a role; combinations that rule R4 forbids are refused."""
+    with transaction.atomic():
+        _refuse_forbidden_combination(user, role)
+        group_of(role, workspace).user_set.add(user)
+        payload: dict[str, Any] = {"role": role, "account": f"user/{user.pk}"}
+        record(
+            TrackingEvent.ROLE_GRANTED,
+            actor=actor,
+            subject=workspace.subject,
+            payload=payload,
+        )
+
+
+def _refuse_forbidden_combination(user: User, role: Role) -> None:
+    if ServiceAccount.objects.filter(user=user).exists() and role != Role.BOT:
+        raise ConflictError(
+            "service_accounts_are_bots",
+            f"A service account cannot be {role}: give the role to a person.",
+        )
+    administers = user.is_superuser or _holds_any(user, {Role.ADMINISTRATOR})
+    if role in SIGNING_ROLES and administers:
+        raise ConflictError(
+            "administrators_do_not_sign",
+            f"An administrator cannot also be {role}: give the role to somebody else.",
+        )
+    if role == Role.ADMINISTRATOR and _holds_any(user, SIGNING_ROLES):
+        raise ConflictError(
+            "signers_do_not_administer",
+            "Somebody who signs cannot be an administrator: take the signing role away "
+            "first.",
+        )
+
+
+def _holds_any(user: User, roles: frozenset[Role] | set[Role]) -> bool:
+    suffixes = models.Q()
+    for role in roles:
+        suffixes |= models.Q(name__endswith=f":{role}")
+    return user.groups.filter(suffixes).exists()

@@ -1,0 +1,155 @@
+"""Runs are created, ended, sealed and frozen here."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError, PermissionDeniedError
+from audit.services import record
+from audit.tlog.canonical import digest
+from tracking.events import TrackingEvent
+from tracking.models import Experiment, Run, RunSeal, Tag
+from tracking.models.experiment import Lifecycle
+from tracking.models.run import RunStatus
+from tracking.permissions import may_log_in, may_write
+
+RUN_NAME_TAG = "mlflow.runName"
+
+
+def create_run(
+    experiment: Experiment,
+    *,
+    name: str,
+    started_at: datetime,
+    tags: dict[str, str],
+    actor: User,
+) -> Run:
+    """Start a run; its author is the actor, whatever the tags claim."""
+    if not may_log_in(actor, experiment):
+        raise _may_not_log(experiment)
+    if experiment.lifecycle_stage != Lifecycle.ACTIVE:
+        raise ConflictError(
+            "experiment_archived",
+            f"The experiment {experiment} is archived: restore it or use another one.",
+        )
+    with transaction.atomic():
+        run = Run.objects.create(
+            experiment=experiment, name=name, started_at=started_at, created_by=actor
+        )
+        Tag.objects.bulk_create(
+            Tag(run=run, key=key, value=value)
+            for key, value in {**tags, RUN_NAME_TAG: name}.items()
+        )
+        record(
+            TrackingEvent.RUN_CREATED,
+            actor=actor,
+            subject=run.subject,
+            payload={
+                "experiment": experiment.subject,
+                "content": digest({"name": name, "tags": tags}),
+            },
+        )
+    return run
+
+
+def update_run(
+    run: Run,
+    *,
+    status: RunStatus | None,
+    ended_at: datetime | None,
+    name: str | None,
+    actor: User,
+) -> Run:
+    """Change status, end or name; ending a run seals its content."""
+    with transaction.atomic():
+        run = writable(run, actor=actor)
+        run.status = status or run.status
+        run.name = name or run.name
+        run.ended_at = (ended_at or timezone.now()) if run.has_ended else None
+        run.save(update_fields=["status", "name", "ended_at"])
+        if name:
+            Tag.objects.update_or_create(
+                run=run, key=RUN_NAME_TAG, defaults={"value": name}
+            )
+        record(
+            TrackingEvent.RUN_UPDATED,
+            actor=actor,
+            subject=run.subject,
+            payload={"status": run.status, "content": digest({"name": run.name})},
+        )
+        if run.has_ended:
+            seal(run, actor=actor)
+    return run
+
+
+def writable(run: Run, *, actor: User) -> Run:
+    """Return the run, locked, or refuse: first line of every write to a run."""
+    if not may_write(actor, run):
+        raise _may_not_log(run.experiment)
+    run = Run.objects.select_for_update().get(pk=run.pk)
+    if run.lifecycle_stage != Lifecycle.ACTIVE:
+        raise ConflictError(
+            "run_archived", f"The run {run.run_id} is archived: restore it first."
+        )
+    if run.is_frozen:
+        raise ConflictError(
+            "run_frozen",
+            f"The run {run.run_id} is evidence of a promotion request and cannot change "
+            f"any more. Log to a new run.",
+        )
+    return run
+
+
+def _may_not_log(experiment: Experiment) -> PermissionDeniedError:
+    return PermissionDeniedError(
+        "may_not_log_run",
+        f"You may not log runs in {experiment}: ask for the developer role.",
+    )
+
+
+def seal(run: Run, *, actor: User) -> RunSeal:
+    """Commit to the whole content of a run, in the caller's transaction."""
+    sealed = RunSeal.objects.create(run=run, digest=content_digest(run))
+    record(
+        TrackingEvent.RUN_SEALED,
+        actor=actor,
+        subject=run.subject,
+        payload={"content": sealed.digest},
+    )
+    return sealed
+
+
+def content_digest(run: Run) -> str:
+    """Return the digest over params, metrics, tags, datasets and artifacts of a run."""
+    inputs = run.dataset_inputs.select_related("dataset")
+    return digest(
+        {
+            "run": run.run_id,
+            "status": run.status,
+            "params": sorted(run.params.values_list("key", "value")),
+            "metrics": sorted(
+                (m.key, m.step, m.timestamp_ms, str(m.number))
+                for m in run.metrics.iterator()
+            ),
+            "tags": sorted(run.tags.values_list("key", "value")),
+            "datasets": sorted(
+                (use.dataset.name, use.dataset.digest, use.context) for use in inputs
+            ),
+            "artifacts": sorted(
+                run.artifacts.current().values_list("path", "sha256", "size_bytes")
+            ),
+        }
+    )
+
+
+def freeze(run: Run, *, actor: User) -> None:
+    """Make a run evidence for good, in the caller's transaction; once is enough."""
+    if Run.objects.filter(pk=run.pk, frozen_at=None).update(frozen_at=timezone.now()):
+        record(
+            TrackingEvent.RUN_FROZEN,
+            actor=actor,
+            subject=run.subject,
+            payload={"content": content_digest(run)},
+        )

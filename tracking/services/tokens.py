@@ -1,0 +1,91 @@
+"""API tokens are made and recognised here; only their SHA-256 is stored."""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.errors import UnauthenticatedError
+from audit.services import record
+from tracking.events import TrackingEvent
+from tracking.models import ApiToken
+
+MARK = "atty_"
+LAST_USED_AT_MOST_EVERY = timedelta(minutes=1)
+
+
+def create_token(
+    user: User, *, name: str, actor: User, lifetime: timedelta | None = None
+) -> tuple[ApiToken, str]:
+    """Return a new token and its secret, which nobody can be shown again."""
+    secret = MARK + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user,
+            name=name,
+            prefix=secret[:10],
+            sha256=_sha256(secret),
+            expires_at=timezone.now()
+            + (lifetime or timedelta(days=settings.ATTESTRY_TOKEN_DAYS)),
+        )
+        record(
+            TrackingEvent.TOKEN_CREATED,
+            actor=actor,
+            subject=token.subject,
+            payload={
+                "account": f"user/{user.pk}",
+                "expires_at": token.expires_at.isoformat(),
+            },
+        )
+    return token, secret
+
+
+def user_of_token(secret: str) -> User:
+    """Return whose token this is; UnauthenticatedError for a wrong or expired one."""
+    now = timezone.now()
+    token = (
+        ApiToken.objects.select_related("user").filter(sha256=_sha256(secret)).first()
+    )
+    if token is None:
+        raise UnauthenticatedError(
+            "token_unknown",
+            "This token is not known here. Check that it was copied whole, or ask an "
+            "administrator for a new one.",
+        )
+    if not ApiToken.objects.usable(now).filter(pk=token.pk).exists():
+        raise UnauthenticatedError(
+            "token_expired",
+            "This token has expired or was revoked. Ask an administrator for a new one.",
+        )
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_AT_MOST_EVERY)
+    ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+    return token.user
+
+
+def secret_in(authorization: str) -> str | None:
+    """
+    Return the token of an `Authorization` header, None if it holds none.
+
+    MLflow's client sends `Bearer <token>`, or `Basic` with the token as the password.
+    """
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,30 @@
+"""Workspaces are created here, with their groups and permissions."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from audit.errors import ConflictError
+from audit.services import record
+from tracking.events import TrackingEvent
+from tracking.models import Workspace
+from tracking.permissions import WORKSPACE_GRANTS
+from tracking.services.roles import create_groups, give_roles_their_permissions
+
+
+def create_workspace(name: str, *, actor: User) -> Workspace:
+    """Create a team's namespace; its roles are empty until somebody grants them."""
+    with transaction.atomic():
+        if Workspace.objects.filter(name=name).exists():
+            raise ConflictError(
+                "workspace_exists", f"The workspace {name} exists: choose another name."
+            )
+        workspace = Workspace.objects.create(name=name)
+        create_groups(workspace)
+        give_roles_their_permissions(workspace, WORKSPACE_GRANTS, workspace)
+        record(
+            TrackingEvent.WORKSPACE_CREATED,
+            actor=actor,
+            subject=workspace.subject,
+            payload={"name": name},
+        )
+    return workspace
