@@ -1,0 +1,1 @@
+"""The native API of the registry: parse, call a service, print."""

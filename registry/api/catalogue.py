@@ -1,0 +1,106 @@
+"""Registered models, their versions and slots."""
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit.errors import InvalidError, NotFoundError
+from registry.api.inputs import RegisterModelInput, RegisterVersionInput
+from registry.api.outputs import (
+    ModelVersionOutput,
+    RegisteredModelOutput,
+    SlotOutput,
+)
+from registry.api.workspace_views import WorkspaceView, parsed
+from registry.models import ModelVersion, RegisteredModel, Slot
+from registry.services.model_versions import register_version
+from registry.services.registered_models import register_model
+from tracking.models import Run
+
+
+class RegisteredModels(WorkspaceView, ListAPIView[RegisteredModel]):
+    """List models, register one."""
+
+    serializer_class = RegisteredModelOutput
+
+    def get_queryset(self) -> QuerySet[RegisteredModel]:
+        models = RegisteredModel.objects.visible_to(self.user)
+        return (
+            models.filter(workspace=self.workspace)
+            .select_related("owner")
+            .order_by("name")
+        )
+
+    @extend_schema(request=RegisterModelInput, responses={201: RegisteredModelOutput})
+    def post(self, request: Request, **_path: str) -> Response:
+        fields = parsed(RegisterModelInput, request)
+        fields["owner"] = _person(fields["owner"])
+        model = register_model(self.workspace, **fields, actor=self.user)
+        return Response(RegisteredModelOutput(model).data, status=201)
+
+
+class ModelVersions(WorkspaceView, ListAPIView[ModelVersion]):
+    """List versions (`?registered_model=`), register one."""
+
+    serializer_class = ModelVersionOutput
+
+    def get_queryset(self) -> QuerySet[ModelVersion]:
+        versions = ModelVersion.objects.visible_to(self.user).filter(
+            registered_model__workspace=self.workspace
+        )
+        if name := self.request.query_params.get("registered_model"):
+            versions = versions.filter(registered_model__name=name)
+        return versions.with_lineage().order_by("registered_model__name", "number")
+
+    @extend_schema(request=RegisterVersionInput, responses={201: ModelVersionOutput})
+    def post(self, request: Request, **_path: str) -> Response:
+        fields = parsed(RegisterVersionInput, request)
+        version = register_version(
+            self.model(fields["registered_model"]),
+            source_run=self._run(fields["run_id"]),
+            artifact_path=fields["artifact_path"],
+            artifact_sha256=fields["artifact_sha256"],
+            actor=self.user,
+        )
+        return Response(ModelVersionOutput(version).data, status=201)
+
+    def _run(self, run_id: str) -> Run:
+        run = (
+            Run.objects.visible_to(self.user)
+            .filter(experiment__workspace=self.workspace, run_id=run_id)
+            .select_related("experiment")
+            .first()
+        )
+        if run is None:
+            raise NotFoundError(
+                "run_unknown",
+                f"There is no run {run_id!r} that you may see. A version needs the run "
+                f"that made it: log the training first.",
+            )
+        return run
+
+
+class Slots(WorkspaceView, ListAPIView[Slot]):
+    """List which version serves where (`?registered_model=`)."""
+
+    serializer_class = SlotOutput
+
+    def get_queryset(self) -> QuerySet[Slot]:
+        slots = Slot.objects.visible_to(self.user).filter(
+            registered_model__workspace=self.workspace
+        )
+        if name := self.request.query_params.get("registered_model"):
+            slots = slots.filter(registered_model__name=name)
+        return slots.select_related("registered_model", "champion").order_by("pk")
+
+
+def _person(username: str) -> User:
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise InvalidError(
+            "owner_unknown", f"There is no active account {username!r}: name another."
+        )
+    return user

@@ -1,0 +1,58 @@
+"""Policies: draft, publish, read."""
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit.errors import NotFoundError
+from registry.api.inputs import DraftPolicyInput
+from registry.api.outputs import PolicyOutput
+from registry.api.workspace_views import WorkspaceView, parsed
+from registry.models import Policy
+from registry.services.policies import draft_policy, publish_policy
+
+
+class Policies(WorkspaceView, ListAPIView[Policy]):
+    """List policies, draft one."""
+
+    serializer_class = PolicyOutput
+
+    def get_queryset(self) -> QuerySet[Policy]:
+        return (
+            Policy.objects.visible_to(self.user)
+            .filter(registered_model__workspace=self.workspace)
+            .select_related("registered_model__workspace", "publication")
+            .order_by("-pk")
+        )
+
+    @extend_schema(request=DraftPolicyInput, responses={201: PolicyOutput})
+    def post(self, request: Request, **_path: str) -> Response:
+        fields = parsed(DraftPolicyInput, request)
+        policy = draft_policy(self.workspace, **fields, actor=self.user)
+        return Response(PolicyOutput(policy).data, status=201)
+
+
+class Publication(WorkspaceView):
+    """Put a policy into force."""
+
+    @extend_schema(request=None, responses={201: PolicyOutput})
+    def post(self, request: Request, pk: int, **_path: str) -> Response:
+        policy = self._policy(pk)
+        publish_policy(policy, actor=self.user)
+        return Response(PolicyOutput(self._policy(pk)).data, status=201)
+
+    def _policy(self, pk: int) -> Policy:
+        policy = (
+            Policy.objects.visible_to(self.user)
+            .filter(registered_model__workspace=self.workspace, pk=pk)
+            .select_related("registered_model__workspace", "publication")
+            .first()
+        )
+        if policy is None:
+            raise NotFoundError(
+                "policy_unknown",
+                f"There is no policy {pk} that you may see: check the id.",
+            )
+        return policy

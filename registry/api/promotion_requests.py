@@ -1,0 +1,88 @@
+"""Promotion requests: ask, look, evaluate again, sign off, promote."""
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from registry.api.inputs import RequestPromotionInput, SignOffInput
+from registry.api.outputs import (
+    PromotionRequestLine,
+    PromotionRequestOutput,
+    SignOffOutput,
+)
+from registry.api.workspace_views import WorkspaceView, parsed
+from registry.models import PromotionRequest
+from registry.models.sign_off import SignerRole
+from registry.services.promotion import evaluate_again, promote, request_promotion
+from registry.services.sign_offs import sign_off
+
+
+class PromotionRequests(WorkspaceView, ListAPIView[PromotionRequest]):
+    """List requests, newest first; open one."""
+
+    serializer_class = PromotionRequestLine
+
+    def get_queryset(self) -> QuerySet[PromotionRequest]:
+        requests = PromotionRequest.objects.visible_to(self.user).filter(
+            model_version__registered_model__workspace=self.workspace
+        )
+        return requests.with_subject().order_by("-pk")
+
+    @extend_schema(
+        request=RequestPromotionInput, responses={201: PromotionRequestOutput}
+    )
+    def post(self, request: Request, **_path: str) -> Response:
+        fields = parsed(RequestPromotionInput, request)
+        opened = request_promotion(
+            self.version(fields["registered_model"], fields["version"]),
+            environment=fields["environment"],
+            actor=self.user,
+        )
+        return Response(PromotionRequestOutput(opened).data, status=201)
+
+
+class OnePromotionRequest(WorkspaceView):
+    """A request with its gates, signatures and what is missing."""
+
+    @extend_schema(responses=PromotionRequestOutput)
+    def get(self, request: Request, pk: int, **_path: str) -> Response:
+        return Response(PromotionRequestOutput(self.promotion_request(pk)).data)
+
+
+class Evaluations(WorkspaceView):
+    """Start a new attempt."""
+
+    @extend_schema(request=None, responses={202: PromotionRequestOutput})
+    def post(self, request: Request, pk: int, **_path: str) -> Response:
+        started = evaluate_again(self.promotion_request(pk), actor=self.user)
+        return Response(PromotionRequestOutput(started).data, status=202)
+
+
+class SignOffs(WorkspaceView):
+    """Sign with the password entered again; only in a logged-in session."""
+
+    @extend_schema(request=SignOffInput, responses={201: SignOffOutput})
+    def post(self, request: Request, pk: int, **_path: str) -> Response:
+        fields = parsed(SignOffInput, request)
+        signed = sign_off(
+            self.promotion_request(pk),
+            role=SignerRole(fields["role"]),
+            meaning=fields["meaning"],
+            password=fields["password"],
+            is_interactive=request.auth is None,
+            actor=self.user,
+        )
+        return Response(SignOffOutput(signed).data, status=201)
+
+
+class PromotionOfRequest(WorkspaceView):
+    """Redeem the approval."""
+
+    @extend_schema(request=None, responses={201: PromotionRequestOutput})
+    def post(self, request: Request, pk: int, **_path: str) -> Response:
+        promote(self.promotion_request(pk), actor=self.user)
+        return Response(
+            PromotionRequestOutput(self.promotion_request(pk)).data, status=201
+        )

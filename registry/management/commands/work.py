@@ -1,0 +1,63 @@
+"""
+`manage.py work`: the worker of an installation without a broker.
+
+One process: a thread finds unfinished work in the database and hands it to a Celery
+worker (pool `solo`) over memory. With a broker, run `celery -A config worker` instead.
+"""
+
+import threading
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+
+from audit.sequencer import sequence_pending
+from registry.jobs import send
+from registry.services.dispatch import unfinished_work
+
+POLL_SECONDS = 0.25
+
+
+class Command(BaseCommand):
+    """Runs until a signal stops it."""
+
+    help = "Run gates and reports in this process (installations without a broker)."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        if settings.ATTESTRY_BROKER_URL:
+            raise CommandError(
+                "ATTESTRY_BROKER_URL is set: run `celery -A config worker` instead."
+            )
+        stopped = threading.Event()
+        relay = threading.Thread(target=_relay, args=(stopped,), daemon=True)
+        relay.start()
+        worker = current_app.Worker(
+            pool="solo",
+            concurrency=1,
+            loglevel=settings.LOG_LEVEL,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            quiet=True,
+        )
+        worker.start()
+        stopped.set()
+        relay.join()
+
+
+def _relay(stopped: threading.Event) -> None:
+    """Send each piece of work once while it waits; again when its lease has run out."""
+    sent: set[tuple[str, int]] = set()
+    while not stopped.wait(POLL_SECONDS):
+        try:
+            waiting = set(unfinished_work())
+            sequence_pending()
+        except DatabaseError:
+            connection.close()
+            continue
+        for task, pk in sorted(waiting - sent):
+            send(task, pk)
+        sent = waiting
+    connection.close()

@@ -1,0 +1,80 @@
+"""A registered model: one purpose, one owner, one risk tier, many versions."""
+
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+from guardian.shortcuts import get_objects_for_user
+
+from tracking.models import Workspace
+
+
+class Tier(models.IntegerChoices):
+    """The risk tier, by exposure and purpose."""
+
+    CRITICAL = 1
+    HIGH = 2
+    MODERATE = 3
+    LOW = 4
+
+
+class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
+    """Questions about many models."""
+
+    def visible_to(self, user: User) -> Self:
+        return self.filter(
+            pk__in=get_objects_for_user(user, "registry.view_registeredmodel").values(
+                "pk"
+            )
+        )
+
+
+class RegisteredModel(models.Model):
+    """Permissions are granted here; versions and requests inherit them."""
+
+    workspace = models.ForeignKey(
+        Workspace, models.PROTECT, related_name="registered_models"
+    )
+    name = models.CharField(max_length=250)
+    purpose = models.TextField()
+    tier = models.PositiveSmallIntegerField(choices=Tier)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_models"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RegisteredModelQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ("view",)
+        permissions: ClassVar = [
+            ("register_version", "May register versions of this model"),
+            ("request_promotion", "May ask for the promotion of a version"),
+            ("sign_as_validator", "May sign off as independent validator"),
+            ("sign_as_owner", "May sign off as model owner"),
+            ("sign_as_risk", "May sign off for risk and compliance"),
+            ("promote_version", "May promote an approved version"),
+            ("order_report", "May order a lineage report"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["workspace", "name"],
+                name="registry_model_names_are_unique_in_a_workspace",
+            ),
+            models.CheckConstraint(
+                condition=Q(tier__gte=1) & Q(tier__lte=4),
+                name="registry_a_tier_is_one_to_four",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def subject(self) -> str:
+        return f"model/{self.workspace.name}/{self.name}"

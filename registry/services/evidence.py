@@ -1,0 +1,137 @@
+"""Evidence is looked up, checked and pinned by digest here; gates read what is pinned."""
+
+from functools import partial
+from typing import Any
+
+from audit.errors import ConflictError
+from audit.tlog.canonical import canonical_bytes, digest
+from registry.evidence import Evidence, FileName, StoredFile, VersionEvidence, pair
+from registry.models import EvidenceSnapshot, ModelVersion, PromotionRequest, Slot
+from registry.policy_document import PolicyDocument, read_policy_document
+from tracking import storage
+from tracking.services.artifacts import current_artifact
+from tracking.services.runs import content_digest
+
+
+def evidence_of(
+    version: ModelVersion, champion: ModelVersion | None, policy: PolicyDocument
+) -> Evidence:
+    """Return the evidence of a version and the champion at the paths of the policy."""
+    return Evidence(
+        candidate=_files_of(version, policy),
+        champion=_files_of(champion, policy) if champion else None,
+    )
+
+
+def _files_of(version: ModelVersion, policy: PolicyDocument) -> VersionEvidence:
+    files = {FileName.MODEL: _stored(version.artifact.path, version.artifact_sha256)}
+    for name, path in policy.evidence.items():
+        artifact = current_artifact(version.source_run, path)
+        files[name] = _stored(path, artifact.sha256)
+    return VersionEvidence(label=str(version), files=files)
+
+
+def _stored(path: str, sha256: str) -> StoredFile:
+    return StoredFile(path, sha256, partial(storage.read_verified, sha256))
+
+
+def check(evidence: Evidence) -> None:
+    """Read what the gates will read; the first fault refuses the request."""
+    files = evidence.candidate.files
+    storage.verify(files[FileName.MODEL].sha256)
+    if FileName.MODEL_INPUTS in files:
+        _ = evidence.candidate.model_inputs
+    if FileName.PREDICTIONS in files:
+        predictions = evidence.candidate.predictions
+        if evidence.champion:
+            pair(predictions, evidence.champion.predictions)
+
+
+def pinned_evidence(request: PromotionRequest, *, attempt: int) -> Evidence:
+    """Return the evidence of an attempt, and only what its snapshot pinned."""
+    snapshot = request.snapshots.select_related(
+        "champion__registered_model", "champion__source_run", "champion__artifact"
+    ).get(attempt=attempt)
+    policy = read_policy_document(request.policy.document)
+    evidence = evidence_of(request.model_version, snapshot.champion, policy)
+    champion = snapshot.content["champion"]
+    same = evidence.candidate.digests(FileName) == snapshot.content["candidate"] and (
+        evidence.champion is None
+        or evidence.champion.digests(FileName) == champion["files"]
+    )
+    if not same:
+        raise ConflictError(
+            "evidence_changed",
+            "The files of the run are not those that this attempt pinned. Have the log "
+            "verified before anything else.",
+        )
+    return evidence
+
+
+def champion_of(version: ModelVersion, environment: str) -> ModelVersion | None:
+    """Return the version in the slot that `version` would take, if there is another."""
+    slot = (
+        Slot.objects.filter(
+            registered_model=version.registered_model, environment=environment
+        )
+        .select_related(
+            "champion__registered_model", "champion__source_run", "champion__artifact"
+        )
+        .first()
+    )
+    return slot.champion if slot else None
+
+
+def take_snapshot(
+    request: PromotionRequest, evidence: Evidence, champion: ModelVersion | None
+) -> EvidenceSnapshot:
+    """Pin the evidence of the current attempt, in the caller's transaction."""
+    content = _snapshot_content(request, evidence, champion)
+    return EvidenceSnapshot.objects.create(
+        request=request,
+        attempt=request.attempt,
+        champion=champion,
+        document=canonical_bytes(content).decode(),
+        digest=digest(content),
+    )
+
+
+def refuse_changed_evidence(request: PromotionRequest) -> None:
+    """Refuse when champion or run are no longer what the attempt's snapshot pinned."""
+    snapshot = request.snapshots.get(attempt=request.attempt)
+    champion = champion_of(request.model_version, request.environment)
+    if snapshot.champion_id != (champion.pk if champion else None):
+        raise ConflictError(
+            "champion_changed",
+            f"{champion} took the slot after this request was evaluated. Ask for a new "
+            f"evaluation, which compares with it.",
+        )
+    run = request.model_version.source_run
+    if snapshot.content["source_run"]["content"] != content_digest(run):
+        raise ConflictError(
+            "source_run_changed",
+            f"The content of run {run.run_id} is not what was evaluated. Have the log "
+            f"verified before anything else.",
+        )
+
+
+def _snapshot_content(
+    request: PromotionRequest, evidence: Evidence, champion: ModelVersion | None
+) -> dict[str, Any]:
+    version = request.model_version
+    run = version.source_run
+    return {
+        "version": version.subject,
+        "source_run": {"run_id": run.run_id, "content": content_digest(run)},
+        "datasets": sorted(
+            (use.dataset.name, use.dataset.digest, use.context)
+            for use in run.dataset_inputs.select_related("dataset")
+        ),
+        "candidate": evidence.candidate.digests(FileName),
+        "champion": {
+            "version": champion.subject,
+            "files": evidence.champion.digests(FileName),
+        }
+        if champion and evidence.champion
+        else None,
+    }

@@ -1,0 +1,254 @@
+"""The way into production: ask, evaluate again, promote; sign-offs are beside this."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError, PermissionDeniedError
+from audit.services import record, refusals_recorded
+from registry.events import RegistryEvent
+from registry.jobs import run_gate_later
+from registry.models import (
+    GateRun,
+    ModelVersion,
+    Policy,
+    Promotion,
+    PromotionRequest,
+    RegisteredModel,
+    RequestState,
+    Slot,
+)
+from registry.permissions import may_promote, may_request_promotion
+from registry.policy_document import PolicyDocument, read_policy_document
+from registry.services.evidence import (
+    champion_of,
+    check,
+    evidence_of,
+    refuse_changed_evidence,
+    take_snapshot,
+)
+from registry.signing import subject_digest
+from tracking.services.runs import freeze
+
+
+def request_promotion(
+    version: ModelVersion, *, environment: str, actor: User
+) -> PromotionRequest:
+    """Open a request, pin policy and evidence, and let the gates run."""
+    with (
+        refusals_recorded(
+            RegistryEvent.REQUEST_REFUSED,
+            actor=actor,
+            subject=version.subject,
+            payload={"environment": environment},
+        ),
+        transaction.atomic(),
+    ):
+        _refuse_unless_may_request(actor, version)
+        RegisteredModel.objects.select_for_update().get(pk=version.registered_model_id)
+        policy = _policy_in_force(version, environment, timezone.now())
+        _refuse_unless_ready(version, environment)
+        freeze(version.source_run, actor=actor)
+        request = PromotionRequest.objects.create(
+            model_version=version,
+            environment=environment,
+            policy=policy,
+            requested_by=actor,
+        )
+        record(
+            RegistryEvent.REQUEST_OPENED,
+            actor=actor,
+            subject=request.subject,
+            payload={
+                "version": version.subject,
+                "environment": environment,
+                "policy": {"subject": policy.subject, "digest": policy.digest},
+            },
+        )
+        _start_evaluation(request, actor=actor)
+    return request
+
+
+def evaluate_again(request: PromotionRequest, *, actor: User) -> PromotionRequest:
+    """Start a new attempt on fresh evidence; earlier attempts and verdicts stay."""
+    with (
+        refusals_recorded(
+            RegistryEvent.REQUEST_REFUSED,
+            actor=actor,
+            subject=request.subject,
+            payload={"environment": request.environment},
+        ),
+        transaction.atomic(),
+    ):
+        _refuse_unless_may_request(actor, request.model_version)
+        moved = PromotionRequest.objects.move(
+            request.pk,
+            to=RequestState.EVALUATING,
+            attempt=request.attempt + 1,
+            subject_digest="",
+            approved_at=None,
+            approval_expires_at=None,
+        )
+        if not moved:
+            raise ConflictError(
+                "request_not_to_be_evaluated",
+                f"This request is {request.get_state_display().lower()}: it cannot be "
+                f"evaluated again.",
+            )
+        request = PromotionRequest.objects.with_subject().get(pk=request.pk)
+        _start_evaluation(request, actor=actor)
+    return request
+
+
+def promote(request: PromotionRequest, *, actor: User) -> Promotion:
+    """Redeem an approval: the version takes the slot, the former champion leaves it."""
+    with (
+        refusals_recorded(
+            RegistryEvent.PROMOTION_REFUSED,
+            actor=actor,
+            subject=request.subject,
+            payload={"version": request.model_version.subject},
+        ),
+        transaction.atomic(),
+    ):
+        version = request.model_version
+        if not may_promote(actor, version.registered_model):
+            raise PermissionDeniedError(
+                "may_not_promote",
+                f"You may not promote {version.registered_model}: ask for the release "
+                f"role.",
+            )
+        slot, _ = Slot.objects.select_for_update().get_or_create(
+            registered_model=version.registered_model, environment=request.environment
+        )
+        now = timezone.now()
+        _refuse_unless_approved(request.pk, now)
+        refuse_changed_evidence(request)
+        if not PromotionRequest.objects.move(request.pk, to=RequestState.PROMOTED):
+            raise _not_approved(request)
+        promotion = Promotion.objects.create(
+            slot=slot,
+            request=request,
+            superseded=slot.champion,
+            promoted_by=actor,
+            promoted_at=now,
+        )
+        Slot.objects.filter(pk=slot.pk).update(champion=version)
+        record(
+            RegistryEvent.VERSION_PROMOTED,
+            actor=actor,
+            subject=request.subject,
+            payload={
+                "version": version.subject,
+                "environment": request.environment,
+                "superseded": slot.champion.subject if slot.champion else None,
+                "subject_digest": request.subject_digest,
+            },
+        )
+    return promotion
+
+
+def _refuse_unless_may_request(actor: User, version: ModelVersion) -> None:
+    if not may_request_promotion(actor, version.registered_model):
+        raise PermissionDeniedError(
+            "may_not_request_promotion",
+            f"You may not ask for promotions of {version.registered_model}: ask for the "
+            f"developer or owner role.",
+        )
+
+
+def _policy_in_force(version: ModelVersion, environment: str, now: datetime) -> Policy:
+    policy = (
+        version.registered_model.policies.in_force(now)
+        .filter(environment=environment)
+        .first()
+    )
+    if policy is None:
+        raise ConflictError(
+            "no_policy",
+            f"No policy is published for {version.registered_model} in {environment}. "
+            f"Have one drafted and published before asking.",
+        )
+    return policy
+
+
+def _refuse_unless_ready(version: ModelVersion, environment: str) -> None:
+    run = version.source_run
+    if not run.has_ended:
+        raise ConflictError(
+            "source_run_not_ended",
+            f"The source run {run.run_id} is {run.status}. End it, then ask again.",
+        )
+    if champion_of(version, environment) == version:
+        raise ConflictError(
+            "version_is_champion", f"{version} serves in {environment} already."
+        )
+    if version.promotion_requests.open().filter(environment=environment).exists():
+        raise ConflictError(
+            "request_open",
+            f"{version} has an open request for {environment} already: go on with it.",
+        )
+
+
+def _start_evaluation(request: PromotionRequest, *, actor: User) -> None:
+    policy = read_policy_document(request.policy.document)
+    champion = champion_of(request.model_version, request.environment)
+    evidence = evidence_of(request.model_version, champion, policy)
+    check(evidence)
+    snapshot = take_snapshot(request, evidence, champion)
+    runs = _create_gate_runs(request, policy)
+    record(
+        RegistryEvent.EVALUATION_STARTED,
+        actor=actor,
+        subject=request.subject,
+        payload={
+            "attempt": request.attempt,
+            "evidence": snapshot.digest,
+            "gates": [run.gate for run in runs],
+            "champion": champion.subject if champion else None,
+        },
+    )
+    for run in runs:
+        run_gate_later(run.pk)
+
+
+def _create_gate_runs(
+    request: PromotionRequest, policy: PolicyDocument
+) -> list[GateRun]:
+    return [
+        GateRun.objects.create(
+            request=request,
+            attempt=request.attempt,
+            gate=clause.slug,
+            position=position,
+        )
+        for position, clause in enumerate(policy.gates)
+    ]
+
+
+def _refuse_unless_approved(request_pk: int, now: datetime) -> None:
+    request = PromotionRequest.objects.select_for_update().get(pk=request_pk)
+    if request.state != RequestState.APPROVED:
+        raise _not_approved(request)
+    if request.approval_expires_at is None or now >= request.approval_expires_at:
+        raise ConflictError(
+            "approval_expired",
+            "The approval has expired. Ask for a new evaluation and new sign-offs.",
+        )
+    if request.subject_digest != subject_digest(request):
+        raise ConflictError(
+            "subject_changed",
+            "What was signed is no longer what would be promoted. Have the log verified "
+            "before anything else.",
+        )
+
+
+def _not_approved(request: PromotionRequest) -> ConflictError:
+    return ConflictError(
+        "request_not_approved",
+        f"This request is {RequestState(request.state).label.lower()}, not approved: "
+        f"look at its gates and missing sign-offs.",
+        state=request.state,
+    )

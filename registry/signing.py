@@ -1,0 +1,72 @@
+"""
+What a signature is bound to, and the proof that the signer was just there.
+
+The subject digest covers the evidence snapshot, the policy and every verdict of the
+attempt: whatever of these changes, the digest changes and earlier signatures are void.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from audit.errors import PermissionDeniedError
+from audit.tlog.canonical import digest
+from registry.models import PromotionRequest, SignOff, Verdict
+
+REAUTHENTICATION_LASTS = timedelta(seconds=60)
+PASSWORD = "password re-entered"  # noqa: S105 - the name of a method, not a password
+
+
+@dataclass(frozen=True)
+class Reauthentication:
+    """Somebody proved who they are, within an interactive session, at a moment."""
+
+    user_id: int
+    method: str
+    at: datetime
+
+    def is_fresh_for(self, user: User, now: datetime) -> bool:
+        return self.user_id == user.pk and now - self.at <= REAUTHENTICATION_LASTS
+
+
+def reauthenticate(
+    user: User, *, password: str, is_interactive: bool, now: datetime
+) -> Reauthentication:
+    """Check the password again; a token is no person (R5)."""
+    if not is_interactive:
+        raise PermissionDeniedError(
+            "signing_needs_a_session",
+            "A token cannot sign. Log in with your password and sign there.",
+        )
+    if not user.check_password(password):
+        raise PermissionDeniedError(
+            "password_wrong",
+            "The password is wrong, so nothing was signed. Enter your password again.",
+        )
+    return Reauthentication(user.pk, PASSWORD, now)
+
+
+def subject_digest(request: PromotionRequest) -> str:
+    """Return the digest that the current attempt's signatures are bound to."""
+    snapshot = request.snapshots.get(attempt=request.attempt)
+    verdicts = Verdict.objects.filter(
+        gate_run__request=request, gate_run__attempt=request.attempt
+    )
+    return digest(
+        {
+            "request": request.pk,
+            "environment": request.environment,
+            "evidence": snapshot.digest,
+            "policy": request.policy.digest,
+            "verdicts": sorted(verdicts.values_list("gate_run__gate", "digest")),
+        }
+    )
+
+
+def valid_sign_offs(request: PromotionRequest) -> QuerySet[SignOff]:
+    """Return the signatures over what the request is now, oldest first."""
+    return request.sign_offs.filter(subject_digest=request.subject_digest).order_by(
+        "signed_at"
+    )

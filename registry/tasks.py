@@ -1,0 +1,22 @@
+"""Celery tasks of the registry: doors, one line each."""
+
+from celery import shared_task
+
+from registry import jobs
+from registry.reports import production
+from registry.services import dispatch, gate_runs
+
+
+@shared_task(name=jobs.RUN_GATE)
+def run_gate(gate_run_pk: int) -> None:
+    gate_runs.run_gate(gate_run_pk)
+
+
+@shared_task(name=jobs.PRODUCE_REPORT)
+def produce_report(order_pk: int) -> None:
+    production.produce_report(order_pk)
+
+
+@shared_task(name=jobs.REDISPATCH_UNFINISHED_WORK)
+def redispatch_unfinished_work() -> None:
+    dispatch.redispatch(jobs.send)
