@@ -1,17 +1,40 @@
 """The log in the Django admin: to read, never to change."""
 
 import json
+from typing import TypeVar
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html
 
 from audit.models import Event
 
+Row = TypeVar("Row", bound=Model)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Row]):
+    """Shows rows and changes none, not even for a superuser (governance rule R9)."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Row | None = None
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Row | None = None
+    ) -> bool:
+        return False
+
 
 @admin.register(Event)
-class EventAdmin(admin.ModelAdmin[Event]):
-    """Entries newest first; adding, changing and deleting are off for everybody."""
+class EventAdmin(ReadOnlyAdmin[Event]):
+    """Entries, newest first, for whoever may read the log."""
 
     list_display = ("index", "recorded_at", "kind", "subject", "actor")
     list_filter = ("kind",)
@@ -20,7 +43,6 @@ class EventAdmin(admin.ModelAdmin[Event]):
     list_select_related = ("entry",)
     fields = ("index", "recorded_at", "kind", "subject", "actor", "leaf", "content")
     readonly_fields = fields
-    actions = None
 
     @admin.display(description="index", ordering="entry__index")
     def index(self, event: Event) -> str:
@@ -34,16 +56,3 @@ class EventAdmin(admin.ModelAdmin[Event]):
     def content(self, event: Event) -> str:
         text = json.dumps(json.loads(bytes(event.body)), indent=2, ensure_ascii=False)
         return format_html("<pre>{}</pre>", text)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: Event | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: Event | None = None
-    ) -> bool:
-        return False

@@ -1,5 +1,4 @@
-"""
-The four kinds of error of every app; which HTTP status each gets is not known here.
+"""The four kinds of error of every app; which HTTP status each gets is not known here.
 
 A code never changes once published. The detail is one sentence or two that say what is
 wrong and what to do next.

@@ -1,5 +1,4 @@
-"""
-The tables of the log; `audit.services.record()` is the only way in.
+"""The tables of the log; `audit.services.record()` is the only way in.
 
 An event stands or falls with the change that it tells of. The sequencer gives it its
 index afterwards: entry, then head.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from audit.models import Entry, Event, Head, Pending
-from audit.tlog.commitment import commitment
+from audit.models import Entry, Event, Head, Pending, PrivateField
+from audit.tlog.commitment import SALT_BYTES, commitment
 from audit.tlog.merkle import Frontier, leaf_hash
 from audit.triggers import missing_triggers
 
@@ -101,8 +101,7 @@ def _trail_entry(event: Event) -> TrailEntry:
 
 
 def verify_log(progress: Callable[[int, int], None] | None = None) -> LogVerification:
-    """
-    Recompute every leaf and the root from the stored bodies, and name what differs.
+    """Recompute every leaf and the root from the stored bodies, and name what differs.
 
     `progress` is called with (entries done, size of the head). Memory stays flat.
     """
@@ -120,7 +119,7 @@ def verify_log(progress: Callable[[int, int], None] | None = None) -> LogVerific
         if progress and frontier.size % CHUNK == 0:
             progress(frontier.size, head.size)
     root = frontier.root().hex()
-    faults += _head_faults(head, frontier.size, root)
+    faults += _head_faults(head, frontier, root)
     return LogVerification(
         head=head,
         entries=frontier.size,
@@ -147,37 +146,64 @@ def _entry_faults(entry: Entry, expected_index: int, recomputed: bytes) -> list[
         faults.append(f"Entry {entry.index} stands where {expected_index} belongs.")
     if recomputed != bytes(entry.leaf_hash):
         faults.append(f"Entry {entry.index}: the body does not hash to its leaf.")
-    elif body and _columns(event) != _columns_of(body):
+    elif body and _columns(event) != _columns_of(body, recomputed):
         faults.append(f"Entry {entry.index}: a search column differs from the body.")
     if body:
         faults += _opening_faults(entry, body["private"])
     return faults
 
 
-def _columns(event: Event) -> tuple[str, str, str, str]:
-    return str(event.uid), event.kind, event.actor, event.subject
+def _columns(event: Event) -> tuple[str, str, str, str, datetime, bytes]:
+    return (
+        str(event.uid),
+        event.kind,
+        event.actor,
+        event.subject,
+        event.recorded_at,
+        bytes(event.leaf_hash),
+    )
 
 
-def _columns_of(body: dict[str, Any]) -> tuple[str, str, str, str]:
-    return body["uid"], body["kind"], body["actor"], body["subject"]
+def _columns_of(
+    body: dict[str, Any], leaf: bytes
+) -> tuple[str, str, str, str, datetime, bytes]:
+    return (
+        body["uid"],
+        body["kind"],
+        body["actor"],
+        body["subject"],
+        datetime.fromisoformat(body["at"]),
+        leaf,
+    )
 
 
 def _opening_faults(entry: Entry, commitments: dict[str, str]) -> list[str]:
-    if not commitments:
-        return []
     return [
         f"Entry {entry.index}: the stored {opening.field} is not what was committed to."
         for opening in entry.event.private_fields.all()
-        if commitment(bytes(opening.salt), opening.field, opening.value)
-        != commitments.get(opening.field)
+        if not _opens(opening, commitments.get(opening.field))
     ]
 
 
-def _head_faults(head: LogHead, size: int, root: str) -> list[Fault]:
+def _opens(opening: PrivateField, committed: str | None) -> bool:
+    salt = bytes(opening.salt)
+    return (
+        len(salt) == SALT_BYTES
+        and commitment(salt, opening.field, opening.value) == committed
+    )
+
+
+def _head_faults(head: LogHead, frontier: Frontier, root: str) -> list[Fault]:
+    size = frontier.size
     if size != head.size:
         return [Fault(size, f"The head says {head.size} entries; {size} are there.")]
     if root != head.root:
         return [Fault(None, "The root over all entries is not the root of the head.")]
-    if Entry.objects.filter(index__gte=head.size).exists():
-        return [Fault(head.size, "There are entries beyond the size of the head.")]
+    # The head may have moved meanwhile, so these two look at the head of this moment.
+    now = Head.objects.get()
+    if now.size == size and bytes(now.frontier) != frontier.to_bytes():
+        return [Fault(None, "The head holds other subtrees than the entries make.")]
+    beyond = Entry.objects.filter(index__gte=Head.objects.values("size")[:1])
+    if beyond.exists():
+        return [Fault(now.size, "There are entries beyond the size of the head.")]
     return []

@@ -1,5 +1,4 @@
-"""
-Gives pending events their index: entries without a gap, then the head.
+"""Gives pending events their index: entries without a gap, then the head.
 
 Several may run at once; the lock on the head row lets one in at a time.
 """

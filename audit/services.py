@@ -32,8 +32,7 @@ def record(
     payload: Mapping[str, Any],
     private: Mapping[str, str] | None = None,
 ) -> Event:
-    """
-    Append one event, in the caller's transaction; call it after locking the subject.
+    """Append one event, in the caller's transaction; call it after locking the subject.
 
     Personal values belong into `private`: the entry holds only a salted commitment to
     each (`commitment`). Raises RuntimeError outside a transaction.
@@ -107,8 +106,7 @@ def pseudonym(actor: AbstractBaseUser) -> str:
 def refusals_recorded(
     kind: StrEnum, *, actor: AbstractBaseUser, subject: str, payload: Mapping[str, Any]
 ) -> Iterator[None]:
-    """
-    Record a refusal after the refused transaction has rolled back, then let it travel.
+    """Record a refusal after the refused transaction has rolled back, then let it travel.
 
     Stands around the transaction of a governed action, never inside one.
     """

@@ -1,5 +1,4 @@
-"""
-Database triggers that make a table append-only, on PostgreSQL and on SQLite.
+"""Database triggers that make a table append-only, on PostgreSQL and on SQLite.
 
 Migrations call `append_only(table)`; `missing_triggers()` says which are not there.
 """

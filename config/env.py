@@ -1,5 +1,4 @@
-"""
-Reads one environment variable at a time, typed, and remembers it for the docs.
+"""Reads one environment variable at a time, typed, and remembers it for the docs.
 
 Only `config/settings.py` calls these readers. A wrong value stops the start with the
 variable's name; a secret may come from a file named by `<NAME>_FILE`.

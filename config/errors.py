@@ -1,5 +1,4 @@
-"""
-Turns the apps' errors into HTTP answers; the one table of status codes.
+"""Turns the apps' errors into HTTP answers; the one table of status codes.
 
 The native API answers with problem documents (RFC 9457), MLflow's routes in MLflow's
 shape. None of the statuses that MLflow's client retries (408, 429, 5xx) stands here.

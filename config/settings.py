@@ -1,5 +1,4 @@
-"""
-The one settings module and the only reader of the environment.
+"""The one settings module and the only reader of the environment.
 
 `docs/configuration.md` explains every variable; a test compares the two.
 """
@@ -45,8 +44,7 @@ if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
 
 
 def _kept_secret_key() -> str:
-    """
-    Return the key beside the embedded database, made at the first start.
+    """Return the key beside the embedded database, made at the first start.
 
     O_EXCL lets exactly one of several starting processes write it.
     """
@@ -123,9 +121,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The applications
 
 INSTALLED_APPS = [
-    "registry",
-    "tracking",
-    "audit",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -137,6 +132,9 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "audit",
+    "tracking",
+    "registry",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -228,6 +226,46 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
+}
+
+# Background work
+#
+# The message is only a hint: what is to be done, and whether it was, stands in the
+# database (`registry/models/leased_work.py`), so nothing is lost with a message.
+
+CELERY_BROKER_URL = ATTESTRY_BROKER_URL or "memory://"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        # Longer than the longest task; kombu looks for expired messages only every
+        # unacked_restore_interval times throttle seconds.
+        "visibility_timeout": 1800,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    }
+    if ATTESTRY_BROKER_URL
+    else {"polling_interval": 0.05}
+)
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_TIME_LIMIT = 900
+CELERY_TASK_SOFT_TIME_LIMIT = 840
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 100
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "redispatch unfinished work": {
+        "task": "registry.redispatch_unfinished_work",
+        "schedule": 10.0,
+    },
+    "sequence what a crash left pending": {
+        "task": "audit.sequence_pending",
+        "schedule": 10.0,
+    },
 }
 
 LOGGING = {

@@ -1,5 +1,4 @@
-"""
-Names the background tasks and hands them to the broker, after commit.
+"""Names the background tasks and hands them to the broker, after commit.
 
 The message is a hint: without a broker nothing is sent, and the worker finds unfinished
 work in the database (`registry/services/dispatch.py`).

@@ -1,5 +1,4 @@
-"""
-Who may do what with a model, and who is too close to a version to sign it off.
+"""Who may do what with a model, and who is too close to a version to sign it off.
 
 The grants are data: which role holds which permission on a registered model.
 Segregation of duties is computed from lineage and binds superusers too.

@@ -1,5 +1,4 @@
-"""
-What a signature is bound to, and the proof that the signer was just there.
+"""What a signature is bound to, and the proof that the signer was just there.
 
 The subject digest covers the evidence snapshot, the policy and every verdict of the
 attempt: whatever of these changes, the digest changes and earlier signatures are void.
@@ -16,7 +15,7 @@ from audit.tlog.canonical import digest
 from registry.models import PromotionRequest, SignOff, Verdict
 
 REAUTHENTICATION_LASTS = timedelta(seconds=60)
-PASSWORD = "password re-entered"  # noqa: S105 - the name of a method, not a password
+PASSWORD = "password re-entered"  # noqa: S105 - the name of a method
 
 
 @dataclass(frozen=True)

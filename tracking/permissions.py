@@ -1,5 +1,4 @@
-"""
-Who may do what on this floor, as predicates; and the roles that both floors grant.
+"""Who may do what on this floor, as predicates; and the roles that both floors grant.
 
 Django's `has_perm` says yes to every superuser. `holds` does not: what is governed is
 decided by permissions that somebody was really given.
@@ -45,8 +44,7 @@ EXPERIMENT_GRANTS: dict[str, frozenset[Role]] = {
 
 
 def holds(user: User, permission: str, subject: models.Model) -> bool:
-    """
-    Say whether the user was given the permission on the subject, alone or by group.
+    """Say whether the user was given the permission on the subject, alone or by group.
 
     Superusers hold only what they were given (governance rule R4).
     """

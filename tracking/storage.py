@@ -1,5 +1,4 @@
-"""
-Files by their SHA-256: what is written once stays, whoever refers to it.
+"""Files by their SHA-256: what is written once stays, whoever refers to it.
 
 The folder layout is `<first two hex digits>/<sha256>`; nothing here removes a file.
 """
@@ -28,8 +27,7 @@ class StoredFile:
 
 
 def store(stream: IO[bytes], *, expected_bytes: int | None) -> StoredFile:
-    """
-    Write a stream under its digest, in constant memory.
+    """Write a stream under its digest, in constant memory.
 
     A stream that ends before `expected_bytes`, or is larger than the installation
     allows, is refused (InvalidError) and leaves nothing behind.

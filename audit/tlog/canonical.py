@@ -1,5 +1,4 @@
-"""
-Turns JSON values into one exact sequence of bytes (RFC 8785) and digests them.
+"""Turns JSON values into one exact sequence of bytes (RFC 8785) and digests them.
 
 RFC 8785 knows neither non-finite numbers nor integers beyond 2**53 - 1, which occur
 among metrics. The rule here: NaN, infinity and minus infinity become the strings "NaN",

@@ -8,8 +8,7 @@ SALT_BYTES = 32
 
 
 def commitment(salt: bytes, field: str, value: str) -> str:
-    """
-    Return `sha256:<hex>` over salt ‖ canonical JSON of [field, value].
+    """Return `sha256:<hex>` over salt ‖ canonical JSON of [field, value].
 
     The salt has 32 random bytes: without it a name could be guessed from its hash.
     """

@@ -1,5 +1,4 @@
-"""
-The Merkle tree of RFC 6962 section 2.1: hashes, and roots grown leaf by leaf.
+"""The Merkle tree of RFC 6962 section 2.1: hashes, and roots grown leaf by leaf.
 
 A `Frontier` holds the roots of the perfect subtrees that make up a tree of some size,
 largest first: all that is needed to append leaves and to compute the next root.

@@ -1,5 +1,4 @@
-"""
-Work that a Celery worker does: claimed, leased, and found again after a crash.
+"""Work that a Celery worker does: claimed, leased, and found again after a crash.
 
 A message may come twice, late or never. The row decides: a claim is one conditional
 UPDATE, the lease is renewed while the work runs, and a result is fenced by the number

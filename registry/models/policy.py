@@ -1,5 +1,4 @@
-"""
-A policy: what a version must show before it may serve; frozen from the first write.
+"""A policy: what a version must show before it may serve; frozen from the first write.
 
 Publishing is a row of its own, so that neither table is ever updated.
 """

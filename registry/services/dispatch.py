@@ -1,5 +1,4 @@
-"""
-Finds work that nobody does and hands it to a worker again.
+"""Finds work that nobody does and hands it to a worker again.
 
 This, not the broker's redelivery, is how work survives a crash.
 """

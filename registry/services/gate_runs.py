@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from audit.errors import DomainError
+from audit.errors import ConflictError, DomainError
 from audit.services import record, system_account
 from audit.tlog.canonical import canonical_bytes, digest
 from registry import gate as contract
@@ -71,7 +71,14 @@ def _judge(gate_run: GateRun) -> Judgement:
 
 def _evaluate(gate_run: GateRun) -> contract.Verdict:
     request = PromotionRequest.objects.with_subject().get(pk=gate_run.request_id)
-    clause = _clause(read_policy_document(request.policy.document), gate_run.gate)
+    policy = read_policy_document(request.policy.document)
+    if digest(policy.as_json()) != request.policy.digest:
+        raise ConflictError(
+            "policy_reads_differently",
+            "This release reads the policy otherwise than the one that published it "
+            "(a default has changed). Publish the policy anew and ask again.",
+        )
+    clause = _clause(policy, gate_run.gate)
     evidence = pinned_evidence(request, attempt=gate_run.attempt)
     return contract.gate(clause.slug).evaluate(evidence, clause.parameters)
 

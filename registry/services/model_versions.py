@@ -21,8 +21,7 @@ def register_version(
     artifact_sha256: str,
     actor: User,
 ) -> ModelVersion:
-    """
-    Register an artifact of a run as the next version of a model.
+    """Register an artifact of a run as the next version of a model.
 
     The digest that the caller expects, the digest of the upload and the digest of what
     is stored now must be one.

@@ -26,8 +26,7 @@ def sign_off(
     is_interactive: bool,
     actor: User,
 ) -> SignOff:
-    """
-    Sign what the request is now, as one role; the last one needed approves it.
+    """Sign what the request is now, as one role; the last one needed approves it.
 
     `is_interactive` says that the actor sits in a logged-in session. The password is
     checked again for every single act (21 CFR 11.200).

@@ -1,5 +1,4 @@
-"""
-MLflow's proxied artifact API: upload, download and list the files of a run.
+"""MLflow's proxied artifact API: upload, download and list the files of a run.
 
 A path is `<experiment id>/<run id>/artifacts/<path in the run>`, as the run's artifact
 URI says.

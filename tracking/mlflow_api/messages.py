@@ -1,5 +1,4 @@
-"""
-The messages of MLflow's protocol that come in; unknown fields are ignored.
+"""The messages of MLflow's protocol that come in; unknown fields are ignored.
 
 Lengths and counts are MLflow's limits (its REST documentation, "Request Limits").
 """

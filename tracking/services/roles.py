@@ -22,8 +22,7 @@ def group_of(role: Role, workspace: Workspace) -> Group:
 
 
 def create_groups(workspace: Workspace) -> None:
-    """
-    Make the groups of a new workspace.
+    """Make the groups of a new workspace.
 
     The log belongs to the installation, so the default workspace's auditors read it.
     """

@@ -70,8 +70,7 @@ def user_of_token(secret: str) -> User:
 
 
 def secret_in(authorization: str) -> str | None:
-    """
-    Return the token of an `Authorization` header, None if it holds none.
+    """Return the token of an `Authorization` header, None if it holds none.
 
     MLflow's client sends `Bearer <token>`, or `Basic` with the token as the password.
     """

@@ -1,5 +1,4 @@
-"""
-`manage.py create_demo_accounts`: one account a role, for the demo story.
+"""`manage.py create_demo_accounts`: one account a role, for the demo story.
 
 Passwords and tokens are random and stand in one file that only its owner reads.
 """

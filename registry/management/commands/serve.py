@@ -1,11 +1,11 @@
-"""
-`manage.py serve`: the whole of Attestry in one process tree, with nothing to install.
+"""`manage.py serve`: the whole of Attestry in one process tree, with nothing to install.
 
 The parent starts a web server and a worker, starts again what dies, and stops both.
 """
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 RESTART_AFTER_SECONDS = 1.0
 STOP_WITHIN_SECONDS = 20.0
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        _refuse_taken_port(options["host"], options["port"])
         commands = [_web(options["host"], options["port"])]
         if not settings.ATTESTRY_BROKER_URL:
             commands.append([sys.executable, sys.argv[0], "work"])
@@ -41,6 +42,18 @@ class Command(BaseCommand):
         )
         self.stdout.flush()
         _supervise(commands)
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host}:{port} ({error.strerror}): stop what listens "
+                f"there, or choose another port with --port or PORT."
+            ) from None
 
 
 def _web(host: str, port: int) -> list[str]:
@@ -75,8 +88,7 @@ def _supervise(commands: list[list[str]]) -> None:
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C reaches the parent alone, which stops in order.
-    return subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own command
+    return subprocess.Popen(command)  # noqa: S603 - our own command
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> None:

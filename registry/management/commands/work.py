@@ -1,5 +1,4 @@
-"""
-`manage.py work`: the worker of an installation without a broker.
+"""`manage.py work`: the worker of an installation without a broker.
 
 One process: a thread finds unfinished work in the database and hands it to a Celery
 worker (pool `solo`) over memory. With a broker, run `celery -A config worker` instead.

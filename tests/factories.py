@@ -1,0 +1,256 @@
+"""Builds just the rows that a test needs, through the product's own services."""
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.contrib.auth.models import User
+
+from audit.services import system_account
+from registry.models import (
+    GateRun,
+    ModelVersion,
+    Policy,
+    PromotionRequest,
+    RegisteredModel,
+)
+from registry.models.sign_off import SignerRole
+from registry.services.gate_runs import run_gate
+from registry.services.model_versions import register_version
+from registry.services.policies import draft_policy, publish_policy
+from registry.services.promotion import promote, request_promotion
+from registry.services.registered_models import register_model
+from registry.services.sign_offs import sign_off
+from tracking.models import Artifact, Experiment, Run, Workspace
+from tracking.models.run import RunStatus
+from tracking.permissions import Role
+from tracking.services.accounts import create_person, create_service_account
+from tracking.services.artifacts import upload_artifact
+from tracking.services.experiments import create_experiment
+from tracking.services.roles import grant_role
+from tracking.services.runs import create_run, update_run
+from tracking.services.tokens import create_token
+
+PASSWORD = "correct horse battery"
+MODEL = "model/model.onnx"
+PREDICTIONS = "evaluation/predictions.parquet"
+
+POLICY = """
+name: credit-production
+environment: production
+registered_model: credit
+evidence:
+  predictions: evaluation/predictions.parquet
+gates:
+  - {gate: auc, threshold: 0.7, min_rows: 500}
+  - {gate: regression, margin: 0.02, min_rows: 500}
+sign_offs: [validator, owner]
+approval_days: 30
+"""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One person a role, and a bot."""
+
+    alice: User  # developer: asks
+    olivia: User  # owner of the model
+    bob: User  # validator: approves
+    rita: User  # risk: publishes policies
+    paul: User  # policy author
+    carol: User  # auditor
+    rex: User  # release: promotes
+    ada: User  # administrator and superuser
+    mallory: User  # an account without a role
+    bot: User
+
+
+def cast(workspace: Workspace) -> Cast:
+    system = system_account()
+    bot = create_service_account("bot", purpose="tests", actor=system)
+    grant_role(bot, role=Role.BOT, workspace=workspace, actor=system)
+    return Cast(
+        alice=person("alice", workspace, Role.DEVELOPER),
+        olivia=person("olivia", workspace, Role.OWNER),
+        bob=person("bob", workspace, Role.VALIDATOR),
+        rita=person("rita", workspace, Role.RISK),
+        paul=person("paul", workspace, Role.POLICY_AUTHOR),
+        carol=person("carol", workspace, Role.AUDITOR),
+        rex=person("rex", workspace, Role.RELEASE),
+        ada=person("ada", workspace, Role.ADMINISTRATOR, is_superuser=True),
+        mallory=person("mallory", workspace, None),
+        bot=bot,
+    )
+
+
+def person(
+    username: str,
+    workspace: Workspace,
+    role: Role | None,
+    *,
+    is_superuser: bool = False,
+) -> User:
+    system = system_account()
+    user = create_person(
+        username,
+        full_name=f"{username.title()} Example",
+        password=PASSWORD,
+        is_superuser=is_superuser,
+        actor=system,
+    )
+    if role:
+        grant_role(user, role=role, workspace=workspace, actor=system)
+    return user
+
+
+def token(user: User) -> str:
+    return create_token(user, name="test", actor=system_account())[1]
+
+
+def experiment(workspace: Workspace, actor: User, name: str = "credit") -> Experiment:
+    found = Experiment.objects.filter(workspace=workspace, name=name).first()
+    return found or create_experiment(workspace, name=name, actor=actor)
+
+
+def run(workspace: Workspace, actor: User, name: str = "run") -> Run:
+    return create_run(
+        experiment(workspace, actor),
+        name=name,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        tags={},
+        actor=actor,
+    )
+
+
+def end(run: Run, actor: User) -> Run:
+    return update_run(
+        run, status=RunStatus.FINISHED, ended_at=None, name=None, actor=actor
+    )
+
+
+def upload(run: Run, path: str, content: bytes, actor: User) -> Artifact:
+    return upload_artifact(
+        run,
+        path=path,
+        stream=io.BytesIO(content),
+        expected_bytes=len(content),
+        actor=actor,
+    )
+
+
+def predictions(
+    *, rows: int = 2000, strength: float = 1.5, seed: int = 1, **columns: Any
+) -> bytes:
+    """Return Parquet with scores that know the labels the better the greater `strength`."""
+    labels = np.random.default_rng(7).integers(0, 2, rows)
+    noise = np.random.default_rng(seed).normal(size=rows)
+    scores = 1 / (1 + np.exp(-(strength * (labels * 2 - 1) + noise)))
+    table = {
+        "row_key": [f"row-{number}" for number in range(rows)],
+        "label": labels.astype("int8"),
+        "score": scores,
+        **columns,
+    }
+    return parquet({key: value for key, value in table.items() if value is not None})
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+def model(workspace: Workspace, people: Cast, name: str = "credit") -> RegisteredModel:
+    found = RegisteredModel.objects.filter(workspace=workspace, name=name).first()
+    return found or register_model(
+        workspace,
+        name=name,
+        tier=3,
+        purpose="Tells who pays back.",
+        owner=people.olivia,
+        actor=people.alice,
+    )
+
+
+def version(
+    workspace: Workspace,
+    people: Cast,
+    *,
+    content: bytes = b"model 1",
+    scores: bytes | None = None,
+    has_ended: bool = True,
+) -> ModelVersion:
+    """Return a version whose source run holds a model file and predictions."""
+    source = run(workspace, people.alice)
+    artifact = upload(source, MODEL, content, people.alice)
+    upload(source, PREDICTIONS, scores or predictions(), people.alice)
+    if has_ended:
+        source = end(source, people.alice)
+    return register_version(
+        model(workspace, people),
+        source_run=source,
+        artifact_path=MODEL,
+        artifact_sha256=artifact.sha256,
+        actor=people.alice,
+    )
+
+
+def policy(
+    workspace: Workspace,
+    people: Cast,
+    document: str = POLICY,
+    *,
+    published: bool = True,
+) -> Policy:
+    model(workspace, people)
+    drafted = draft_policy(workspace, document=document, actor=people.paul)
+    if published:
+        publish_policy(drafted, actor=people.rita)
+    return drafted
+
+
+def request(asked: ModelVersion, people: Cast) -> PromotionRequest:
+    return request_promotion(asked, environment="production", actor=people.alice)
+
+
+def evaluated(asked: ModelVersion, people: Cast) -> PromotionRequest:
+    """Return a request whose gates have run, as a worker runs them."""
+    opened = request(asked, people)
+    for pk in GateRun.objects.of_attempt(opened).values_list("pk", flat=True):
+        run_gate(pk)
+    return fresh(opened)
+
+
+def signed(
+    asked: PromotionRequest, signer: User, role: SignerRole, **changes: Any
+) -> PromotionRequest:
+    arguments: dict[str, Any] = {
+        "role": role,
+        "meaning": "I reviewed the evidence.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": signer,
+    } | changes
+    sign_off(asked, **arguments)
+    return fresh(asked)
+
+
+def approved(asked: ModelVersion, people: Cast) -> PromotionRequest:
+    opened = evaluated(asked, people)
+    signed(opened, people.bob, SignerRole.VALIDATOR)
+    return signed(opened, people.olivia, SignerRole.OWNER)
+
+
+def champion(workspace: Workspace, people: Cast, **of_version: Any) -> ModelVersion:
+    """Return a version that went the whole way into the slot."""
+    promoted = version(workspace, people, **of_version)
+    promote(approved(promoted, people), actor=people.rex)
+    return promoted
+
+
+def fresh(asked: PromotionRequest) -> PromotionRequest:
+    return PromotionRequest.objects.with_subject().get(pk=asked.pk)

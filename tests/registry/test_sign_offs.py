@@ -1,0 +1,226 @@
+"""Who may sign, what a signature is bound to, and what voids it."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.proofs import trail
+from registry.models import PromotionRequest, RequestState, SignOff
+from registry.models.sign_off import SignerRole
+from registry.services.sign_offs import missing_roles
+from tests import factories
+from tracking.permissions import Role
+from tracking.services.roles import grant_role
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def request_in_review(workspace, cast) -> PromotionRequest:
+    factories.policy(workspace, cast)
+    return factories.evaluated(factories.version(workspace, cast), cast)
+
+
+def test_signature_prints_name_role_meaning_method_and_digest(request_in_review, cast):
+    factories.signed(
+        request_in_review, cast.bob, SignerRole.VALIDATOR, meaning="I checked it."
+    )
+
+    signed = SignOff.objects.get()
+    assert (signed.printed_name, signed.role, signed.meaning, signed.method) == (
+        "Bob Example",
+        "validator",
+        "I checked it.",
+        "password re-entered",
+    )
+    assert signed.subject_digest == request_in_review.subject_digest
+    assert missing_roles(request_in_review) == ["owner"]
+
+
+def test_names_and_meanings_stand_in_the_log_only_as_commitments(
+    request_in_review, cast
+):
+    factories.signed(
+        request_in_review, cast.bob, SignerRole.VALIDATOR, meaning="Secret remark"
+    )
+
+    entry = trail([request_in_review.subject])[-1]
+    assert entry.kind == "registry.sign_off.given"
+    assert "Secret remark" not in str(entry.payload)
+    assert "Bob" not in str(entry.payload)
+
+
+def test_developer_cannot_approve_their_own_version_and_the_refusal_is_logged(
+    request_in_review, cast, workspace
+):
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, cast.alice, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "segregation_of_duties"
+    assert refusal.value.extra["conflicts"] == [
+        "created the source run",
+        "uploaded evidence",
+        "registered this version",
+        "submitted this request",
+    ]
+    last = trail([request_in_review.subject])[-1]
+    assert (last.kind, last.actor, last.payload) == (
+        "registry.sign_off.refused",
+        f"user/{cast.alice.pk}",
+        {"role": "validator", "code": "segregation_of_duties"},
+    )
+    assert not SignOff.objects.exists()
+
+
+def test_developer_who_is_also_validator_still_cannot_sign_their_own(
+    request_in_review, cast, workspace
+):
+    grant_role(cast.alice, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, cast.alice, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "segregation_of_duties"
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("ada", SignerRole.VALIDATOR),
+        ("ada", SignerRole.OWNER),
+        ("bot", SignerRole.VALIDATOR),
+        ("bob", SignerRole.OWNER),
+        ("olivia", SignerRole.VALIDATOR),
+        ("carol", SignerRole.VALIDATOR),
+        ("rex", SignerRole.OWNER),
+        ("mallory", SignerRole.VALIDATOR),
+    ],
+)
+def test_nobody_signs_in_a_role_that_they_do_not_hold_not_even_a_superuser(
+    request_in_review, cast, name, role
+):
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, getattr(cast, name), role)
+
+    assert refusal.value.code == "may_not_sign"
+
+
+def test_superuser_who_is_given_every_permission_still_does_not_sign(
+    request_in_review, cast, workspace
+):
+    cast.bob.is_superuser = True
+    cast.bob.save()
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "may_not_sign"
+
+
+def test_owner_role_does_not_sign_for_somebody_elses_model(
+    request_in_review, cast, workspace
+):
+    other = factories.person("oscar", workspace, Role.OWNER)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, other, SignerRole.OWNER)
+
+    assert refusal.value.code == "may_not_sign"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"password": "guessed"}, "password_wrong"),
+        ({"is_interactive": False}, "signing_needs_a_session"),
+    ],
+)
+def test_signature_needs_a_person_who_enters_the_password_again(
+    request_in_review, cast, changes, code
+):
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, cast.bob, SignerRole.VALIDATOR, **changes)
+
+    assert refusal.value.code == code
+    assert trail([request_in_review.subject])[-1].payload["code"] == code
+    assert not SignOff.objects.exists()
+
+
+def test_signature_without_a_meaning_is_refused(request_in_review, cast):
+    with pytest.raises(InvalidError) as refusal:
+        factories.signed(
+            request_in_review, cast.bob, SignerRole.VALIDATOR, meaning="  "
+        )
+
+    assert refusal.value.code == "meaning_missing"
+
+
+def test_one_person_counts_once_even_with_two_roles(request_in_review, cast, workspace):
+    grant_role(cast.olivia, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+    factories.signed(request_in_review, cast.olivia, SignerRole.OWNER)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(request_in_review, cast.olivia, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "signer_counts_once"
+
+
+def test_role_signs_once(request_in_review, cast, workspace):
+    factories.signed(request_in_review, cast.bob, SignerRole.VALIDATOR)
+    other = factories.person("vera", workspace, Role.VALIDATOR)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(request_in_review, other, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "role_signed"
+
+
+def test_role_that_the_policy_does_not_want_does_not_sign(request_in_review, cast):
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(request_in_review, cast.rita, SignerRole.RISK)
+
+    assert refusal.value.code == "role_not_wanted"
+
+
+def test_author_of_the_policy_does_not_sign_for_thirty_days(
+    request_in_review, cast, workspace
+):
+    grant_role(cast.paul, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, cast.paul, SignerRole.VALIDATOR)
+
+    assert refusal.value.extra["conflicts"] == [
+        "wrote the policy less than 30 days ago"
+    ]
+    with time_machine.travel(timezone.now() + timedelta(days=31), tick=False):
+        factories.signed(request_in_review, cast.paul, SignerRole.VALIDATOR)
+
+
+def test_blocked_request_cannot_be_signed(workspace, cast):
+    factories.policy(workspace, cast)
+    weak = factories.version(
+        workspace, cast, scores=factories.predictions(strength=0.05)
+    )
+    request = factories.evaluated(weak, cast)
+    assert request.state == RequestState.BLOCKED
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(request, cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "request_not_in_review"
+
+
+def test_approval_needs_every_wanted_role_and_records_when_it_ends(
+    request_in_review, cast
+):
+    request = factories.signed(request_in_review, cast.bob, SignerRole.VALIDATOR)
+    assert request.state == RequestState.IN_REVIEW
+
+    request = factories.signed(request_in_review, cast.olivia, SignerRole.OWNER)
+
+    assert request.state == RequestState.APPROVED
+    assert request.approval_expires_at - request.approved_at == timedelta(days=30)

@@ -1,0 +1,12 @@
+"""The product's settings, in a throw-away folder and with passwords that hash fast."""
+
+import os
+import tempfile
+
+os.environ.setdefault("ATTESTRY_VAR", tempfile.mkdtemp(prefix="attestry-test-"))
+
+from config.settings import *  # noqa: F403 - these are its settings
+
+# Tests in this process call the tasks themselves; journeys use a real worker.
+ATTESTRY_BROKER_URL = ""
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
