@@ -1,0 +1,38 @@
+# The image of every Attestry process: web (the default command), worker, beat, migrate.
+FROM python:3.11-slim-bookworm AS packages
+COPY requirements.lock .
+RUN python -m venv /opt/attestry \
+    && /opt/attestry/bin/pip install --no-cache-dir --disable-pip-version-check \
+        --require-hashes --no-deps --only-binary :all: -r requirements.lock
+
+FROM python:3.11-slim-bookworm
+# WeasyPrint draws the reports with Pango.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
+    && rm -rf /var/lib/apt/lists/*
+RUN useradd --system --uid 10001 --home-dir /srv/attestry attestry \
+    && install --directory --owner attestry /var/lib/attestry /var/lib/attestry/artifacts
+
+COPY --from=packages /opt/attestry /opt/attestry
+WORKDIR /srv/attestry
+COPY manage.py ./
+COPY config config
+COPY audit audit
+COPY tracking tracking
+COPY registry registry
+COPY templates templates
+COPY static static
+
+ENV PATH=/opt/attestry/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    ATTESTRY_VAR=/var/lib/attestry \
+    ATTESTRY_ARTIFACT_ROOT=/var/lib/attestry/artifacts
+USER attestry
+# The key serves this one command, which signs nothing; each process is given the real one.
+RUN ATTESTRY_SECRET_KEY=only-for-collectstatic python manage.py collectstatic --no-input
+EXPOSE 8000
+# /dev/shm keeps the workers' heartbeat files off the disk, where they could block.
+CMD ["gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", \
+     "--workers", "4", "--threads", "2", "--timeout", "120", \
+     "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-"]
