@@ -1,0 +1,1 @@
+"""Tests of what the demo feeds to the server."""
