@@ -14,9 +14,11 @@ BATCH = 1000
 def sequence_pending() -> int:
     """Integrate every event that is visible now; return how many got an index."""
     total = 0
-    while integrated := _sequence_batch():
+    while True:
+        integrated = _sequence_batch()
         total += integrated
-    return total
+        if integrated < BATCH:
+            return total
 
 
 def _sequence_batch() -> int:

@@ -52,11 +52,9 @@ def record(
             "actor": pseudonym(actor),
             "subject": subject,
             "payload": payload,
-            "private": {
-                field: commitment(salts[field], field, value)
-                for field, value in (private or {}).items()
-            },
-        }
+        },
+        private=private or {},
+        salts=salts,
     )
     event = Event.objects.create(
         uid=uid,
@@ -76,9 +74,15 @@ def record(
     return event
 
 
-def _body(event: Mapping[str, Any]) -> bytes:
+def _body(
+    event: Mapping[str, Any], *, private: Mapping[str, str], salts: Mapping[str, bytes]
+) -> bytes:
     try:
-        body = canonical_bytes(event)
+        commitments = {
+            field: commitment(salts[field], field, value)
+            for field, value in private.items()
+        }
+        body = canonical_bytes({**event, "private": commitments})
     except ValueError as error:
         raise InvalidError(
             "text_has_no_canonical_form",

@@ -47,8 +47,9 @@ def append_only(table: str, *, key: str = "id") -> migrations.RunPython:
 
     def install(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "postgresql":
-            editor.execute(_POSTGRESQL_FUNCTION)
-            editor.execute(_POSTGRESQL.format(table=table))
+            # None, not (): otherwise the percent signs would be placeholders.
+            editor.execute(_POSTGRESQL_FUNCTION, params=None)
+            editor.execute(_POSTGRESQL.format(table=table), params=None)
             return
         for statement in _SQLITE:
             editor.execute(statement.format(table=table, key=key))

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -39,6 +39,8 @@ TITLE = {
     409: "Not now",
     415: "Unsupported media type",
 }
+# Django's own exceptions, which REST framework turns into these statuses.
+DJANGO_CODE = {403: "permission_denied", 404: "not_found"}
 MLFLOW_CODE: dict[type[DomainError], str] = {
     InvalidError: "INVALID_PARAMETER_VALUE",
     UnauthenticatedError: "UNAUTHENTICATED",
@@ -124,8 +126,15 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         response.data = _problem(
             400, "fields_invalid", _sentence(fields), {"fields": fields}
         )
+    elif isinstance(error, ParseError):
+        detail = f"The body is not valid JSON: send one JSON object. ({error.detail})."
+        response.data = _problem(400, "body_unreadable", detail, {})
     else:
-        code = error.get_codes() if isinstance(error, APIException) else "not_found"
+        code = (
+            error.get_codes()
+            if isinstance(error, APIException)
+            else DJANGO_CODE[response.status_code]
+        )
         detail = str(getattr(error, "detail", error)) or "There is nothing here."
         response.data = _problem(response.status_code, str(code), detail, {})
     response.content_type = "application/problem+json"

@@ -276,4 +276,8 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in ("fontTools", "weasyprint", "celery.worker.strategy")
+    },
 }

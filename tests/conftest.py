@@ -1,25 +1,43 @@
 """What every test can use: a started log, and people in roles."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
+from hypothesis import settings as hypothesis_settings
 
 from audit.sequencer import sequence_pending
 from audit.services import init_log, system_account
 from tests import factories
 from tests.factories import Cast
+from tests.throwaway_database import throwaway_database
 from tracking.models import Workspace
 from tracking.services.workspaces import create_workspace
+
+# How long an example takes depends on who else uses the machine.
+hypothesis_settings.register_profile("attestry", deadline=None)
+hypothesis_settings.load_profile("attestry")
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Start the log once; each test rolls back to that."""
+    """Start the log and hire the cast once; each test rolls back to that."""
     with django_db_blocker.unblock():
         init_log()
-        create_workspace("default", actor=system_account())
+        factories.cast(create_workspace("default", actor=system_account()))
         sequence_pending()
+
+
+@pytest.fixture
+def real_commits(django_db_setup, django_db_blocker, tmp_path: Path):
+    """Give the test a database of its own, where commits are commits.
+
+    For what happens outside, after and between transactions; `db` is for the rest.
+    """
+    with django_db_blocker.unblock(), throwaway_database(tmp_path):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -35,11 +53,12 @@ def workspace(db) -> Workspace:
 @pytest.fixture
 def cast(workspace) -> Cast:
     """Alice asks, Olivia owns, Bob validates, Carol audits, Mallory may not."""
-    return factories.cast(workspace)
+    people = {user.username: user for user in User.objects.all()}
+    return Cast(**{field.name: people[field.name] for field in fields(Cast)})
 
 
 @pytest.fixture
-def as_token(client: Client):
+def as_token():
     """Return a function that makes a client which sends somebody's token."""
 
     def make(user) -> Client:

@@ -9,4 +9,8 @@ from config.settings import *  # noqa: F403 - these are its settings
 
 # Tests in this process call the tasks themselves; journeys use a real worker.
 ATTESTRY_BROKER_URL = ""
+# Django's list of common passwords takes longer to read than all else that a test does.
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}
+]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

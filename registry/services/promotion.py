@@ -49,8 +49,8 @@ def request_promotion(
         _refuse_unless_may_request(actor, version)
         RegisteredModel.objects.select_for_update().get(pk=version.registered_model_id)
         policy = _policy_in_force(version, environment, timezone.now())
-        _refuse_unless_ready(version, environment)
-        freeze(version.source_run, actor=actor)
+        _refuse_second_request(version, environment)
+        version.source_run = freeze(version.source_run, actor=actor)
         request = PromotionRequest.objects.create(
             model_version=version,
             environment=environment,
@@ -174,13 +174,7 @@ def _policy_in_force(version: ModelVersion, environment: str, now: datetime) -> 
     return policy
 
 
-def _refuse_unless_ready(version: ModelVersion, environment: str) -> None:
-    run = version.source_run
-    if not run.has_ended:
-        raise ConflictError(
-            "source_run_not_ended",
-            f"The source run {run.run_id} is {run.status}. End it, then ask again.",
-        )
+def _refuse_second_request(version: ModelVersion, environment: str) -> None:
     if champion_of(version, environment) == version:
         raise ConflictError(
             "version_is_champion", f"{version} serves in {environment} already."

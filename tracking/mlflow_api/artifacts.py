@@ -39,7 +39,7 @@ def one_file(
     upload_artifact(
         run,
         path=inner,
-        stream=cast("IO[bytes]", request),
+        stream=_body(request),
         expected_bytes=_content_length(request),
         actor=caller.user,
     )
@@ -63,14 +63,29 @@ def _run_and_path(caller: Caller, path: str) -> tuple[Run, str]:
     experiment_id, _, rest = path.strip("/").partition("/")
     run_id, _, rest = rest.partition("/")
     marker, _, inner = rest.partition("/")
+    unknown = NotFoundError(
+        "artifact_unknown",
+        f"The path {path[:200]!r} is not below the artifact URI of a run: use the "
+        f"run's artifact_uri.",
+    )
+    if "\0" in path:  # which no text in PostgreSQL holds
+        raise unknown
     run = visible_run(caller, run_id)
     if str(run.experiment_id) != experiment_id or marker != "artifacts":
-        raise NotFoundError(
-            "artifact_unknown",
-            f"The path {path[:200]!r} is not below the artifact URI of a run: use the "
-            f"run's artifact_uri.",
-        )
+        raise unknown
     return run, inner
+
+
+def _body(request: HttpRequest) -> IO[bytes]:
+    """Return the upload as a stream.
+
+    Django reads nothing of a chunked upload, because that names no length; the server
+    says that its own stream ends where the upload does.
+    """
+    is_chunked = not request.headers.get("Content-Length")
+    if is_chunked and request.META.get("wsgi.input_terminated"):
+        return cast("IO[bytes]", request.META["wsgi.input"])
+    return cast("IO[bytes]", request)
 
 
 def _content_length(request: HttpRequest) -> int | None:

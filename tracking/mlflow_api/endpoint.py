@@ -79,7 +79,7 @@ def _read(request: HttpRequest, message: type[Message]) -> Message:
         if request.method == "GET":
             return msgspec.convert(request.GET.dict(), message, strict=False)
         return msgspec.json.decode(request.body or b"{}", type=message, strict=False)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidError(
             "message_invalid",
             f"The message cannot be read: {error}. Correct the field.",

@@ -8,12 +8,15 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 Key = Annotated[str, Meta(min_length=1, max_length=250, pattern=r"^[\w\-. :/]+\Z")]
-ParamValue = Annotated[str, Meta(max_length=6000)]
-TagValue = Annotated[str, Meta(max_length=8000)]
-Milliseconds = Annotated[int, Meta(ge=0, lt=2**63)]
-Step = Annotated[int, Meta(ge=-(2**63), lt=2**63)]
-Name = Annotated[str, Meta(min_length=1, max_length=500)]
-RunName = Annotated[str, Meta(max_length=250)]
+# PostgreSQL's text holds no NUL.
+NO_NUL = r"^[^\x00]*\Z"
+Text = Annotated[str, Meta(pattern=NO_NUL)]
+ParamValue = Annotated[str, Meta(max_length=6000, pattern=NO_NUL)]
+TagValue = Annotated[str, Meta(max_length=8000, pattern=NO_NUL)]
+Milliseconds = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Step = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Name = Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_NUL)]
+RunName = Annotated[str, Meta(max_length=250, pattern=NO_NUL)]
 
 
 class Tag(Struct):
@@ -69,8 +72,8 @@ class CreateRun(Struct):
 class NamedRun(Struct, kw_only=True):
     """A run by either of the two names that clients send."""
 
-    run_id: str = ""
-    run_uuid: str = ""
+    run_id: Text = ""
+    run_uuid: Text = ""
 
     @property
     def wanted(self) -> str:
@@ -126,11 +129,11 @@ class Dataset(Struct):
     """A dataset as MLflow describes it; the digest has at most 36 characters."""
 
     name: Name
-    digest: Annotated[str, Meta(min_length=1, max_length=36)]
-    source_type: Annotated[str, Meta(max_length=500)] = ""
-    source: str = ""
-    schema: Annotated[str, Meta(max_length=1048575)] = ""
-    profile: Annotated[str, Meta(max_length=16777215)] = ""
+    digest: Annotated[str, Meta(min_length=1, max_length=36, pattern=NO_NUL)]
+    source_type: Annotated[str, Meta(max_length=500, pattern=NO_NUL)] = ""
+    source: Text = ""
+    schema: Annotated[str, Meta(max_length=1048575, pattern=NO_NUL)] = ""
+    profile: Annotated[str, Meta(max_length=16777215, pattern=NO_NUL)] = ""
 
 
 class DatasetInput(Struct):

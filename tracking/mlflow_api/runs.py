@@ -20,6 +20,7 @@ from tracking.models.run import RunStatus
 from tracking.services.logging import Point, UsedDataset, log_batch, log_inputs
 from tracking.services.runs import RUN_NAME_TAG, create_run, update_run
 
+LONGEST_NAME = 250
 LATEST_TIME_MS = 253_402_300_799_000  # the end of year 9999, where datetime ends
 
 
@@ -28,7 +29,7 @@ def create(caller: Caller, message: messages.CreateRun) -> dict[str, Any]:
     tags = {tag.key: tag.value for tag in message.tags}
     run = create_run(
         visible_experiment(caller, message.experiment_id),
-        name=message.run_name or tags.get(RUN_NAME_TAG) or _random_name(),
+        name=_checked_name(message.run_name or tags.get(RUN_NAME_TAG)),
         started_at=_time(message.start_time) or timezone.now(),
         tags=tags,
         actor=caller.user,
@@ -147,8 +148,14 @@ def _milliseconds(moment: datetime | None) -> int | None:
     return int(moment.timestamp() * 1000) if moment else None
 
 
-def _random_name() -> str:
-    return f"run-{secrets.token_hex(4)}"
+def _checked_name(name: str | None) -> str:
+    """Return the name, or a random one; as a tag it could be too long for a name."""
+    if name and len(name) > LONGEST_NAME:
+        raise InvalidError(
+            "run_name_too_long",
+            f"A run name has at most {LONGEST_NAME} characters: shorten it.",
+        )
+    return name or f"run-{secrets.token_hex(4)}"
 
 
 def shown(run: Run) -> dict[str, Any]:

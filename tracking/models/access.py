@@ -1,11 +1,9 @@
 """How programs get in: service accounts, and tokens of which only a digest is kept."""
 
 from datetime import datetime
-from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 
 
 class ServiceAccount(models.Model):
@@ -23,15 +21,6 @@ class ServiceAccount(models.Model):
         return f"service account of user {self.user_id}"
 
 
-class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    """Questions about many tokens."""
-
-    def usable(self, now: datetime) -> Self:
-        return self.filter(
-            Q(revoked_at=None) & Q(expires_at__gt=now) & Q(user__is_active=True)
-        )
-
-
 class ApiToken(models.Model):
     """A named, expiring secret of one user; its SHA-256 stands here, not the secret."""
 
@@ -46,8 +35,6 @@ class ApiToken(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ApiTokenQuerySet.as_manager()
-
     class Meta:
         default_permissions = ("view",)
 
@@ -57,3 +44,9 @@ class ApiToken(models.Model):
     @property
     def subject(self) -> str:
         return f"api-token/{self.pk}"
+
+    def is_usable(self, now: datetime) -> bool:
+        return self.revoked_at is None and now < self.expires_at and self.user.is_active
+
+    def was_used_since(self, moment: datetime) -> bool:
+        return self.last_used_at is not None and self.last_used_at >= moment

@@ -144,12 +144,28 @@ def content_digest(run: Run) -> str:
     )
 
 
-def freeze(run: Run, *, actor: User) -> None:
-    """Make a run evidence for good, in the caller's transaction; once is enough."""
-    if Run.objects.filter(pk=run.pk, frozen_at=None).update(frozen_at=timezone.now()):
+def freeze(run: Run, *, actor: User) -> Run:
+    """Make an ended run evidence for good, in the caller's transaction.
+
+    Returns the run as it is frozen; freezing it again changes nothing.
+    """
+    run = (
+        Run.objects.select_related("experiment")
+        .select_for_update(of=("self",))
+        .get(pk=run.pk)
+    )
+    if not run.has_ended:
+        raise ConflictError(
+            "source_run_not_ended",
+            f"The run {run.run_id} is {run.status}. End it, then ask again.",
+        )
+    if not run.is_frozen:
+        run.frozen_at = timezone.now()
+        run.save(update_fields=["frozen_at"])
         record(
             TrackingEvent.RUN_FROZEN,
             actor=actor,
             subject=run.subject,
             payload={"content": content_digest(run)},
         )
+    return run

@@ -9,7 +9,6 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from audit.errors import UnauthenticatedError
@@ -59,13 +58,13 @@ def user_of_token(secret: str) -> User:
             "This token is not known here. Check that it was copied whole, or ask an "
             "administrator for a new one.",
         )
-    if not ApiToken.objects.usable(now).filter(pk=token.pk).exists():
+    if not token.is_usable(now):
         raise UnauthenticatedError(
             "token_expired",
             "This token has expired or was revoked. Ask an administrator for a new one.",
         )
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_AT_MOST_EVERY)
-    ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+    if not token.was_used_since(now - LAST_USED_AT_MOST_EVERY):
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token.user
 
 

@@ -49,4 +49,8 @@ def _sentence(verification: LogVerification) -> str:
         )
     where = verification.first_bad_index
     at = "" if where is None else f", first at entry {where}"
-    return f"The log is NOT intact: {len(verification.faults)} faults{at}."
+    return f"The log is NOT intact: {_counted(len(verification.faults))}{at}."
+
+
+def _counted(faults: int) -> str:
+    return "1 fault" if faults == 1 else f"{faults} faults"

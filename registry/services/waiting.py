@@ -1,0 +1,96 @@
+"""What waits for whom: which signatures a request lacks, and who can give them now."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.utils import timezone
+from guardian.shortcuts import get_objects_for_user
+
+from registry.models import PromotionRequest, RegisteredModel, RequestState, SignOff
+from registry.models.sign_off import SignerRole
+from registry.permissions import duties_that_conflict, may_sign_as
+from registry.policy_document import read_policy_document
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request, and the roles that one person can sign it in; none: to be promoted."""
+
+    request: PromotionRequest
+    roles: tuple[SignerRole, ...]
+
+
+def waiting_for(person: User) -> list[Waiting]:
+    """Return what this person can sign or promote now, the oldest first."""
+    return [
+        Waiting(request, roles)
+        for request in _within_reach(person)
+        if (roles := roles_open_to(person, request))
+        or request.state == RequestState.APPROVED
+    ]
+
+
+def roles_open_to(person: User, request: PromotionRequest) -> tuple[SignerRole, ...]:
+    """Return the roles in which `sign_off` would take this person's signature."""
+    if request.state != RequestState.IN_REVIEW:
+        return ()
+    if any(signed.signer_id == person.pk for signed in _given(request)):
+        return ()
+    if duties_that_conflict(person, request, now=timezone.now()):
+        return ()
+    lacking = lacking_roles(request)
+    model = request.model_version.registered_model
+    return tuple(
+        role
+        for role in SignerRole
+        if role in lacking and may_sign_as(person, role, model)
+    )
+
+
+def lacking_roles(request: PromotionRequest) -> list[str]:
+    """Return the roles still to sign, from prefetched sign-offs where there are any."""
+    given = {signed.role for signed in _given(request)}
+    return [role for role in _wanted(request.policy.document) if role not in given]
+
+
+def _given(request: PromotionRequest) -> list[SignOff]:
+    return [
+        signed
+        for signed in request.sign_offs.all()
+        if signed.subject_digest == request.subject_digest
+    ]
+
+
+@lru_cache(maxsize=256)
+def _wanted(document: str) -> tuple[str, ...]:
+    return read_policy_document(document).sign_offs
+
+
+def _within_reach(person: User) -> list[PromotionRequest]:
+    """Narrow down in one query; the exact rules are asked of what is left."""
+    to_sign = Q(pk=None)
+    for role in SignerRole:
+        to_sign |= _of_models(person, f"sign_as_{role}")
+    to_sign &= Q(state=RequestState.IN_REVIEW)
+    to_promote = _of_models(person, "promote_version") & Q(
+        state=RequestState.APPROVED, approval_expires_at__gt=timezone.now()
+    )
+    return list(
+        PromotionRequest.objects.filter(to_sign | to_promote)
+        .with_subject()
+        .prefetch_related("sign_offs")
+        .order_by("pk")
+    )
+
+
+def _of_models(person: User, permission: str) -> Q:
+    models = get_objects_for_user(
+        person,
+        f"registry.{permission}",
+        RegisteredModel,
+        with_superuser=False,
+        accept_global_perms=False,
+    )
+    return Q(model_version__registered_model__in=models.values("pk"))
