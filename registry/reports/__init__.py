@@ -1,0 +1,1 @@
+"""Reads what the registry knows into frozen reports and prints them."""

@@ -1,0 +1,399 @@
+"""What a lineage report says, as frozen values; the PDF and the JSON are both made of it.
+
+Nothing here reads the database and nothing here knows how a page looks.
+"""
+
+import hashlib
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from audit.tlog.canonical import canonical_bytes
+
+SCHEMA = "attestry.lineage-report.v1"
+
+PASSING = frozenset({"pass", "waived", "not_applicable"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A named value: a param, a metric, a tag, a part of the environment."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Which model version this report is about."""
+
+    workspace: str
+    registered_model: str
+    version: int
+    purpose: str
+    tier: int
+    owner: str
+    registered_by: str
+    registered_at: datetime
+    artifact_path: str
+    artifact_sha256: str
+    artifact_bytes: int
+    standing: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.registered_model} v{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One thing in the lineage graph; `is_broken` when what it names is not there."""
+
+    key: str
+    kind: str
+    name: str
+    digest: str = ""
+    is_subject: bool = False
+    is_broken: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """`target` was made from, or decided on, `source`; both are keys of nodes."""
+
+    source: str
+    target: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A dataset that the source run used; `row_count` is None when nobody stated it."""
+
+    name: str
+    context: str
+    digest: str
+    sha256: str
+    row_count: int | None
+    source_type: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactFile:
+    """A file that the source run left behind."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRun:
+    """The run that produced the version; `metrics` are what the run said of itself."""
+
+    experiment: str
+    run_id: str
+    name: str
+    status: str
+    created_by: str
+    started_at: datetime
+    ended_at: datetime | None
+    seal_digest: str
+    params: tuple[Fact, ...]
+    metrics: tuple[Fact, ...]
+    tags: tuple[Fact, ...]
+    environment: tuple[Fact, ...]
+    artifacts: tuple[ArtifactFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PinnedPolicy:
+    """The policy that the request was judged by, word for word."""
+
+    name: str
+    version: int
+    digest: str
+    published_at: datetime
+    published_by: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromotionRequest:
+    """The request that this report tells of: what put the version into a slot, else the newest."""
+
+    number: int
+    environment: str
+    state: str
+    attempt: int
+    submitted_by: str
+    submitted_at: datetime
+    subject_digest: str
+    required_roles: tuple[str, ...]
+    missing_roles: tuple[str, ...]
+    promoted_by: str = ""
+    promoted_at: datetime | None = None
+    former_champion: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherRequest:
+    """Another promotion request of the same version, so that none is left unsaid."""
+
+    number: int
+    environment: str
+    state: str
+    attempt: int
+    submitted_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateRow:
+    """One verdict; estimate, bounds and threshold share one `unit`, which may be ""."""
+
+    gate: str
+    question: str
+    attempt: int
+    outcome: str
+    comparator: str
+    rule: str
+    unit: str
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    threshold: float | None
+    n: int | None
+    positives: int | None
+    evidence_level: str
+    reason: str
+    sentence: str
+    facts: tuple[Fact, ...]
+    evidence_digest: str
+    started_at: datetime
+    finished_at: datetime
+
+    @property
+    def has_passed(self) -> bool:
+        return self.outcome in PASSING
+
+
+@dataclass(frozen=True, kw_only=True)
+class RocCurve:
+    """Points (false positive rate, true positive rate) from (0, 0) to (1, 1)."""
+
+    label: str
+    auc: float
+    positives: int
+    negatives: int
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityBin:
+    """Rows of similar score: what was predicted, what happened, and how sure that is."""
+
+    mean_score: float
+    observed: float
+    lower: float
+    upper: float
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreBar:
+    """How many rows were scored from `start` (included) to `end`."""
+
+    start: float
+    end: float
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reliability:
+    """How the predicted probabilities of the version compare with what happened."""
+
+    binning: str
+    bins: tuple[ReliabilityBin, ...]
+    histogram: tuple[ScoreBar, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChampionComparison:
+    """The version against the former champion on the same rows, row by row.
+
+    `difference` is version minus champion; the lower bound has to stay above -`margin`.
+    """
+
+    champion_version: int
+    champion_run_id: str
+    champion_artifact_sha256: str
+    metric: str
+    candidate_estimate: float
+    champion_estimate: float
+    difference: float
+    lower: float
+    upper: float
+    interval: str
+    margin: float
+    n: int
+    outcome: str
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignOff:
+    """A signature as it has to appear in print (21 CFR 11.50).
+
+    `is_valid` is False once the request has another subject digest than was signed.
+    """
+
+    printed_name: str
+    username: str
+    role: str
+    signed_at: datetime
+    meaning: str
+    authentication: str
+    subject_digest: str
+    is_valid: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotChange:
+    """Who took the slot of the model in an environment, and when."""
+
+    environment: str
+    version: int
+    changed_at: datetime
+    changed_by: str
+    request_number: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrailLine:
+    """One entry of the log that concerns this version; `index` is None until sequenced."""
+
+    index: int | None
+    recorded_at: datetime
+    kind: str
+    actor: str
+    subject: str
+    leaf_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogState:
+    """The log as it stood when the report was made."""
+
+    origin: str
+    size: int
+    root: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineageReport:
+    """Everything that the lineage report of one model version prints."""
+
+    generated_at: datetime
+    generator: str
+    identity: Identity
+    request: PromotionRequest | None
+    other_requests: tuple[OtherRequest, ...]
+    policy: PinnedPolicy | None
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    datasets: tuple[Dataset, ...]
+    run: SourceRun
+    gates: tuple[GateRow, ...]
+    roc: tuple[RocCurve, ...]
+    reliability: Reliability | None
+    comparison: ChampionComparison | None
+    sign_offs: tuple[SignOff, ...]
+    slot_history: tuple[SlotChange, ...]
+    trail: tuple[TrailLine, ...]
+    log: LogState
+
+    @property
+    def latest_gates(self) -> tuple[GateRow, ...]:
+        """The verdicts of the request's current attempt."""
+        if self.request is None:
+            return ()
+        return tuple(row for row in self.gates if row.attempt == self.request.attempt)
+
+    @property
+    def earlier_gates(self) -> tuple[GateRow, ...]:
+        """The verdicts of former attempts, which stay on record."""
+        latest = self.latest_gates
+        return tuple(row for row in self.gates if row not in latest)
+
+    @property
+    def valid_sign_offs(self) -> tuple[SignOff, ...]:
+        return tuple(signed for signed in self.sign_offs if signed.is_valid)
+
+    @property
+    def is_policy_older_than_evaluation(self) -> bool:
+        """Whether the thresholds were public before the first verdict was worked on."""
+        started = [row.started_at for row in self.gates]
+        return bool(self.policy and started and self.policy.published_at < min(started))
+
+    @property
+    def headline(self) -> str:
+        """What was decided, in one sentence."""
+        name = f"Version {self.identity.version} of {self.identity.registered_model}"
+        request = self.request
+        if request is None:
+            return f"{name} is registered. Nobody has asked to promote it."
+        where = request.environment
+        if request.state == "promoted" and request.promoted_at:
+            replaced = f"as the first champion of {where}"
+            if request.former_champion is not None:
+                replaced = f"and replaced version {request.former_champion}"
+            day = f"{request.promoted_at.astimezone(UTC):%-d %B %Y}"
+            return f"{name} was promoted to {where} on {day} {replaced}."
+        if request.state == "blocked":
+            return f"{name} may not go to {where}: {self._open_gates()}."
+        if request.state == "in_review" and request.missing_roles:
+            roles = " and ".join(request.missing_roles)
+            return f"{name} waits for {where}; the sign-off of {roles} is missing."
+        state = request.state.replace("_", " ")
+        return f"{name} is not in {where} by this request, whose state is “{state}”."
+
+    @property
+    def tally(self) -> str:
+        """How many gates passed and how many signatures are there; "" without request."""
+        if self.request is None:
+            return ""
+        passed = sum(row.outcome == "pass" for row in self.latest_gates)
+        required = self.request.required_roles
+        given = len(required) - len(self.request.missing_roles)
+        return (
+            f"{passed} of {len(self.latest_gates)} gates passed; "
+            f"{given} of {len(required)} required sign-offs were given."
+        )
+
+    def _open_gates(self) -> str:
+        latest = self.latest_gates
+        failed = [row.gate for row in latest if not row.has_passed]
+        return (
+            f"{len(failed)} of {len(latest)} gates did not pass ({', '.join(failed)})"
+        )
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON (RFC 8785) of every field."""
+        return canonical_bytes({"schema": SCHEMA, **_plain(self)})
+
+    def json_sha256(self) -> str:
+        """Return the hex SHA-256 of `to_json()`; the PDF prints it on every page."""
+        return hashlib.sha256(self.to_json()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _plain(getattr(value, field.name)) for field in fields(value)
+        }
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return value

@@ -1,0 +1,235 @@
+"""The PDF says what the report says, to the byte, whatever people typed into it."""
+
+import hashlib
+import io
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pypdf
+import pytest
+
+from registry.reports.lineage import Node
+from registry.reports.pdf import html, render
+from tests.registry.reports import samples
+from tests.registry.reports.samples import lineage_report
+
+pytestmark = [
+    pytest.mark.slow,
+    # WeasyPrint 70 leaves its colour profile open.
+    pytest.mark.filterwarnings("ignore:unclosed file .*sRGB2014.icc:ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def report():
+    return lineage_report()
+
+
+@pytest.fixture(scope="module")
+def pdf(report) -> bytes:
+    return render(report)
+
+
+def opened(pdf: bytes) -> Any:
+    return pypdf.PdfReader(io.BytesIO(pdf))
+
+
+def text_of(pdf: bytes) -> str:
+    """Return the text without spaces: where a cell breaks its line is no matter."""
+    return without_spaces("".join(page.extract_text() for page in opened(pdf).pages))
+
+
+def without_spaces(text: str) -> str:
+    return re.sub(r"\s", "", text)
+
+
+def bare(**changes):
+    """A version that was only registered."""
+    nothing = {
+        "request": None,
+        "policy": None,
+        "nodes": (Node(key="run", kind="Run", name="weather"),),
+        "edges": (),
+        "datasets": (),
+        "gates": (),
+        "roc": (),
+        "reliability": None,
+        "comparison": None,
+        "sign_offs": (),
+        "slot_history": (),
+        "trail": (),
+        "run": replace(
+            samples.source_run(),
+            params=(),
+            metrics=(),
+            tags=(),
+            environment=(),
+            artifacts=(),
+            ended_at=None,
+            seal_digest="",
+        ),
+    }
+    return lineage_report(**nothing | changes)
+
+
+def test_same_report_gives_the_same_bytes(report, pdf):
+    assert render(report) == pdf
+
+
+def test_attached_json_is_the_report_and_its_digest_is_on_every_page(report, pdf):
+    attached = opened(pdf).attachments["lineage-report.json"][0]
+
+    assert attached == report.to_json()
+    assert hashlib.sha256(attached).hexdigest() == report.json_sha256()
+    for page in opened(pdf).pages:
+        assert report.json_sha256() in without_spaces(page.extract_text())
+
+
+def test_pdf_prints_identity_decision_and_log(report, pdf):
+    text = text_of(pdf)
+
+    for said in (
+        report.headline,
+        report.tally,
+        report.identity.standing,
+        report.identity.purpose,
+        report.identity.artifact_sha256,
+        report.request.subject_digest,
+        report.log.root,
+        report.run.run_id,
+        report.run.seal_digest,
+        report.policy.digest,
+    ):
+        assert without_spaces(said) in text
+
+
+def test_pdf_prints_every_verdict_unrounded_with_its_evidence(report, pdf):
+    text = text_of(pdf)
+
+    for row in report.gates:
+        assert repr(row.estimate) in text
+        assert f"{row.lower!r}/{row.upper!r}" in text
+        assert row.evidence_digest in text
+        assert without_spaces(row.sentence) in text
+
+
+def test_pdf_prints_the_manifestation_of_every_signature(report, pdf):
+    text = text_of(pdf)
+
+    for signed in report.sign_offs:
+        for said in (signed.printed_name, signed.meaning, signed.authentication):
+            assert without_spaces(said) in text
+    assert "2026-03-1413:15:00UTC" in text
+    assert text.count(report.request.subject_digest) >= 4
+
+
+def test_pdf_prints_every_entry_of_the_trail(report, pdf):
+    text = text_of(pdf)
+
+    for line in report.trail:
+        assert line.leaf_hash in text
+        assert line.kind in text
+
+
+def test_pdf_is_a_tagged_archive_with_title_language_and_fixed_date(pdf):
+    reader = opened(pdf)
+    xmp = reader.trailer["/Root"]["/Metadata"].get_data().decode()
+
+    assert 'pdfaid:part="3"' in xmp
+    assert 'pdfaid:conformance="A"' in xmp
+    assert "<pdfuaid:part>1</pdfuaid:part>" in xmp
+    assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    assert reader.trailer["/Root"]["/Lang"] == "en"
+    assert reader.metadata.title == "Lineage report: flight-delay v2"
+    assert reader.metadata.creation_date == samples.minutes(130)
+
+
+def test_pdf_embeds_only_the_vendored_fonts(pdf):
+    fonts = {
+        font.get_object()["/BaseFont"].partition("+")[2]
+        for page in opened(pdf).pages
+        for font in page["/Resources"]["/Font"].values()
+    }
+
+    assert fonts == {"Plex-Sans", "Plex-Sans-Semi-Bold", "Plex-Mono"}
+
+
+def test_pdf_numbers_its_pages(pdf):
+    pages = opened(pdf).pages
+
+    for number, page in enumerate(pages, start=1):
+        assert f"Page {number} of {len(pages)}" in page.extract_text()
+
+
+def test_what_is_missing_is_said_in_words():
+    text = text_of(render(bare()))
+
+    for said in (
+        "Nobody has asked to promote this version",
+        "No version of this model has ever been a champion.",
+        "The source run names no dataset.",
+        "Params: the run logged no param.",
+        "The run left no artifact.",
+        "not sealed",
+        "No gate has answered.",
+        "No predictions of this version have been evaluated",
+        "There was no champion to compare with.",
+        "Nobody has signed for this version.",
+        "The log has no entry on this version.",
+        "No policy was pinned",
+    ):
+        assert without_spaces(said) in text
+    assert "MISSING" not in text
+
+
+def test_hostile_text_is_printed_harmlessly():
+    name = "<script>alert(1)</script>{{ settings.SECRET_KEY }}" + "x" * 200
+    report = bare(
+        identity=replace(
+            samples.identity(),
+            registered_model=name,
+            purpose='"><img src="http://attacker.example/x.png"> 日本 שלום 🚀 \0\u202e',
+            owner="O" * 300,
+        )
+    )
+
+    text = text_of(render(report))
+
+    assert without_spaces(name) in text
+    assert '"><imgsrc="http://attacker.example/x.png">' in text
+    assert "[U+65E5][U+672C]" in text
+    assert "[U+05E9]" in text
+    assert "[U+1F680][U+0000][U+202E]" in without_spaces(text)
+    assert "O" * 300 in text
+
+
+def test_hostile_text_reaches_the_attached_json_unchanged():
+    purpose = "日本 \u202e <b>"
+    identity = replace(samples.identity(), purpose=purpose)
+    pdf = render(bare(identity=identity))
+
+    attached = json.loads(opened(pdf).attachments["lineage-report.json"][0])
+
+    assert attached["identity"]["purpose"] == purpose
+
+
+def test_every_value_that_the_template_names_exists(report):
+    assert "MISSING" not in html(report, ())
+
+
+def test_trail_beyond_the_limit_is_counted_and_left_to_the_json():
+    line = samples.trail()[0]
+    report = bare(trail=tuple(replace(line, index=number) for number in range(503)))
+
+    page = html(report, ())
+
+    assert "3 later entries are in the attached JSON." in page
+    assert page.count(line.leaf_hash) == 500
+
+
+def test_page_asks_for_nothing_but_the_vendored_fonts(report):
+    addresses = set(re.findall(r"url\(\"?([a-z]+:)", html(report, ())))
+
+    assert addresses == {"vendored:"}
