@@ -98,7 +98,7 @@ def register_model_and_policy(cast: Cast) -> None:
     cast.program("developer").post(
         "registered-models/",
         name=MODEL,
-        tier=2,
+        tier=3,
         purpose="Tells whether a flight from New York will arrive 15 minutes late.",
         owner=cast.username("owner"),
     )

@@ -18,7 +18,7 @@ LARGEST_DOCUMENT_BYTES = 65_536
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Role = Literal["validator", "owner", "risk", "ethics"]
+Role = Literal["validator", "owner", "risk"]
 T = TypeVar("T")
 
 
@@ -29,14 +29,12 @@ class GateClause:
     slug: str
     parameters: Any
     mandatory: bool
-    waivable: bool
 
     def as_json(self) -> dict[str, Any]:
         return {
             "gate": self.slug,
             **parameters_as_json(self.parameters),
             "mandatory": self.mandatory,
-            "waivable": self.waivable,
         }
 
 
@@ -86,7 +84,6 @@ class _ClauseOptions(msgspec.Struct):
 
     gate: str
     mandatory: bool = True
-    waivable: bool = False
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -187,7 +184,7 @@ def _clause(
             " it; write where in the run's artifacts that file lies.",
             path=f"evidence.{name}",
         )
-    return GateClause(options.gate, parameters, options.mandatory, options.waivable)
+    return GateClause(options.gate, parameters, options.mandatory)
 
 
 def _evidence_paths(given: _EvidencePaths) -> dict[FileName, str]:

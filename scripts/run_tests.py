@@ -80,7 +80,7 @@ def _run_suite(database: str, chosen: list[str], environment: Mapping[str, str])
 
 def _processes(chosen: list[str]) -> list[str]:
     """Return the option for parallel tests; a few chosen ones start faster without."""
-    return [] if any(not word.startswith("-") for word in chosen) else ["-n", "2"]
+    return [] if any(not word.startswith("-") for word in chosen) else ["-n", "2", "--dist", "loadgroup"]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ gates:
   - gate: latency
     percentile: 99
     threshold_ms: 50
-    waivable: true
 sign_offs: [validator, owner]
 approval_days: 60
 """
@@ -45,7 +44,6 @@ def test_a_policy_is_read_with_its_defaults_spelled_out():
         "min_rows": 20_000,
         "min_class_rows": 100,
         "mandatory": True,
-        "waivable": False,
     }
 
 
@@ -76,7 +74,6 @@ def test_digest_is_of_the_meaning_and_not_of_the_spelling():
         ("rule: confident_pass", "rule: hope", "policy_invalid_parameter", "gates[0].rule"),
         ("percentile: 99", "percentile: 99.9\n    requests: 1000", "policy_invalid_parameter", "gates[1]"),
         ("gate: latency", "gate: auc", "policy_unknown_parameter", "gates[1].percentile"),
-        ("waivable: true", "waivable: often", "policy_invalid_value", "gates[1].waivable"),
         ("sign_offs: [validator, owner]", "sign_offs: []", "policy_invalid_value", "sign_offs"),
         ("sign_offs: [validator, owner]\n", "", "policy_missing_key", ""),
         ("[validator, owner]", "[validator, validator]", "policy_repeated", "sign_offs[1]"),

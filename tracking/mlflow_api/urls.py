@@ -31,5 +31,5 @@ def _routes(prefix: str) -> list[URLPattern | URLResolver]:
 
 urlpatterns = [
     *(route for prefix in PREFIXES for route in _routes(prefix)),
-    re_path(r"(?s)^(?:ajax-)?api/[23]\.0/.*\Z", unknown_endpoint),
+    re_path(r"^(?:ajax-)?api/[23]\.0/[\s\S]*\Z", unknown_endpoint),
 ]

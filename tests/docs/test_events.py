@@ -1,0 +1,141 @@
+"""Holds docs/events.md against the enums and against what is really recorded."""
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from audit.errors import DomainError
+from audit.events import AuditEvent
+from audit.models import Event
+from audit.services import pseudonym, system_account
+from registry.events import RegistryEvent
+from registry.models import ReportOrder
+from registry.models.sign_off import SignerRole
+from registry.services.policies import publish_policy
+from registry.services.promotion import evaluate_again, promote, request_promotion
+from registry.services.reports import fail_report, order_report
+from tests import factories
+from tracking.events import TrackingEvent
+
+pytestmark = pytest.mark.docs
+
+PAGE = Path(__file__).parents[2] / "docs" / "events.md"
+KINDS = {"The log": AuditEvent, "Tracking": TrackingEvent, "Registry": RegistryEvent}
+INSTALLATION = "the installation"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the page says of one kind."""
+
+    subjects: frozenset[str]
+    actor: str
+    payload: frozenset[str]
+    private: frozenset[str]
+
+
+@dataclass
+class Recorded:
+    """What the log holds of one kind."""
+
+    subjects: set[str] = field(default_factory=set)
+    actors: set[str] = field(default_factory=set)
+    payloads: set[frozenset[str]] = field(default_factory=set)
+    privates: set[frozenset[str]] = field(default_factory=set)
+
+
+def sections() -> dict[str, str]:
+    parts = re.split(r"^## (.+)$", PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def rows(section: str) -> dict[str, Told]:
+    row = re.compile(
+        r"^\| `([a-z_.]+)` \| [^|]+ \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$",
+        re.MULTILINE,
+    )
+    return {
+        kind: Told(
+            subjects=frozenset(re.findall(r"`([a-z-]+)/", subject)),
+            actor=actor,
+            payload=frozenset(re.findall(r"`(\w+)`", payload)),
+            private=frozenset(re.findall(r"`(\w+)`", private)),
+        )
+        for kind, subject, actor, payload, private in row.findall(sections()[section])
+    }
+
+
+@pytest.mark.parametrize("section", KINDS)
+def test_page_tells_of_every_kind_and_of_no_other(section):
+    assert rows(section).keys() == set(KINDS[section])
+
+
+def test_envelope_on_the_page_is_that_of_an_entry(db):
+    body = json.loads(bytes(Event.objects.earliest("id").body))
+    told = re.findall(
+        r"^\| `(\w+)` \|", sections()["What every entry holds"], re.MULTILINE
+    )
+    assert set(told) == body.keys()
+
+
+def test_page_tells_subject_actor_and_fields_as_they_are_recorded(workspace, cast):
+    record_every_kind(workspace, cast)
+    recorded = recorded_kinds()
+    told = {kind: row for section in KINDS for kind, row in rows(section).items()}
+
+    assert recorded.keys() == told.keys()
+    assert {kind: seen.payloads for kind, seen in recorded.items()} == {
+        kind: {row.payload} for kind, row in told.items()
+    }
+    assert {kind: seen.privates for kind, seen in recorded.items()} == {
+        kind: {row.private} for kind, row in told.items()
+    }
+    assert {kind: seen.subjects for kind, seen in recorded.items()} == {
+        kind: row.subjects for kind, row in told.items()
+    }
+    installation = {pseudonym(system_account())}
+    for kind in RegistryEvent:
+        is_told = told[kind].actor == INSTALLATION
+        assert (recorded[kind].actors == installation) is is_told, kind
+
+
+def recorded_kinds() -> dict[str, Recorded]:
+    found: dict[str, Recorded] = defaultdict(Recorded)
+    for event in Event.objects.all():
+        body = json.loads(bytes(event.body))
+        seen = found[event.kind]
+        seen.subjects.add(event.subject.partition("/")[0])
+        seen.actors.add(event.actor)
+        seen.payloads.add(frozenset(body["payload"]))
+        seen.privates.add(frozenset(body["private"]))
+    return dict(found)
+
+
+def record_every_kind(workspace, cast) -> None:
+    """Promote a version, report on it, and have every governed act refused once."""
+    factories.token(cast.alice)
+    draft = factories.policy(workspace, cast, published=False)
+    refused(publish_policy, draft, actor=cast.paul)
+    promoted = factories.row_in_every_table(workspace, cast)
+    request = promoted.promotion_requests.get()
+    refused(request_promotion, promoted, environment="production", actor=cast.mallory)
+    refused(evaluate_again, request, actor=cast.mallory)
+    refused(factories.signed, request, cast.alice, SignerRole.VALIDATOR)
+    refused(promote, request, actor=cast.alice)
+    order = order_report(promoted, actor=cast.carol)
+    claim = ReportOrder.objects.claim(
+        order.pk, now=timezone.now(), lease=timedelta(minutes=1)
+    )
+    assert claim is not None
+    fail_report(order, failure="no fonts", claim=claim)
+
+
+def refused(act, *arguments, **options) -> None:
+    with pytest.raises(DomainError):
+        act(*arguments, **options)
