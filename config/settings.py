@@ -26,7 +26,7 @@ VAR = env.folder("ATTESTRY_VAR", BASE_DIR / "var", shown_as="<project>/var")
 DEBUG = env.switch("ATTESTRY_DEBUG", default=False)
 ALLOWED_HOSTS = env.names("ATTESTRY_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 HTTPS_ONLY = env.switch("ATTESTRY_HTTPS_ONLY", default=False)
-ATTESTRY_BROKER_URL = env.text("ATTESTRY_BROKER_URL")
+ATTESTRY_BROKER_URL = env.secret("ATTESTRY_BROKER_URL", shown_as="none") or ""
 ATTESTRY_ARTIFACT_ROOT = env.folder(
     "ATTESTRY_ARTIFACT_ROOT", VAR / "artifacts", shown_as="<ATTESTRY_VAR>/artifacts"
 )

@@ -12,6 +12,7 @@ from audit.sequencer import sequence_pending
 from audit.services import init_log, system_account
 from tests import factories
 from tests.factories import Cast
+from tests.installation import installation  # noqa: F401 - a fixture for every test
 from tests.throwaway_database import throwaway_database
 from tracking.models import Workspace
 from tracking.services.workspaces import create_workspace
@@ -19,6 +20,13 @@ from tracking.services.workspaces import create_workspace
 # How long an example takes depends on who else uses the machine.
 hypothesis_settings.register_profile("attestry", deadline=None)
 hypothesis_settings.load_profile("attestry")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run all that needs the installation in one process, so that it starts once."""
+    for item in items:
+        if "installation" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("installation"))
 
 
 @pytest.fixture(scope="session")

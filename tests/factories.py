@@ -2,14 +2,16 @@
 
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from django.contrib.auth.models import User
+from django.utils import timezone
 
+from audit.sequencer import sequence_pending
 from audit.services import system_account
 from registry.models import (
     GateRun,
@@ -17,6 +19,7 @@ from registry.models import (
     Policy,
     PromotionRequest,
     RegisteredModel,
+    ReportOrder,
 )
 from registry.models.sign_off import SignerRole
 from registry.services.gate_runs import run_gate
@@ -24,6 +27,7 @@ from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
 from registry.services.promotion import promote, request_promotion
 from registry.services.registered_models import register_model
+from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
 from tracking.models import Artifact, Experiment, Run, Workspace
 from tracking.models.run import RunStatus
@@ -31,6 +35,7 @@ from tracking.permissions import Role
 from tracking.services.accounts import create_person, create_service_account
 from tracking.services.artifacts import upload_artifact
 from tracking.services.experiments import create_experiment
+from tracking.services.logging import Point, UsedDataset, log_batch, log_inputs
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
 from tracking.services.tokens import create_token
@@ -254,3 +259,50 @@ def champion(workspace: Workspace, people: Cast, **of_version: Any) -> ModelVers
 
 def fresh(asked: PromotionRequest) -> PromotionRequest:
     return PromotionRequest.objects.with_subject().get(pk=asked.pk)
+
+
+def everything_logged(run: Run, actor: User) -> None:
+    """Log one of each kind of content."""
+    log_batch(
+        run,
+        params=[("alpha", "0.1")],
+        metrics=[Point("loss", 0.5, timestamp_ms=1, step=0)],
+        tags=[("team", "credit")],
+        actor=actor,
+    )
+    log_inputs(
+        run,
+        datasets=[
+            UsedDataset(
+                name="loans",
+                digest="abc123",
+                source_type="local",
+                source="loans.csv",
+                schema="{}",
+                profile='{"num_rows": 10}',
+                tags={"mlflow.data.context": "training"},
+            )
+        ],
+        actor=actor,
+    )
+
+
+def report(asked: ModelVersion, actor: User) -> ReportOrder:
+    """Return an order whose PDF is stored, without laying out a PDF."""
+    order = order_report(asked, actor=actor)
+    claim = ReportOrder.objects.claim(
+        order.pk, now=timezone.now(), lease=timedelta(minutes=1)
+    )
+    assert claim is not None
+    store_report(order, pdf=b"%PDF-1.7", data_sha256="0" * 64, claim=claim)
+    return order
+
+
+def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
+    """Promote a version, report on it and log everything: one row a table and more."""
+    policy(workspace, people)
+    everything_logged(run(workspace, people.alice, "other"), people.alice)
+    promoted = champion(workspace, people)
+    report(promoted, people.carol)
+    sequence_pending()
+    return promoted

@@ -1,0 +1,135 @@
+# ruff: noqa: S608 - the names of tables come from our own migrations
+"""Every table of evidence refuses to change; every other table has its reason."""
+
+import contextlib
+
+import pytest
+from django.apps import apps
+from django.db import DatabaseError, connection, transaction
+
+from audit.proofs import verify_log
+from audit.triggers import _migrated_append_only_tables, missing_triggers
+from tests import factories
+from tests.audit.happenings import execute, triggers_of
+
+TABLES = sorted(_migrated_append_only_tables())
+KEYS = {"audit_entry": '"index"'}
+
+MUTABLE = {
+    "audit.Head": "the tree grows; its root is recomputed by verify_log",
+    "audit.Pending": "a queue that the sequencer empties",
+    "audit.PrivateField": "personal values must be erasable; the entry commits to them",
+    "registry.GateRun": "a lease on work; the verdict is append-only",
+    "registry.PromotionRequest": "moves along its table of states; each move is an entry",
+    "registry.RegisteredModel": "its owner and tier may change",
+    "registry.ReportOrder": "a lease on work; the report is append-only",
+    "registry.Slot": "points to the champion; each promotion is append-only",
+    "tracking.ApiToken": "revoked, and remembers when it was last used",
+    "tracking.Experiment": "renamed and archived",
+    "tracking.Run": "runs until it is sealed; each write is an entry",
+    "tracking.ServiceAccount": "its purpose is a note for administrators",
+    "tracking.Tag": "MLflow overwrites tags; each write is an entry",
+    "tracking.Workspace": "its options may change",
+}
+
+
+def models():
+    """Every model of the three floors, each as `(label, table)`."""
+    return {
+        model._meta.label: model._meta.db_table
+        for app in ("audit", "tracking", "registry")
+        for model in apps.get_app_config(app).get_models()
+    }
+
+
+def test_every_model_is_append_only_or_mutable_for_a_reason():
+    append_only = {label for label, table in models().items() if table in TABLES}
+    assert append_only.isdisjoint(MUTABLE)
+    assert append_only | MUTABLE.keys() == models().keys()
+
+
+def test_every_append_only_table_belongs_to_a_model():
+    assert set(TABLES) <= set(models().values())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("table", TABLES)
+def test_append_only_table_has_all_its_triggers(table):
+    names = ["append_only_delete", "append_only_replace", "append_only_update"]
+    if connection.vendor == "postgresql":
+        names = ["append_only", "no_truncate"]
+    assert triggers_of(table) == [f"{table}_{name}" for name in names]
+
+
+@pytest.mark.django_db
+def test_no_trigger_is_missing_after_the_migrations():
+    assert missing_triggers() == []
+
+
+@pytest.fixture
+def evidence(workspace, cast):
+    """One promotion, a report and a run with everything: rows in every table."""
+    factories.row_in_every_table(workspace, cast)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_append_only_table_refuses_every_way_to_change_it(evidence, table):
+    key = KEYS.get(table, "id")
+    before = content(table)
+    assert before
+
+    assert f"{table} is append-only: UPDATE refused" in refusal_of(
+        f"UPDATE {table} SET {key} = {key}"
+    )
+    assert f"{table} is append-only: DELETE refused" in refusal_of(
+        f"DELETE FROM {table}"
+    )
+    assert f"{table} is append-only:" in refusal_of(
+        f"INSERT INTO {table} SELECT * FROM {table} WHERE true "
+        f"ON CONFLICT ({key}) DO UPDATE SET {key} = {table}.{key}"
+    )
+    if connection.vendor == "postgresql":
+        # With unchecked foreign keys TRUNCATE is refused before it comes to triggers.
+        connection.check_constraints()
+        truncating = refusal_of(f"TRUNCATE {table} CASCADE")
+        assert "is append-only: TRUNCATE refused" in truncating
+    else:
+        replacing = f"REPLACE INTO {table} SELECT * FROM {table} LIMIT 1"
+        assert f"{table} is append-only: REPLACE refused" in refusal_of(replacing)
+        with recursive_triggers_off():
+            assert f"{table} is append-only: REPLACE refused" in refusal_of(replacing)
+
+    assert content(table) == before
+
+
+@pytest.mark.django_db
+def test_application_may_not_pose_as_a_replica_for_which_triggers_sleep():
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no replicas")
+    assert "permission denied" in refusal_of("SET session_replication_role = replica")
+
+
+def refusal_of(statement: str) -> str:
+    with pytest.raises(DatabaseError) as refusal, transaction.atomic():
+        execute(statement)
+    return str(refusal.value)
+
+
+@contextlib.contextmanager
+def recursive_triggers_off():
+    """Without them REPLACE deletes unseen, as in a shell beside the application."""
+    execute("PRAGMA recursive_triggers = OFF")
+    try:
+        yield
+    finally:
+        execute("PRAGMA recursive_triggers = ON")
+
+
+def test_a_log_with_evidence_in_every_table_is_intact(evidence):
+    assert verify_log().faults == ()
+
+
+def content(table: str):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} ORDER BY 1")
+        return cursor.fetchall()

@@ -1,0 +1,210 @@
+"""A whole installation for tests: a fresh database and the real processes, over HTTP.
+
+On SQLite it is `manage.py serve`; with ATTESTRY_DATABASE_URL and ATTESTRY_BROKER_URL it
+is the production topology: gunicorn, a Celery worker and beat.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90
+STOP_SECONDS = 20
+LINES_OF_LOG = 40
+
+
+@dataclass(frozen=True)
+class Account:
+    """What somebody needs to get in; a service account has no password."""
+
+    username: str
+    password: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where a running installation listens, and ways to look behind it."""
+
+    url: str
+    folder: Path
+    environment: Mapping[str, str]
+
+    def account(self, role: str) -> Account:
+        """Return a demo account: developer, owner, validator, …, or ci."""
+        written = json.loads((self.folder / "credentials.json").read_text("utf-8"))
+        return Account(**written["accounts"][role])
+
+    def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `manage.py` in this installation and return what it said."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Start an installation once; what its processes say stays in its folder."""
+    folder = tmp_path_factory.mktemp("installation")
+    with contextlib.ExitStack() as stack:
+        environment = _plain_environment() | {"ATTESTRY_VAR": str(folder)}
+        if os.environ.get("ATTESTRY_DATABASE_URL"):
+            environment["ATTESTRY_DATABASE_URL"] = stack.enter_context(_database())
+            environment["ATTESTRY_BROKER_URL"] = stack.enter_context(_broker())
+        port = _free_port()
+        installed = Installation(f"http://127.0.0.1:{port}", folder, environment)
+        _set_up(installed)
+        processes = [
+            stack.enter_context(_running(name, command, installed))
+            for name, command in _commands(port, environment).items()
+        ]
+        _wait_until_ready(installed, processes)
+        yield installed
+
+
+def _plain_environment() -> dict[str, str]:
+    """Return our environment without the settings of the tests themselves."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ATTESTRY_", "MLFLOW_"))
+    }
+    return kept | {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[str]:
+    url = os.environ["ATTESTRY_DATABASE_URL"]
+    name = f"installation_{os.getpid()}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"{url.rpartition('/')[0]}/{name}"
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def _broker() -> Iterator[str]:
+    """Yield a Redis database of our own: number 0 is the tests', then one a process."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    url = f"{os.environ['ATTESTRY_BROKER_URL'].rpartition('/')[0]}/{int(worker) + 1}"
+    with redis.Redis.from_url(url) as connection:
+        connection.flushdb()
+        try:
+            yield url
+        finally:
+            connection.flushdb()
+
+
+def _set_up(installed: Installation) -> None:
+    credentials = str(installed.folder / "credentials.json")
+    for arguments in (
+        ("migrate", "--no-input", "--verbosity", "0"),
+        ("init_log",),
+        ("create_demo_accounts", "--credentials", credentials),
+    ):
+        done = installed.manage(*arguments)
+        if done.returncode != 0:
+            pytest.fail(f"manage.py {arguments[0]}:\n{done.stdout}{done.stderr}")
+
+
+def _commands(port: int, environment: Mapping[str, str]) -> dict[str, list[str]]:
+    if "ATTESTRY_BROKER_URL" not in environment:
+        return {"serve": [sys.executable, "manage.py", "serve", "--port", str(port)]}
+    celery = [sys.executable, "-m", "celery", "--app", "config"]
+    return {
+        "web": [
+            *(sys.executable, "-m", "gunicorn", "config.wsgi:application"),
+            *("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"),
+        ],
+        "worker": [*celery, "worker", "--concurrency", "1", "--loglevel", "INFO"],
+        "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],
+    }
+
+
+@contextlib.contextmanager
+def _running(
+    name: str, command: list[str], installed: Installation
+) -> Iterator["subprocess.Popen[bytes]"]:
+    with (installed.folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=dict(installed.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(
+    installed: Installation, processes: list["subprocess.Popen[bytes]"]
+) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not _is_ready(installed.url):
+        has_died = any(process.poll() is not None for process in processes)
+        if has_died or time.monotonic() > deadline:
+            pytest.fail(f"The installation did not start.\n{_said(installed.folder)}")
+        time.sleep(0.1)
+
+
+def _is_ready(url: str) -> bool:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except (http.client.HTTPException, OSError):
+        return False
+    finally:
+        connection.close()
+
+
+def _said(folder: Path) -> str:
+    """Return the end of what each process said, and where the rest is."""
+    parts = []
+    for log in sorted(folder.glob("*.log")):
+        lines = log.read_text("utf-8", errors="replace").splitlines()[-LINES_OF_LOG:]
+        parts.append("\n".join([f"--- {log}", *lines]))
+    return "\n".join(parts)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port

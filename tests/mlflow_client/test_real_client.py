@@ -1,0 +1,277 @@
+"""The unmodified MLflow client against a running installation."""
+
+import http.client
+import logging
+import math
+import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import mlflow
+import pytest
+import requests
+from mlflow import MlflowClient
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException, RestException
+
+from tests.installation import Installation
+
+# The client warns about itself; what matters here is what it sends and gets.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(autouse=True)
+def _tracking(installation: Installation, monkeypatch: pytest.MonkeyPatch):
+    """Be the developer, as somebody is who sets two variables."""
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", installation.account("developer").token)
+    monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    mlflow.set_tracking_uri(installation.url)
+    yield
+    while mlflow.active_run():
+        mlflow.end_run()
+    # The client remembers the experiment and the last run of a process.
+    mlflow.tracking.fluent._active_experiment_id = None
+    mlflow.set_tracking_uri("")
+
+
+@pytest.fixture
+def experiment():
+    """A name that no other test has."""
+    name = f"client {uuid.uuid4().hex[:8]}"
+    mlflow.set_experiment(name)
+    return name
+
+
+def dataset(digest: str) -> Any:
+    make: Any = MetaDataset  # abstract only in its type hints
+    return make(CodeDatasetSource(tags={}), name="flights", digest=digest)
+
+
+def test_experiment_is_created_once_and_used_again(experiment):
+    first = mlflow.get_experiment_by_name(experiment)
+    assert first is not None
+    assert mlflow.set_experiment(experiment).experiment_id == first.experiment_id
+    assert mlflow.get_experiment(first.experiment_id).name == experiment
+    assert mlflow.get_experiment_by_name("never made") is None
+
+
+def test_everything_that_a_training_logs_can_be_read_back(experiment):
+    with mlflow.start_run(run_name="whole") as run:
+        mlflow.log_param("alpha", 0.1)
+        mlflow.log_params({f"p{number}": number for number in range(150)})
+        for step in range(5):
+            mlflow.log_metric("loss", 1 / (step + 1), step=step)
+        mlflow.log_metrics({"nan": math.nan, "up": math.inf, "down": -math.inf})
+        mlflow.set_tag("team", "flights")
+        mlflow.set_tags({"mlflow.source.git.branch": "main", "odd/key.is fine": "yes"})
+
+    stored = mlflow.get_run(run.info.run_id)
+    assert stored.info.status == "FINISHED"
+    assert stored.info.run_name == "whole"
+    assert stored.info.user_id == "developer"
+    assert stored.info.end_time >= stored.info.start_time
+    assert stored.data.params == {
+        "alpha": "0.1",
+        **{f"p{number}": str(number) for number in range(150)},
+    }
+    assert stored.data.metrics["loss"] == 0.2
+    assert math.isnan(stored.data.metrics["nan"])
+    assert stored.data.metrics["up"] == math.inf
+    assert stored.data.metrics["down"] == -math.inf
+    assert stored.data.tags["team"] == "flights"
+    assert stored.data.tags["odd/key.is fine"] == "yes"
+
+
+def test_batch_of_the_largest_size_goes_through(experiment):
+    client = MlflowClient()
+    found = mlflow.get_experiment_by_name(experiment)
+    assert found is not None
+    run = client.create_run(found.experiment_id)
+    client.log_batch(
+        run.info.run_id,
+        metrics=[Metric("loss", step, 1, step) for step in range(800)],
+        params=[Param(f"p{number}", "1") for number in range(100)],
+        tags=[RunTag(f"t{number}", "1") for number in range(100)],
+    )
+    assert client.get_run(run.info.run_id).data.metrics == {"loss": 799}
+
+
+def test_nested_run_names_its_parent(experiment):
+    with (
+        mlflow.start_run(run_name="parent") as parent,
+        mlflow.start_run(run_name="child", nested=True) as child,
+    ):
+        mlflow.log_param("depth", 1)
+    stored = mlflow.get_run(child.info.run_id)
+    assert stored.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert stored.info.experiment_id == parent.info.experiment_id
+
+
+def test_datasets_are_inputs_of_a_run(experiment):
+    with mlflow.start_run() as run:
+        mlflow.log_input(dataset("aaa"), context="training")
+        MlflowClient().log_inputs(
+            run.info.run_id,
+            [
+                DatasetInput(
+                    dataset("bbb")._to_mlflow_entity(),
+                    [InputTag("mlflow.data.context", "test")],
+                )
+            ],
+        )
+    inputs = mlflow.get_run(run.info.run_id).inputs
+    assert inputs is not None
+    used = inputs.dataset_inputs
+    assert [(u.dataset.name, u.dataset.digest, u.tags[0].value) for u in used] == [
+        ("flights", "aaa", "training"),
+        ("flights", "bbb", "test"),
+    ]
+
+
+def test_artifacts_come_back_as_they_were_sent(experiment, tmp_path: Path):
+    folder = tmp_path / "sent"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(bytes(range(256)) * 4096)
+    (folder / "deep" / "empty.txt").touch()
+    (folder / "name with spaces, ü & %.txt").write_text("odd")
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(str(folder), "model")
+        mlflow.log_artifact(str(folder / "model.onnx"))
+        mlflow.log_dict({"a": 1}, "environment.json")
+        mlflow.log_text("hello", "notes/hello.txt")
+
+    client = MlflowClient()
+    listed = client.list_artifacts(run.info.run_id)
+    assert [(item.path, item.is_dir, item.file_size) for item in listed] == [
+        ("environment.json", False, 12),
+        ("model", True, None),
+        ("model.onnx", False, 1024 * 1024),
+        ("notes", True, None),
+    ]
+    got = Path(client.download_artifacts(run.info.run_id, "model", str(tmp_path)))
+    assert {
+        path.relative_to(got): path.read_bytes()
+        for path in got.rglob("*")
+        if path.is_file()
+    } == {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/environment.json") == {
+        "a": 1
+    }
+
+
+def test_finished_run_is_resumed(experiment):
+    with mlflow.start_run() as run:
+        mlflow.log_metric("loss", 0.5, step=0)
+    with mlflow.start_run(run_id=run.info.run_id):
+        assert mlflow.get_run(run.info.run_id).info.status == "RUNNING"
+        mlflow.log_metric("loss", 0.25, step=1)
+    stored = mlflow.get_run(run.info.run_id)
+    assert stored.info.status == "FINISHED"
+    assert stored.data.metrics == {"loss": 0.25}
+
+
+def test_run_that_raises_is_failed(experiment):
+    with pytest.raises(ZeroDivisionError), mlflow.start_run() as run:
+        raise ZeroDivisionError
+    assert mlflow.get_run(run.info.run_id).info.status == "FAILED"
+
+
+def test_changed_param_raises_with_the_sentence(experiment):
+    with mlflow.start_run() as run:
+        mlflow.log_param("alpha", 1)
+        with pytest.raises(MlflowException) as refusal:
+            mlflow.log_param("alpha", 2)
+    assert (
+        f"The param 'alpha' of run {run.info.run_id} is '1' and cannot become '2'. Log "
+        f"a new run for other params."
+    ) in str(refusal.value)
+
+
+def test_wrong_token_raises_after_one_request_and_says_why(monkeypatch, caplog):
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "atty_wrong")
+    caplog.set_level(logging.DEBUG, "urllib3.connectionpool")
+    with pytest.raises(RestException) as refusal:
+        mlflow.get_experiment_by_name("never")
+    sent = [record for record in caplog.messages if '"GET ' in record]
+    assert len(sent) == 1, sent
+    assert refusal.value.error_code == "UNAUTHENTICATED"
+    assert refusal.value.json["code"] == "token_unknown"
+    assert "This token is not known here." in str(refusal.value)
+
+
+def test_token_may_be_the_password_of_basic_authentication(
+    installation, experiment, monkeypatch
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "developer")
+    token = installation.account("developer").token
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", token)
+    assert mlflow.get_experiment_by_name(experiment) is not None
+
+
+def test_workspace_stands_in_the_path_of_the_tracking_uri(
+    installation, experiment, tmp_path: Path
+):
+    mlflow.set_tracking_uri(f"{installation.url}/w/default")
+    with mlflow.start_run() as run:
+        mlflow.log_param("alpha", 1)
+        mlflow.log_text("hello", "hello.txt")
+    got = MlflowClient().download_artifacts(run.info.run_id, "", str(tmp_path))
+    assert (Path(got) / "hello.txt").read_text() == "hello"
+
+    mlflow.set_tracking_uri(f"{installation.url}/w/elsewhere")
+    with pytest.raises(MlflowException, match=r"There is no workspace 'elsewhere'"):
+        mlflow.get_run(run.info.run_id)
+
+
+def test_log_of_all_that_is_intact(installation, experiment):
+    with mlflow.start_run():
+        mlflow.log_param("alpha", 1)
+    done = installation.manage("verify_log")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("The log is intact: ")
+
+
+def test_upload_without_a_length_is_stored_whole(installation, experiment):
+    with mlflow.start_run() as run:
+        answer = requests.put(
+            artifact_url(installation, run, "chunked.bin"),
+            data=iter([b"a" * 100_000, b"b" * 100_000]),
+            headers=bearer(installation),
+            timeout=60,
+        )
+    assert (answer.status_code, answer.json()) == (200, {})
+    (listed,) = MlflowClient().list_artifacts(run.info.run_id)
+    assert (listed.path, listed.file_size) == ("chunked.bin", 200_000)
+
+
+def test_upload_that_breaks_off_keeps_nothing(installation, experiment):
+    with mlflow.start_run() as run:
+        url = urlsplit(artifact_url(installation, run, "half.bin"))
+        connection = http.client.HTTPConnection(url.netloc, timeout=60)
+        connection.putrequest("PUT", url.path)
+        connection.putheader("Authorization", bearer(installation)["Authorization"])
+        connection.putheader("Content-Length", "1000000")
+        connection.endheaders(b"only the beginning")
+        connection.close()
+        mlflow.log_text("whole", "whole.txt")
+    listed = MlflowClient().list_artifacts(run.info.run_id)
+    assert [item.path for item in listed] == ["whole.txt"]
+
+
+def artifact_url(installation: Installation, run: mlflow.ActiveRun, path: str) -> str:
+    return (
+        f"{installation.url}/api/2.0/mlflow-artifacts/artifacts/"
+        f"{run.info.experiment_id}/{run.info.run_id}/artifacts/{path}"
+    )
+
+
+def bearer(installation: Installation) -> dict[str, str]:
+    return {"Authorization": f"Bearer {installation.account('developer').token}"}
