@@ -30,13 +30,6 @@ Cell = Callable[[Any], str]
 
 NOTHING = "–"  # noqa: RUF001 - an en dash, as in the reports
 
-admin.site.site_header = admin.site.site_title = "Attestry"
-admin.site.index_title = "Overview"
-admin.site.site_url = None
-# Beside the tables it costs the columns that reviewers come for.
-admin.site.enable_nav_sidebar = False
-admin.site.empty_value_display = NOTHING
-
 
 def utc(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else NOTHING
@@ -115,12 +108,20 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 class ReadOnlyAdmin(admin.ModelAdmin[Row]):
     """Shows rows and changes none, not even for a superuser (governance rule R9).
 
-    `subject_pattern` matches what log entries call a row; its groups are lookups.
+    `page` names the fields and columns that a row's own page prints. `subject_pattern`
+    matches what entries of the log call a row; its groups are lookups.
     """
 
     actions = None
     change_form_template = "admin/read_only.html"
+    page: ClassVar[tuple[str | Cell, ...]] = ()
     subject_pattern: ClassVar[str] = ""
+
+    def get_fields(self, request: HttpRequest, obj: Row | None = None) -> Any:
+        return self.page
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> Any:
+        return self.page
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -206,7 +207,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
         "index",
         moment("recorded_at", "recorded at"),
         "kind",
-        "subject",
+        "trail",
         "by",
     )
     list_filter = ("kind",)
@@ -214,7 +215,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
     search_help_text = "Search in subjects and kinds."
     ordering = ("-id",)
     list_select_related = ("entry",)
-    fields = (
+    page = (
         "index",
         moment("recorded_at", "recorded at"),
         "kind",
@@ -223,7 +224,6 @@ class EventAdmin(ReadOnlyAdmin[Event]):
         "leaf",
         "content",
     )
-    readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         person = User.objects.filter(
@@ -252,6 +252,11 @@ class EventAdmin(ReadOnlyAdmin[Event]):
     @admin.display(description="by", ordering="actor")
     def by(self, event: Event) -> str:
         return f"{getattr(event, 'username', None) or NOTHING} ({event.actor})"
+
+    @admin.display(description="subject", ordering="subject")
+    def trail(self, event: Event) -> str:
+        path = entries_about(event.subject)
+        return format_html('<a href="{}">{}</a>', path, event.subject)
 
     @admin.display(description="about")
     def about(self, event: Event) -> str:

@@ -121,7 +121,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The applications
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.AttestryAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -17,6 +17,8 @@ MODEL = "flight-delay"
 ENVIRONMENT = "production"
 
 _POLL_SECONDS = 0.25
+# Each attempt is kept and printed in the report.
+_LATENCY_ATTEMPTS = 3
 _PATIENCE_SECONDS = 180
 _POLICY = Path(__file__).with_name("policy.yaml")
 _MEANINGS = {
@@ -50,8 +52,10 @@ class Cast:
         """Log in as a person does, and sign with the password entered once more."""
         account = self.accounts[role]
         session = Attestry.by_login(self.url, account["username"], account["password"])
+        read = session.get(f"promotion-requests/{request}/")
         signed: dict[str, Any] = session.post(
             f"promotion-requests/{request}/sign-offs/",
+            subject_digest=read["subject_digest"],
             role=signing_as,
             meaning=_MEANINGS[signing_as],
             password=account["password"],
@@ -200,14 +204,32 @@ def _evaluated(cast: Cast, version: int) -> dict[str, Any]:
         version=version,
         environment=ENVIRONMENT,
     )
-    with doing(f"request {opened['id']}: the gates are running"):
+    request = _judged(cast, opened["id"])
+    while _only_latency_failed(request) and request["attempt"] < _LATENCY_ATTEMPTS:
+        print("  this machine was too busy to be timed: the developer asks once more")
+        cast.program("developer").post(
+            f"promotion-requests/{opened['id']}/evaluations/"
+        )
+        request = _judged(cast, opened["id"])
+    return request
+
+
+def _judged(cast: Cast, pk: int) -> dict[str, Any]:
+    with doing(f"request {pk}: the gates are running"):
         request = _poll(
-            lambda: _request(cast, opened["id"]),
+            lambda: _request(cast, pk),
             until=lambda answer: answer["state"] != "evaluating",
         )
     for gate in request["gates"]:
         print(f"  {gate['outcome'].upper()} {gate['gate']}: {gate['sentence']}")
     return request
+
+
+def _only_latency_failed(request: dict[str, Any]) -> bool:
+    """Say whether all that stands in the way was measured with a stop-watch."""
+    passing = {"pass", "not_applicable"}
+    failed = [g["gate"] for g in request["gates"] if g["outcome"] not in passing]
+    return failed == ["latency"]
 
 
 def _sign_and_promote(cast: Cast, request: int, version: int) -> None:

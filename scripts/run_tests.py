@@ -69,18 +69,20 @@ def _clean_environment() -> dict[str, str]:
 
 
 def _run_suite(database: str, chosen: list[str], environment: Mapping[str, str]) -> int:
-    command = [sys.executable, "-m", "pytest", *_processes(chosen), *chosen]
+    """Run the suite; what times a running installation gets the machine to itself."""
     with tempfile.TemporaryDirectory(prefix="attestry-test-") as var:
         settings = {**environment, "ATTESTRY_VAR": var}
         if database == "postgresql":
             settings["ATTESTRY_DATABASE_URL"] = settings["ATTESTRY_TEST_POSTGRESQL_URL"]
             settings["ATTESTRY_BROKER_URL"] = settings["ATTESTRY_TEST_REDIS_URL"]
-        return run_command(command, settings)
-
-
-def _processes(chosen: list[str]) -> list[str]:
-    """Return the option for parallel tests; a few chosen ones start faster without."""
-    return [] if any(not word.startswith("-") for word in chosen) else ["-n", "2", "--dist", "loadgroup"]
+        pytest = [sys.executable, "-m", "pytest"]
+        if any(not word.startswith("-") for word in chosen):
+            return run_command([*pytest, *chosen], settings)
+        parallel = ["-n", "2", "-m", "not installation"]
+        code = run_command([*pytest, *parallel, *chosen], settings)
+        if code == PYTEST_INTERRUPTED:
+            return code
+        return run_command([*pytest, "-m", "installation", *chosen], settings) or code
 
 
 if __name__ == "__main__":

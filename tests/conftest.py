@@ -22,11 +22,12 @@ hypothesis_settings.register_profile("attestry", deadline=None)
 hypothesis_settings.load_profile("attestry")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run all that needs the installation in one process, so that it starts once."""
+    """Mark what needs the running installation, before `-m` selects."""
     for item in items:
         if "installation" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("installation"))
+            item.add_marker("installation")
 
 
 @pytest.fixture(scope="session")

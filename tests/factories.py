@@ -237,6 +237,7 @@ def signed(
         "role": role,
         "meaning": "I reviewed the evidence.",
         "password": PASSWORD,
+        "seen_digest": asked.subject_digest,
         "is_interactive": True,
         "actor": signer,
     } | changes

@@ -1,23 +1,48 @@
-"""Accounts, workspaces and runs in the Django admin: to read, never to change.
+"""Accounts, experiments and runs in the Django admin: to read, never to change.
 
 Accounts and roles change by services, which write an entry; Django's own forms would
 change them without one.
 """
 
-from collections.abc import Iterable
+from typing import ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.urls import reverse
+from django.utils.html import format_html
 
-from audit.admin import ReadOnlyAdmin, Row
-from tracking.models import Experiment, Run
+from audit.admin import (
+    NOTHING,
+    Cell,
+    ReadOnlyAdmin,
+    Row,
+    badge,
+    code,
+    link,
+    linked,
+    moment,
+    table,
+)
+from tracking.models import Experiment, Run, Workspace
 
 admin.site.unregister(Group)
 admin.site.unregister(User)
+
+
+def person(field: str, words: str) -> Cell:
+    """Return a column with the full name of somebody, as a link to their account."""
+
+    @admin.display(description=words, ordering=f"{field}__username")
+    def shown(row: Model) -> str:
+        return link_to_person(getattr(row, field))
+
+    return shown
+
+
+def link_to_person(user: User) -> str:
+    return link(user, user.get_full_name() or user.get_username())
 
 
 class VisibleRowsAdmin(ReadOnlyAdmin[Row]):
@@ -37,79 +62,198 @@ class VisibleRowsAdmin(ReadOnlyAdmin[Row]):
 
 
 @admin.register(User)
-class UserAdmin(ReadOnlyAdmin[User]):
-    """Who has an account, in which roles."""
+class UserAdmin(VisibleRowsAdmin[User]):
+    """Who has an account, in which roles, for those who share a workspace with them."""
 
-    list_display = ("username", "get_full_name", "roles", "is_active", "is_superuser")
+    subject_pattern = r"user/(?P<pk>\d+)"
+    list_display = ("username", "full_name", "roles", "is_active", "is_superuser")
+    ordering = ("username",)
     search_fields = ("username", "first_name", "last_name")
-    fields = (
+    page = (
         "username",
-        "first_name",
-        "last_name",
+        "full_name",
         "roles",
         "is_active",
         "is_superuser",
-        "last_login",
-        "date_joined",
+        moment("date_joined", "account created"),
     )
-    readonly_fields = ("roles",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups")
+        users = User.objects.prefetch_related("groups")
+        if request.user.has_perm("auth.view_user"):
+            return users
+        shared = Q(pk=None)
+        for workspace in Workspace.objects.visible_to(_user(request)):
+            shared |= Q(groups__name__startswith=f"{workspace.name}:")
+        return users.filter(shared).distinct()
+
+    def lookup_allowed(
+        self, lookup: str, value: str, request: HttpRequest | None = None
+    ) -> bool:
+        """Refuse them all: a filter on `password` would tell the hash bit by bit."""
+        return False
+
+    def subject_of(self, row: User) -> str:
+        return f"user/{row.pk}"
+
+    @admin.display(description="full name", ordering="first_name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name() or NOTHING
 
     @admin.display(description="roles")
     def roles(self, user: User) -> str:
         return ", ".join(sorted(group.name for group in user.groups.all())) or "none"
 
 
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101 - the admin lets nobody else in
+    return request.user
+
+
 @admin.register(Experiment)
 class ExperimentAdmin(VisibleRowsAdmin[Experiment]):
     """Experiments of the workspaces that one sees."""
 
-    list_display = ("name", "workspace", "lifecycle_stage", "created_by", "created_at")
+    subject_pattern = r"experiment/(?P<workspace__name>[^/]+)/(?P<pk>\d+)"
+    list_display = (
+        "name",
+        "workspace",
+        "lifecycle_stage",
+        person("created_by", "created by"),
+        moment("created_at", "created at"),
+    )
     list_select_related = ("workspace", "created_by")
+    ordering = ("name",)
     search_fields = ("name",)
+    page = (
+        "name",
+        "workspace",
+        "lifecycle_stage",
+        person("created_by", "created by"),
+        moment("created_at", "created at"),
+        "runs",
+    )
+
+    @admin.display(description="runs")
+    def runs(self, experiment: Experiment) -> str:
+        path = reverse("admin:tracking_run_changelist")
+        return format_html(
+            '<a href="{}?experiment__id__exact={}">{}</a>',
+            path,
+            experiment.pk,
+            f"{experiment.runs.count():,}",
+        )
 
 
 @admin.register(Run)
 class RunAdmin(VisibleRowsAdmin[Run]):
-    """Runs with their params, latest metrics and artifacts."""
+    """Runs with everything that was logged, each metric by its latest point."""
 
-    list_display = ("name", "run_id", "experiment", "status", "created_by", "ended_at")
+    subject_pattern = r"run/(?P<run_id>[0-9a-f]+)"
+    list_display = (
+        "name",
+        "short_id",
+        linked("experiment", "experiment"),
+        "state",
+        person("created_by", "created by"),
+        moment("ended_at", "ended at"),
+    )
     list_select_related = ("experiment", "created_by")
     list_filter = ("status",)
     search_fields = ("name", "run_id")
-    ordering = ("-started_at",)
-    fields = (
+    ordering = ("-started_at", "-pk")
+    page = (
         "name",
-        "run_id",
-        "experiment",
-        "status",
-        "created_by",
-        "started_at",
-        "ended_at",
-        "frozen_at",
+        code("run_id", "run id"),
+        linked("experiment", "experiment"),
+        "state",
+        person("created_by", "created by"),
+        moment("started_at", "started at"),
+        moment("ended_at", "ended at"),
+        moment("frozen_at", "frozen at"),
+        "sealed_by",
+        "versions",
+        "datasets",
         "params",
         "metrics",
+        "tags",
         "artifacts",
     )
-    readonly_fields = fields
+    # The experiment's page links here with its id.
+    ALLOWED: ClassVar = {"experiment__id__exact", "status__exact"}
+
+    def lookup_allowed(
+        self, lookup: str, value: str, request: HttpRequest | None = None
+    ) -> bool:
+        return lookup in self.ALLOWED
+
+    @admin.display(description="run id", ordering="run_id")
+    def short_id(self, run: Run) -> str:
+        return format_html("<code>{}…</code>", run.run_id[:8])
+
+    @admin.display(description="status", ordering="status")
+    def state(self, run: Run) -> str:
+        return badge(run.status.lower())
+
+    @admin.display(description="latest seal")
+    def sealed_by(self, run: Run) -> str:
+        seal = run.seals.order_by("pk").last()
+        return format_html("<code>{}</code>", seal.digest) if seal else NOTHING
+
+    @admin.display(description="model versions")
+    def versions(self, run: Run) -> str:
+        versions = run.model_versions.select_related("registered_model")
+        return table(("version",), ((link(version),) for version in versions))
+
+    @admin.display(description="datasets")
+    def datasets(self, run: Run) -> str:
+        uses = run.dataset_inputs.select_related("dataset").order_by("pk")
+        return table(
+            ("name", "digest", "rows", "used for"),
+            (
+                (
+                    use.dataset.name,
+                    use.dataset.digest,
+                    _count(use.dataset.row_count),
+                    use.context or NOTHING,
+                )
+                for use in uses
+            ),
+        )
 
     @admin.display(description="params")
-    def params(self, run: Run) -> SafeString:
-        return _lines(run.params.order_by("key").values_list("key", "value"))
+    def params(self, run: Run) -> str:
+        params = run.params.order_by("key").values_list("key", "value")
+        return table(("param", "value"), params)
 
     @admin.display(description="latest metrics")
-    def metrics(self, run: Run) -> SafeString:
+    def metrics(self, run: Run) -> str:
         latest = run.metrics.latest_of_each_key()
-        return _lines((point.key, f"{point.number:.6g}") for point in latest)
+        return table(
+            ("metric", "value", "at step"),
+            ((point.key, f"{point.number:.6g}", point.step) for point in latest),
+        )
+
+    @admin.display(description="tags")
+    def tags(self, run: Run) -> str:
+        return table(
+            ("tag", "value"), run.tags.order_by("key").values_list("key", "value")
+        )
 
     @admin.display(description="artifacts")
-    def artifacts(self, run: Run) -> SafeString:
-        return _lines(run.artifacts.current().values_list("path", "sha256"))
+    def artifacts(self, run: Run) -> str:
+        return table(
+            ("path", "bytes", "SHA-256"),
+            (
+                (
+                    file.path,
+                    f"{file.size_bytes:,}",
+                    format_html("<code>{}</code>", file.sha256),
+                )
+                for file in run.artifacts.current()
+            ),
+        )
 
 
-def _lines(pairs: Iterable[tuple[str, str]]) -> SafeString:
-    return format_html_join("", "<div>{}: <code>{}</code></div>", pairs) or SafeString(
-        "none"
-    )
+def _count(rows: int | None) -> str:
+    return NOTHING if rows is None else f"{rows:,}"

@@ -6,6 +6,7 @@ from enum import StrEnum
 class TrackingEvent(StrEnum):
     """`<app>.<subject>.<past participle>`; `docs/events.md` gives each its payload."""
 
+    ACCOUNT_PASSWORD_CHANGED = "tracking.account.password_changed"  # noqa: S105 - an event
     ACCOUNT_CREATED = "tracking.account.created"
     ARTIFACT_UPLOADED = "tracking.artifact.uploaded"
     EXPERIMENT_CREATED = "tracking.experiment.created"

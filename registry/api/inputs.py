@@ -49,8 +49,11 @@ class RequestPromotionInput(serializers.Serializer[Any]):
 
 
 class SignOffInput(serializers.Serializer[Any]):
-    """The role, the meaning of the signature and the password once more."""
+    """What was seen, the role, the meaning of the signature, the password once more."""
 
+    subject_digest = serializers.CharField(
+        max_length=71, help_text="of the request, as it was read"
+    )
     role = serializers.ChoiceField(SignerRole.choices)
     meaning = serializers.CharField(max_length=500)
     password = serializers.CharField(max_length=200, trim_whitespace=False)

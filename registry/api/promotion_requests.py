@@ -71,6 +71,7 @@ class SignOffs(WorkspaceView):
             role=SignerRole(fields["role"]),
             meaning=fields["meaning"],
             password=fields["password"],
+            seen_digest=fields["subject_digest"],
             is_interactive=request.auth is None,
             actor=self.user,
         )

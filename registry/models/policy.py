@@ -61,8 +61,8 @@ class Policy(models.Model):
 
     @property
     def subject(self) -> str:
-        workspace = self.registered_model.workspace.name
-        return f"policy/{workspace}/{self.name}/{self.version}"
+        model = self.registered_model
+        return f"policy/{model.workspace.name}/{model.name}/{self.name}/{self.version}"
 
 
 class PolicyPublication(models.Model):

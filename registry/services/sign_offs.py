@@ -23,13 +23,15 @@ def sign_off(
     role: SignerRole,
     meaning: str,
     password: str,
+    seen_digest: str,
     is_interactive: bool,
     actor: User,
 ) -> SignOff:
     """Sign what the request is now, as one role; the last one needed approves it.
 
-    `is_interactive` says that the actor sits in a logged-in session. The password is
-    checked again for every single act (21 CFR 11.200).
+    `seen_digest` is the subject digest that the actor had before their eyes;
+    `is_interactive` says that they sit in a logged-in session. The password is checked
+    again for every single act (21 CFR 11.200).
     """
     meaning = meaning.strip()
     if not meaning:
@@ -56,6 +58,7 @@ def sign_off(
             actor, password=password, is_interactive=is_interactive, now=now
         )
         _refuse_unless_in_review(request, role, actor)
+        _refuse_changed_subject(request, seen_digest)
         signed = SignOff.objects.create(
             request=request,
             role=role,
@@ -122,13 +125,6 @@ def _refuse_unless_in_review(
         raise ConflictError(
             "role_not_wanted", f"The policy wants no signature of the {role}."
         )
-    refuse_changed_evidence(request)
-    if request.subject_digest != subject_digest(request):
-        raise ConflictError(
-            "subject_changed",
-            "The evidence is no longer what was evaluated. Have the log verified before "
-            "anything else.",
-        )
     given = valid_sign_offs(request)
     if given.filter(role=role).exists():
         raise ConflictError("role_signed", f"Somebody has signed as {role} already.")
@@ -136,6 +132,22 @@ def _refuse_unless_in_review(
         raise ConflictError(
             "signer_counts_once",
             "You have signed this request already; another role needs another person.",
+        )
+
+
+def _refuse_changed_subject(request: PromotionRequest, seen_digest: str) -> None:
+    if request.subject_digest != seen_digest:
+        raise ConflictError(
+            "evidence_not_seen",
+            "The evidence is not what you were shown. Open the request again and read it "
+            "before you sign.",
+        )
+    refuse_changed_evidence(request)
+    if request.subject_digest != subject_digest(request):
+        raise ConflictError(
+            "subject_changed",
+            "The evidence is no longer what was evaluated. Have the log verified before "
+            "anything else.",
         )
 
 

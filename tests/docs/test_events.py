@@ -22,6 +22,7 @@ from registry.services.promotion import evaluate_again, promote, request_promoti
 from registry.services.reports import fail_report, order_report
 from tests import factories
 from tracking.events import TrackingEvent
+from tracking.services.accounts import change_password
 
 pytestmark = pytest.mark.docs
 
@@ -120,6 +121,7 @@ def recorded_kinds() -> dict[str, Recorded]:
 def record_every_kind(workspace, cast) -> None:
     """Promote a version, report on it, and have every governed act refused once."""
     factories.token(cast.alice)
+    change_password(cast.mallory, password="another long passphrase")
     draft = factories.policy(workspace, cast, published=False)
     refused(publish_policy, draft, actor=cast.paul)
     promoted = factories.row_in_every_table(workspace, cast)

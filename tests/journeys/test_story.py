@@ -18,7 +18,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def report(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(
+    installation: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Tell the story once; its own assertions make it exit 0."""
     pdf = tmp_path_factory.mktemp("story") / "lineage-report.pdf"
     told = subprocess.run(

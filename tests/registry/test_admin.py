@@ -5,7 +5,13 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from audit.proofs import trail
-from registry.models import PromotionRequest, RequestState, SignOff, Slot
+from registry.models import (
+    PromotionRequest,
+    RegisteredModel,
+    RequestState,
+    SignOff,
+    Slot,
+)
 from registry.models.sign_off import SignerRole
 from registry.services.promotion import evaluate_again
 from registry.services.waiting import waiting_for
@@ -16,13 +22,13 @@ from tracking.services.roles import grant_role
 pytestmark = pytest.mark.django_db
 
 REQUESTS = "/admin/registry/promotionrequest/"
-LISTS = (
-    "registry/promotionrequest/",
-    "registry/modelversion/",
-    "registry/registeredmodel/",
-    "registry/policy/",
-    "registry/slot/",
-)
+LISTS = {
+    "registry/promotionrequest/": 9,
+    "registry/modelversion/": 8,
+    "registry/registeredmodel/": 7,
+    "registry/policy/": 7,
+    "registry/slot/": 8,
+}
 
 
 def as_person(user, **options) -> Client:
@@ -79,9 +85,9 @@ def test_every_page_answers_a_reviewer(workspace, cast):
         assert "Attestry</title>" in text(response)
 
 
-@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize(("path", "queries"), LISTS.items())
 def test_list_costs_the_same_number_of_queries_however_long(
-    workspace, cast, path, django_assert_max_num_queries
+    workspace, cast, path, queries, django_assert_num_queries
 ):
     factories.policy(workspace, cast)
     factories.policy(
@@ -92,8 +98,9 @@ def test_list_costs_the_same_number_of_queries_however_long(
         other = factories.version(workspace, cast, content=content)
         factories.evaluated(other, cast)
     bob = as_person(cast.bob)
+    bob.get(f"/admin/{path}")  # content types are kept from here on
 
-    with django_assert_max_num_queries(10):
+    with django_assert_num_queries(queries):
         assert bob.get(f"/admin/{path}").status_code == 200
 
 
@@ -267,7 +274,7 @@ def test_evidence_that_was_renewed_since_the_page_was_opened_is_not_signed(
         page(in_review, "sign-off"), form(in_review, seen_digest="sha256:older")
     )
 
-    assert "The evidence is not what this page showed" in text(response)
+    assert "The evidence is not what you were shown" in text(response)
     assert not SignOff.objects.exists()
 
 
@@ -349,13 +356,11 @@ def test_policy_page_prints_the_document_its_digest_and_who_published_it(
     assert "Rita Example" in text(shown)
 
 
-def test_long_names_and_markup_are_printed_as_text(workspace, cast):
-    document = factories.POLICY.replace(
-        "name: credit-production", 'name: "<script>alert(1)</script>"'
-    )
-    policy = factories.policy(workspace, cast, document)
+def test_markup_in_a_name_is_printed_as_text(workspace, cast):
+    name = "<script>alert(1)</script>" + "long" * 50
+    factories.model(workspace, cast, name)
 
-    for path in ("", f"{policy.pk}/change/"):
-        shown = text(as_person(cast.bob).get(f"/admin/registry/policy/{path}"))
+    for path in ("", f"{RegisteredModel.objects.get().pk}/change/"):
+        shown = text(as_person(cast.bob).get(f"/admin/registry/registeredmodel/{path}"))
         assert "<script>alert" not in shown
         assert "&lt;script&gt;alert(1)" in shown

@@ -59,9 +59,11 @@ def test_whole_way_into_production_over_http(workspace, cast, as_token):
     for user, role in ((cast.bob, "validator"), (cast.olivia, "owner")):
         person = Client()
         person.force_login(user)
+        reviewed = person.get(f"/api/v1/{path}").json()
         signed = post(
             person,
             f"{path}sign-offs/",
+            subject_digest=reviewed["subject_digest"],
             role=role,
             meaning="I reviewed it.",
             password=factories.PASSWORD,
@@ -214,6 +216,7 @@ def test_token_cannot_sign(workspace, cast, as_token):
     response = post(
         as_token(cast.bob),
         f"promotion-requests/{request.pk}/sign-offs/",
+        subject_digest=request.subject_digest,
         role="validator",
         meaning="I reviewed it.",
         password=factories.PASSWORD,
@@ -232,6 +235,7 @@ def test_session_without_csrf_token_cannot_sign(workspace, cast):
     response = post(
         person,
         f"promotion-requests/{request.pk}/sign-offs/",
+        subject_digest=request.subject_digest,
         role="validator",
         meaning="I reviewed it.",
         password=factories.PASSWORD,
@@ -249,6 +253,7 @@ def test_refusal_to_the_developer_says_why(workspace, cast):
     response = post(
         alice,
         f"promotion-requests/{request.pk}/sign-offs/",
+        subject_digest=request.subject_digest,
         role="validator",
         meaning="Fine.",
         password=factories.PASSWORD,

@@ -223,4 +223,15 @@ def test_approval_needs_every_wanted_role_and_records_when_it_ends(
     request = factories.signed(request_in_review, cast.olivia, SignerRole.OWNER)
 
     assert request.state == RequestState.APPROVED
-    assert request.approval_expires_at - request.approved_at == timedelta(days=30)
+    assert request.approved_at is not None
+    assert request.approval_expires_at == request.approved_at + timedelta(days=30)
+
+
+def test_evidence_that_the_signer_has_not_seen_is_not_signed(request_in_review, cast):
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(
+            request_in_review, cast.bob, SignerRole.VALIDATOR, seen_digest="sha256:old"
+        )
+
+    assert refusal.value.code == "evidence_not_seen"
+    assert not SignOff.objects.exists()

@@ -1,4 +1,4 @@
-"""Accounts are created here: people with a password, programs without one."""
+"""Accounts are created here, people with a password, programs without one."""
 
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
@@ -41,6 +41,19 @@ def create_service_account(username: str, *, purpose: str, actor: User) -> User:
         _save_new(user, actor=actor, kind="service account")
         ServiceAccount.objects.create(user=user, purpose=purpose)
     return user
+
+
+def change_password(user: User, *, password: str) -> None:
+    """Set a password that its owner chose; sessions elsewhere end with it."""
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        record(
+            TrackingEvent.ACCOUNT_PASSWORD_CHANGED,
+            actor=user,
+            subject=f"user/{user.pk}",
+            payload={},
+        )
 
 
 def _save_new(user: User, *, actor: User, kind: str) -> None:

@@ -1,7 +1,7 @@
 """Whatever people write is printed: as itself, or as its code point."""
 
 import pytest
-from fontTools.ttLib import TTFont  # type: ignore[import-untyped] # ships no types
+from fontTools.ttLib import TTFont
 
 from registry.reports.lineage import Node
 from registry.reports.typeface import (

@@ -1,0 +1,62 @@
+"""The form in which a person signs."""
+
+from django import forms
+from django.contrib.auth.models import User
+from django.http import QueryDict
+
+from audit.errors import DomainError
+from registry.models import PromotionRequest, SignOff
+from registry.models.sign_off import SignerRole
+from registry.services.sign_offs import sign_off
+from registry.services.waiting import roles_open_to
+
+
+class SignOffForm(forms.Form):
+    """One signature: role, meaning, and the password once more.
+
+    Every role is accepted here, so that the service refuses, and records the refusal.
+    """
+
+    role = forms.TypedChoiceField(
+        choices=SignerRole.choices, coerce=SignerRole, label="I sign as"
+    )
+    meaning = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label="Meaning of my signature",
+        help_text="For example: I reviewed the evidence and approve this version for "
+        "production.",
+    )
+    password = forms.CharField(
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        label="My password",
+        help_text="Entering it again is part of the signature.",
+    )
+    seen_digest = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(
+        self, data: QueryDict | None, *, subject: PromotionRequest, actor: User
+    ) -> None:
+        super().__init__(data, initial={"seen_digest": subject.subject_digest})
+        self.subject, self.actor = subject, actor
+        self.fields["role"].widget.choices = [
+            (role.value, role.label) for role in roles_open_to(actor, subject)
+        ]
+
+    def sign(self) -> SignOff | None:
+        """Sign, or say beside the right field why not."""
+        try:
+            return sign_off(
+                self.subject,
+                role=self.cleaned_data["role"],
+                meaning=self.cleaned_data["meaning"],
+                password=self.cleaned_data["password"],
+                seen_digest=self.cleaned_data["seen_digest"],
+                is_interactive=True,
+                actor=self.actor,
+            )
+        except DomainError as refusal:
+            field = "password" if refusal.code == "password_wrong" else None
+            self.add_error(field, refusal.detail)
+        return None
