@@ -2,6 +2,9 @@
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
+# Without cached byte code every process would compile Django and NumPy anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PORT ?= 8000
 T ?=
 LOCK := .venv/bin/uv pip compile --quiet --generate-hashes --universal \

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import erf
 
 Scores = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int8]
@@ -159,7 +158,7 @@ def _folded_mean(mean: float, deviation: float) -> float:
         return abs(mean)
     ratio = mean / deviation
     spread = deviation * math.sqrt(2 / math.pi) * math.exp(-(ratio**2) / 2)
-    return spread + mean * float(erf(ratio / math.sqrt(2)))
+    return spread + mean * math.erf(ratio / math.sqrt(2))
 
 
 def _resampled_errors(bins: Sequence[Bin], *, resamples: int, seed: int) -> Scores:
