@@ -1,1 +1,1 @@
-"""The mathematics of the log: canonical bytes and the Merkle tree; knows no framework."""
+"""The mathematics and the formats of the log, after RFC 6962 and C2SP; no framework."""

@@ -12,15 +12,22 @@ from typing import Any
 
 import rfc8785
 
+from audit.tlog.errors import MalformedError
+
 LARGEST_EXACT_INTEGER = 2**53 - 1
 
 
 def canonical_bytes(value: Any) -> bytes:
-    """Return the canonical JSON of `value`; a ValueError names what has none."""
+    """Return the canonical JSON of `value` (RFC 8785 section 3.2).
+
+    A MalformedError names what has none: a lone surrogate, a key that is no text.
+    """
     try:
         return rfc8785.dumps(_with_plain_numbers(value))
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
-        raise ValueError(f"this value has no canonical JSON: {error}") from error
+        raise MalformedError(f"this value has no canonical JSON: {error}") from error
+    except RecursionError:
+        raise MalformedError("this value is nested too deeply for JSON") from None
 
 
 def digest(value: Any) -> str:
