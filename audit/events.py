@@ -7,3 +7,6 @@ class AuditEvent(StrEnum):
     """`<app>.<subject>.<past participle>`; `docs/events.md` gives each its payload."""
 
     LOG_INITIALISED = "audit.log.initialised"
+    LOG_CLOSED = "audit.log.closed"
+    LOG_KEY_ADDED = "audit.log_key.added"
+    LOG_KEY_RETIRED = "audit.log_key.retired"

@@ -1,7 +1,7 @@
 """The tables of the log; `audit.services.record()` is the only way in.
 
 An event stands or falls with the change that it tells of. The sequencer gives it its
-index afterwards: entry, then head.
+index afterwards: entry and tiles, then head, then a signed checkpoint.
 """
 
 from typing import ClassVar
@@ -31,6 +31,8 @@ class Event(models.Model):
     recorded_at = models.DateTimeField()
     body = models.BinaryField(max_length=65535)
     leaf_hash = models.BinaryField(max_length=32)
+    # None only for entries that stood in the tree before events had one.
+    mac = models.BinaryField(max_length=32, null=True)
 
     objects = EventQuerySet.as_manager()
 
@@ -75,34 +77,109 @@ class Pending(models.Model):
         return f"event {self.event_id} awaits its index"
 
 
-class Entry(models.Model):
-    """An event at its index in the tree."""
+class HeadQuerySet(models.QuerySet["Head"]):
+    """Questions about the logs of an installation; one of them is current."""
 
-    index = models.PositiveBigIntegerField(primary_key=True)
-    event = models.OneToOneField(Event, models.PROTECT, related_name="entry")
+    def current(self) -> "Head":
+        """Return the log that grows; Head.DoesNotExist says that none was started."""
+        return self.get(is_current=True)
+
+    def locked(self) -> "Head":
+        """Return the current log; who holds this lock is alone in changing it."""
+        return self.select_for_update().current()
+
+
+class Head(models.Model):
+    """A log: its origin, and the size, root and right edge of its tree.
+
+    A second one is started only when a key was compromised; the first then stays as it
+    was. A missing row is an error, never a new log.
+    """
+
+    origin = models.CharField(max_length=200, unique=True)
+    size = models.PositiveBigIntegerField(default=0)
+    root = models.BinaryField(max_length=32)
+    edge = models.BinaryField()
+    is_current = models.BooleanField(default=True)
+    moved_at = models.DateTimeField(auto_now=True)
+
+    objects = HeadQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["is_current"],
+                condition=Q(is_current=True),
+                name="audit_one_log_is_current",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.origin} at {self.size}"
+
+
+class Entry(models.Model):
+    """An event at its index in the tree of a log."""
+
+    event = models.OneToOneField(
+        Event, models.PROTECT, primary_key=True, related_name="entry"
+    )
+    log = models.ForeignKey(
+        Head, models.PROTECT, related_name="entries", db_index=False
+    )
+    index = models.PositiveBigIntegerField()
     leaf_hash = models.BinaryField(max_length=32)
 
     class Meta:
         default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["log", "index"], name="audit_one_entry_per_index"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"entry {self.index}"
 
 
-class Head(models.Model):
-    """The size and root of the tree: one row for one log; a missing row is an error."""
+class StoredTile(models.Model):
+    """A full tile, 256 hashes; partial ones are in the edge of the head."""
 
-    origin = models.CharField(max_length=200)
-    size = models.PositiveBigIntegerField(default=0)
-    root = models.BinaryField(max_length=32)
-    frontier = models.BinaryField(max_length=64 * 32)
-    moved_at = models.DateTimeField(auto_now=True)
+    log = models.ForeignKey(Head, models.PROTECT, related_name="tiles", db_index=False)
+    level = models.PositiveSmallIntegerField()
+    index = models.PositiveBigIntegerField()
+    hashes = models.BinaryField(max_length=8192)
 
     class Meta:
         default_permissions = ()
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(id=1), name="audit_there_is_one_head")
+            models.UniqueConstraint(
+                fields=["log", "level", "index"], name="audit_one_tile_per_place"
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.origin} at {self.size}"
+        return f"tile {self.level}/{self.index}"
+
+
+class StoredCheckpoint(models.Model):
+    """What was signed over the log at one size, as the exact bytes of the note."""
+
+    log = models.ForeignKey(
+        Head, models.PROTECT, related_name="checkpoints", db_index=False
+    )
+    size = models.PositiveBigIntegerField()
+    note = models.BinaryField()
+    signed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["log", "size"], name="audit_one_checkpoint_per_size"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.size}"

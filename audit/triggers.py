@@ -1,6 +1,7 @@
 """Database triggers that make a table append-only, on PostgreSQL and on SQLite.
 
-Migrations call `append_only(table)`; `missing_triggers()` says which are not there.
+Migrations call `append_only(table)`, and `never_falls(table, column)` for what may only
+grow; `missing_triggers()` says which are not there.
 """
 
 from django.db import connection, migrations
@@ -8,6 +9,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
 APPEND_ONLY_TABLES: set[str] = set()
+GROWING_TABLES: set[str] = set()
 
 _POSTGRESQL_FUNCTION = """
 CREATE OR REPLACE FUNCTION attestry_refuse_change() RETURNS trigger AS $$
@@ -36,14 +38,51 @@ _SQLITE = (
     """CREATE TRIGGER {table}_append_only_delete BEFORE DELETE ON {table}
        BEGIN SELECT RAISE(ABORT, '{table} is append-only: DELETE refused'); END""",
     """CREATE TRIGGER {table}_append_only_replace BEFORE INSERT ON {table}
-       WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})
+       WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})
        BEGIN SELECT RAISE(ABORT, '{table} is append-only: REPLACE refused'); END""",
 )
 
+_POSTGRESQL_GROWING = """
+CREATE OR REPLACE FUNCTION {table}_refuse_shrinking() RETURNS trigger AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND NEW.{column} >= OLD.{column} THEN RETURN NEW; END IF;
+  RAISE EXCEPTION '{table} only grows: % refused', TG_OP
+    USING ERRCODE = 'restrict_violation';
+END;
+$$ LANGUAGE plpgsql;
+CREATE TRIGGER {table}_only_grows BEFORE UPDATE OR DELETE ON {table}
+  FOR EACH ROW EXECUTE FUNCTION {table}_refuse_shrinking();
+CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
+  FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse_shrinking();
+ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_only_grows;
+ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_truncate
+"""
 
-def append_only(table: str, *, key: str = "id") -> migrations.RunPython:
-    """Return a migration operation that refuses to change or remove rows of `table`."""
+_SQLITE_GROWING = (
+    """CREATE TRIGGER {table}_only_grows_update BEFORE UPDATE ON {table}
+       WHEN NEW.{column} < OLD.{column}
+       BEGIN SELECT RAISE(ABORT, '{table} only grows: UPDATE refused'); END""",
+    """CREATE TRIGGER {table}_only_grows_delete BEFORE DELETE ON {table}
+       BEGIN SELECT RAISE(ABORT, '{table} only grows: DELETE refused'); END""",
+    """CREATE TRIGGER {table}_only_grows_replace BEFORE INSERT ON {table}
+       WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)
+       BEGIN SELECT RAISE(ABORT, '{table} only grows: REPLACE refused'); END""",
+)
+
+
+def append_only(
+    table: str, *, key: str = "id", also_unique: tuple[str, ...] = ()
+) -> migrations.RunPython:
+    """Return a migration operation that refuses to change or remove rows of `table`.
+
+    `also_unique` are columns that are unique together and over which SQLite's REPLACE
+    could overwrite a row as well.
+    """
     APPEND_ONLY_TABLES.add(table)
+    same = f"{key} = NEW.{key}"
+    if also_unique:
+        together = " AND ".join(f"{name} = NEW.{name}" for name in also_unique)
+        same = f"{same} OR ({together})"
 
     def install(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "postgresql":
@@ -52,17 +91,43 @@ def append_only(table: str, *, key: str = "id") -> migrations.RunPython:
             editor.execute(_POSTGRESQL.format(table=table), params=None)
             return
         for statement in _SQLITE:
-            editor.execute(statement.format(table=table, key=key))
+            editor.execute(statement.format(table=table, same=same))
 
     def remove(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        for name in _expected(table, editor.connection.vendor):
+        for name in _deny_triggers(table, editor.connection.vendor):
             on = f" ON {table}" if editor.connection.vendor == "postgresql" else ""
             editor.execute(f"DROP TRIGGER {name}{on}")
 
     return migrations.RunPython(install, remove)
 
 
-def _expected(table: str, vendor: str) -> set[str]:
+def never_falls(table: str, column: str) -> migrations.RunPython:
+    """Return a migration operation after which `column` only grows and no row goes."""
+    GROWING_TABLES.add(table)
+
+    def install(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "postgresql":
+            statement = _POSTGRESQL_GROWING.format(table=table, column=column)
+            editor.execute(statement, params=None)
+            return
+        for statement in _SQLITE_GROWING:
+            editor.execute(statement.format(table=table, column=column))
+
+    def remove(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        for name in _growth_triggers(table, editor.connection.vendor):
+            on = f" ON {table}" if editor.connection.vendor == "postgresql" else ""
+            editor.execute(f"DROP TRIGGER {name}{on}")
+
+    return migrations.RunPython(install, remove)
+
+
+def _growth_triggers(table: str, vendor: str) -> set[str]:
+    if vendor == "postgresql":
+        return {f"{table}_only_grows", f"{table}_no_truncate"}
+    return {f"{table}_only_grows_{verb}" for verb in ("update", "delete", "replace")}
+
+
+def _deny_triggers(table: str, vendor: str) -> set[str]:
     if vendor == "postgresql":
         return {f"{table}_append_only", f"{table}_no_truncate"}
     return {f"{table}_append_only_{verb}" for verb in ("update", "delete", "replace")}
@@ -80,8 +145,10 @@ def missing_triggers() -> list[str]:
     expected = {
         name
         for table in _migrated_append_only_tables()
-        for name in _expected(table, connection.vendor)
+        for name in _deny_triggers(table, connection.vendor)
     }
+    for table in GROWING_TABLES:
+        expected |= _growth_triggers(table, connection.vendor)
     return sorted(expected - present)
 
 

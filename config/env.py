@@ -81,3 +81,25 @@ def secret(name: str, *, shown_as: str) -> str | None:
             f"{name}_FILE names {path}, which cannot be read ({error.strerror}): "
             f"point it at a readable file or unset it."
         ) from None
+
+
+def key(name: str, default: Path, *, shown_as: str) -> str | Path:
+    """Return the variable's value, or else the file that is read where the key is used.
+
+    The file is `<NAME>_FILE` or the default; it need not be there yet.
+    """
+    raw = _raw(name, "secret", shown_as)
+    if raw is not None:
+        return raw.strip()
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path).expanduser().resolve() if path else default
+
+
+def choice(name: str, allowed: tuple[str, ...]) -> str:
+    """Return one of the allowed words; the first is the default."""
+    raw = _raw(name, " or ".join(allowed), allowed[0]) or allowed[0]
+    if raw not in allowed:
+        raise ImproperlyConfigured(
+            f"{name} is {raw!r}: set it to {' or '.join(allowed)}."
+        )
+    return raw

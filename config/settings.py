@@ -36,6 +36,27 @@ ATTESTRY_ARTIFACT_MAX_BYTES = env.integer(
 ATTESTRY_TOKEN_DAYS = env.integer("ATTESTRY_TOKEN_DAYS", 90, least=1, most=3650)
 ATTESTRY_LEASE_SECONDS = env.integer("ATTESTRY_LEASE_SECONDS", 30, least=2, most=3600)
 ATTESTRY_LOG_ORIGIN = env.text("ATTESTRY_LOG_ORIGIN", "attestry.localhost/log")
+ATTESTRY_LOG_KEY = env.key(
+    "ATTESTRY_LOG_KEY", VAR / "log-key", shown_as="the file <ATTESTRY_VAR>/log-key"
+)
+ATTESTRY_LOG_MAC_KEY = env.key(
+    "ATTESTRY_LOG_MAC_KEY",
+    VAR / "log-mac-key",
+    shown_as="the file <ATTESTRY_VAR>/log-mac-key",
+)
+ATTESTRY_LOG_GUARD = env.folder(
+    "ATTESTRY_LOG_GUARD", VAR / "log-guard", shown_as="<ATTESTRY_VAR>/log-guard"
+)
+ATTESTRY_LOG_PUBLISH_TO = env.folder(
+    "ATTESTRY_LOG_PUBLISH_TO",
+    VAR / "published-log",
+    shown_as="<ATTESTRY_VAR>/published-log",
+)
+ATTESTRY_LOG_SEQUENCER = env.choice(
+    "ATTESTRY_LOG_SEQUENCER", ("after-commit", "own-process")
+)
+ATTESTRY_LOG_PUBLIC = env.switch("ATTESTRY_LOG_PUBLIC", default=False)
+ATTESTRY_KILL_AT = env.text("ATTESTRY_KILL_AT")
 LOG_LEVEL = env.text("ATTESTRY_LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     raise ImproperlyConfigured(

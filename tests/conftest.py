@@ -1,9 +1,11 @@
 """What every test can use: a started log, and people in roles."""
 
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from hypothesis import settings as hypothesis_settings
@@ -31,12 +33,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker):
+def files_of_the_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys, guard and published files, as they are when a test begins."""
+    return tmp_path_factory.mktemp("log")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker, files_of_the_log: Path):
     """Start the log and hire the cast once; each test rolls back to that."""
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        keep_log_in(files_of_the_log, patch)
         init_log()
         factories.cast(create_workspace("default", actor=system_account()))
         sequence_pending()
+
+
+def keep_log_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(settings, "ATTESTRY_LOG_KEY", folder / "log-key")
+    patch.setattr(settings, "ATTESTRY_LOG_MAC_KEY", folder / "log-mac-key")
+    patch.setattr(settings, "ATTESTRY_LOG_GUARD", folder / "log-guard")
+    patch.setattr(settings, "ATTESTRY_LOG_PUBLISH_TO", folder / "published-log")
 
 
 @pytest.fixture
@@ -50,8 +66,11 @@ def real_commits(django_db_setup, django_db_blocker, tmp_path: Path):
 
 
 @pytest.fixture(autouse=True)
-def _artifacts_of_this_test(settings, tmp_path: Path):
-    settings.ATTESTRY_ARTIFACT_ROOT = tmp_path / "artifacts"
+def _files_of_this_test(monkeypatch, tmp_path: Path, files_of_the_log: Path):
+    """A test rolls the database back, so it gets the files of that moment as well."""
+    monkeypatch.setattr(settings, "ATTESTRY_ARTIFACT_ROOT", tmp_path / "artifacts")
+    keep_log_in(tmp_path / "log", monkeypatch)
+    shutil.copytree(files_of_the_log, tmp_path / "log")
 
 
 @pytest.fixture

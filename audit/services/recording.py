@@ -1,4 +1,4 @@
-"""The way into the log: `record()` for one event, `init_log()` once per installation."""
+"""The way into the log: `record()`, and who acts when nobody does."""
 
 import secrets
 import uuid
@@ -14,11 +14,12 @@ from django.utils import timezone
 
 from audit import sequencer
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.events import AuditEvent
-from audit.models import Event, Head, Pending, PrivateField
+from audit.models import Event, Pending, PrivateField
+from audit.sequencer.integration import event_mac
+from audit.storage import keys
 from audit.tlog.canonical import canonical_bytes
 from audit.tlog.commitment import SALT_BYTES, commitment
-from audit.tlog.merkle import Frontier, leaf_hash
+from audit.tlog.merkle import leaf_hash
 
 SYSTEM_USERNAME = "attestry"
 LARGEST_BODY_BYTES = 65_535  # C2SP tlog-tiles: an entry carries a 16-bit length
@@ -64,13 +65,15 @@ def record(
         recorded_at=now,
         body=body,
         leaf_hash=leaf_hash(body),
+        mac=event_mac(keys.mac_key(), body),
     )
     PrivateField.objects.bulk_create(
         PrivateField(event=event, field=field, salt=salts[field], value=value)
         for field, value in (private or {}).items()
     )
     Pending.objects.create(event=event)
-    transaction.on_commit(_sequence_after_commit, robust=True)
+    if settings.ATTESTRY_LOG_SEQUENCER == "after-commit":
+        transaction.on_commit(_sequence_after_commit, robust=True)
     return event
 
 
@@ -130,30 +133,3 @@ def refusals_recorded(
 def system_account() -> User:
     """Return the account as which the installation itself acts; nobody can log in."""
     return User.objects.get(username=SYSTEM_USERNAME)
-
-
-def init_log() -> Head:
-    """Start this installation's log; there is one, and it is started once."""
-    with transaction.atomic():
-        if Head.objects.exists():
-            raise ConflictError(
-                "log_exists", "This installation's log exists already; go on using it."
-            )
-        system = User(username=SYSTEM_USERNAME)
-        system.set_unusable_password()
-        system.save()
-        empty = Frontier()
-        head = Head.objects.create(
-            id=1,
-            origin=settings.ATTESTRY_LOG_ORIGIN,
-            size=0,
-            root=empty.root(),
-            frontier=empty.to_bytes(),
-        )
-        record(
-            AuditEvent.LOG_INITIALISED,
-            actor=system,
-            subject=f"log/{head.origin}",
-            payload={"origin": head.origin, "hash": "sha256", "tree": "rfc6962"},
-        )
-    return head

@@ -1,0 +1,83 @@
+"""`manage.py sequence`: index, sign and publish what is recorded, until stopped."""
+
+import logging
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connection
+
+from audit.errors import DomainError
+from audit.models import Head
+from audit.sequencer import sequence_pending
+from audit.storage.guard import path_of, write_guard
+from audit.storage.keys import signing_keys
+
+PERIOD_SECONDS = 0.1
+# After a refusal somebody has to act; asking again ten times a second helps nobody.
+REFUSED_SECONDS = 5.0
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    """Runs in production as a process of its own, the only one with the log's key.
+
+    Several may run: they take turns at the lock of the head.
+    """
+
+    help = "Give recorded events their index, sign and publish the log, until stopped."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--period-ms", type=int, default=int(PERIOD_SECONDS * 1000), metavar="MS"
+        )
+        parser.add_argument(
+            "--new-guard",
+            action="store_true",
+            help="believe the database once, where the guard is lost for good",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            signing_keys()
+            head = Head.objects.current()
+        except DomainError as error:
+            raise CommandError(f"{error.detail} ({error.code})") from error
+        except Head.DoesNotExist:
+            raise CommandError("There is no log yet: run manage.py init_log.") from None
+        if options["new_guard"]:
+            _write_new_guard(head)
+        _sequence_until_stopped(options["period_ms"] / 1000)
+
+
+def _write_new_guard(head: Head) -> None:
+    if path_of(head).exists():
+        raise CommandError(
+            f"The guard {path_of(head)} is there: it is not lost, so it counts."
+        )
+    write_guard(head, head.size, bytes(head.root))
+
+
+def _sequence_until_stopped(period_seconds: float) -> None:
+    stopped = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    pause = period_seconds
+    while not stopped.wait(pause):
+        pause = period_seconds
+        try:
+            sequence_pending()
+        except DomainError as error:
+            logger.error("%s (%s)", error.detail, error.code)  # noqa: TRY400 - no traceback: the sentence says what to do
+            pause = REFUSED_SECONDS
+        except (DatabaseError, OSError):
+            logger.exception("A pass of the sequencer failed; the next one repeats it.")
+            connection.close()
+            pause = REFUSED_SECONDS / 5
+    connection.close()

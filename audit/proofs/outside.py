@@ -1,0 +1,72 @@
+"""Holds the database against what it cannot rewrite: the guard and the published log."""
+
+from pathlib import Path
+
+from django.conf import settings
+
+from audit.errors import DomainError
+from audit.models import Head, StoredCheckpoint
+from audit.proofs.faults import Fault
+from audit.proofs.signers import Signers
+from audit.storage import keys
+from audit.storage.guard import read_guard
+from audit.storage.tree import StoredTree
+from audit.tlog.errors import TlogError, VerificationError
+from audit.tlog.log_verification import verify_published_log
+from audit.tlog.policy import Log, Policy
+from audit.tlog.published_log import PublishedLog
+
+
+def guard_faults(log: Head) -> list[Fault]:
+    """Compare with the guard, in a process that has it: the one that signs."""
+    is_signed = StoredCheckpoint.objects.filter(log=log).exists()
+    if not (keys.may_sign() and is_signed):
+        return []
+    try:
+        guard = read_guard(log)
+    except DomainError as error:
+        return [Fault(None, error.detail)]
+    if guard.size > log.size:
+        sentence = f"The guard saw {guard.size} entries; the head says {log.size}."
+        return [Fault(log.size, sentence)]
+    if _root_at(log, guard.size) != guard.root:
+        sentence = f"The guard saw another tree of {guard.size} entries."
+        return [Fault(None, sentence)]
+    return []
+
+
+def published_faults(log: Head, signers: Signers, *, since: int = 0) -> list[Fault]:
+    """Verify the published folder of the current log, and that it tells of this tree.
+
+    Everything in it is read; `since` 0 or not, files behind a checkpoint may change.
+    """
+    folder: Path = settings.ATTESTRY_LOG_PUBLISH_TO
+    if not log.is_current or not folder.is_dir():
+        return []
+    published = PublishedLog(folder)
+    if not (folder / "checkpoint").exists():
+        if since or any(folder.glob("tile/*")):
+            return [Fault(None, f"The published checkpoint in {folder} is missing.")]
+        return []
+    try:
+        policy = Policy(tuple(Log(key) for key in signers.keys))
+        head = verify_published_log(published, policy).head.checkpoint
+    except VerificationError as error:
+        return [Fault(error.index, f"Published in {folder}: {error}")]
+    except TlogError as error:
+        return [Fault(None, f"Published in {folder}: {error}")]
+    if head.origin != log.origin:
+        sentence = f"Published in {folder} is the log {head.origin}."
+        return [Fault(None, sentence)]
+    log = Head.objects.get(pk=log.pk)
+    if head.size > log.size or _root_at(log, head.size) != head.root:
+        sentence = f"Published in {folder} is another tree of {head.size} entries."
+        return [Fault(None, sentence)]
+    return []
+
+
+def _root_at(log: Head, size: int) -> bytes | None:
+    try:
+        return StoredTree(log).at(size).root()
+    except TlogError:
+        return None

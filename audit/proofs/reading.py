@@ -1,0 +1,105 @@
+"""Reads the log: its head, its entries, and the trail of a subject."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from audit.errors import NotFoundError
+from audit.models import Event, Head, Pending
+
+
+@dataclass(frozen=True)
+class LogHead:
+    """Where the tree stands: `size` entries under `root` (hex)."""
+
+    origin: str
+    size: int
+    root: str
+    moved_at: datetime
+
+
+@dataclass(frozen=True)
+class TrailEntry:
+    """One event as a trail prints it; `index` is None until it is sequenced."""
+
+    index: int | None
+    uid: str
+    kind: str
+    actor: str
+    subject: str
+    recorded_at: datetime
+    payload: dict[str, Any]
+    leaf_hash: str
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One entry with the exact bytes that its leaf hash covers."""
+
+    index: int
+    leaf_hash: str
+    body: bytes
+
+
+def log_head() -> LogHead:
+    """Return the head; Head.DoesNotExist says that `manage.py init_log` never ran."""
+    return head_of(Head.objects.current())
+
+
+def head_of(log: Head) -> LogHead:
+    return LogHead(log.origin, log.size, bytes(log.root).hex(), log.moved_at)
+
+
+def has_log() -> bool:
+    return Head.objects.exists()
+
+
+def pending_count() -> int:
+    """Return how many events have no index yet."""
+    return Pending.objects.count()
+
+
+def trail(subjects: list[str]) -> list[TrailEntry]:
+    """Return every event about the subjects, in the order of the log."""
+    events = Event.objects.about(subjects).select_related("entry").order_by("id")
+    return [_trail_entry(event) for event in events]
+
+
+def _trail_entry(event: Event) -> TrailEntry:
+    entry = getattr(event, "entry", None)
+    return TrailEntry(
+        index=entry.index if entry else None,
+        uid=str(event.uid),
+        kind=event.kind,
+        actor=event.actor,
+        subject=event.subject,
+        recorded_at=event.recorded_at,
+        payload=json.loads(bytes(event.body))["payload"],
+        leaf_hash=bytes(event.leaf_hash).hex(),
+    )
+
+
+def entry_at(index: int) -> LogEntry:
+    """Return one entry of the current log."""
+    log = Head.objects.current()
+    found = log.entries.select_related("event").filter(index=index).first()
+    if found is None:
+        raise NotFoundError(
+            "entry_unknown",
+            f"The log has {log.size} entries and none at {index}: indices begin at 0.",
+        )
+    return LogEntry(index, bytes(found.leaf_hash).hex(), bytes(found.event.body))
+
+
+def entries(
+    *, subject: str | None, since: int, limit: int
+) -> Iterable[LogEntry]:
+    """Yield entries of the current log from an index on, perhaps about one subject."""
+    found = Head.objects.current().entries.filter(index__gte=since).order_by("index")
+    if subject is not None:
+        found = found.filter(event__subject=subject)
+    rows = found.values_list("index", "leaf_hash", "event__body")[:limit]
+    for index, leaf, body in rows:
+        yield LogEntry(index, bytes(leaf).hex(), bytes(body))

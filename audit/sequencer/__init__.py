@@ -1,0 +1,25 @@
+"""Gives pending events their index, signs the tree that they make, and publishes it.
+
+Three steps, each complete in itself, so that a crash between any two leaves only work
+for the next pass: `integration`, `sealing`, `publishing`. Several processes may run.
+"""
+
+from audit.sequencer.integration import integrate_inception, integrate_pending
+from audit.sequencer.publishing import publish
+from audit.sequencer.sealing import seal
+from audit.storage import keys
+
+__all__ = ["integrate_inception", "publish", "seal", "sequence_pending"]
+
+
+def sequence_pending() -> int:
+    """Run the three steps once; return how many events got an index.
+
+    Does nothing in a process that was not given the log's key: it only records.
+    """
+    if not keys.may_sign():
+        return 0
+    integrated = integrate_pending()
+    if seal() is not None:
+        publish()
+    return integrated

@@ -1,0 +1,1 @@
+"""What is kept of the log beside its tables' own rules: tree, keys, guard, folder."""
