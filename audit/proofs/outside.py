@@ -11,6 +11,7 @@ from audit.proofs.signers import Signers
 from audit.storage import keys
 from audit.storage.guard import read_guard
 from audit.storage.tree import StoredTree
+from audit.tlog.checkpoint import Checkpoint
 from audit.tlog.errors import TlogError, VerificationError
 from audit.tlog.log_verification import verify_published_log
 from audit.tlog.policy import Log, Policy
@@ -35,34 +36,37 @@ def guard_faults(log: Head) -> list[Fault]:
     return []
 
 
-def published_faults(log: Head, signers: Signers, *, since: int = 0) -> list[Fault]:
+def published_faults(log: Head, signers: Signers, *, is_head_sound: bool) -> list[Fault]:
     """Verify the published folder of the current log, and that it tells of this tree.
 
-    Everything in it is read; `since` 0 or not, files behind a checkpoint may change.
+    With a head that is unsound already, the two are not compared.
     """
     folder: Path = settings.ATTESTRY_LOG_PUBLISH_TO
     if not log.is_current or not folder.is_dir():
         return []
-    published = PublishedLog(folder)
     if not (folder / "checkpoint").exists():
-        if since or any(folder.glob("tile/*")):
+        if (folder / "tile").exists():
             return [Fault(None, f"The published checkpoint in {folder} is missing.")]
         return []
     try:
         policy = Policy(tuple(Log(key) for key in signers.keys))
-        head = verify_published_log(published, policy).head.checkpoint
+        head = verify_published_log(PublishedLog(folder), policy).head.checkpoint
     except VerificationError as error:
         return [Fault(error.index, f"Published in {folder}: {error}")]
     except TlogError as error:
         return [Fault(None, f"Published in {folder}: {error}")]
-    if head.origin != log.origin:
-        sentence = f"Published in {folder} is the log {head.origin}."
-        return [Fault(None, sentence)]
-    log = Head.objects.get(pk=log.pk)
-    if head.size > log.size or _root_at(log, head.size) != head.root:
+    if is_head_sound and not _holds(Head.objects.get(pk=log.pk), head):
         sentence = f"Published in {folder} is another tree of {head.size} entries."
         return [Fault(None, sentence)]
     return []
+
+
+def _holds(log: Head, published: Checkpoint) -> bool:
+    return (
+        published.origin == log.origin
+        and published.size <= log.size
+        and _root_at(log, published.size) == published.root
+    )
 
 
 def _root_at(log: Head, size: int) -> bytes | None:

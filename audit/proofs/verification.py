@@ -68,9 +68,11 @@ def verify_log(
         faults += found
         if progress:
             progress(entries.edge.size, log.size)
-    faults += _head_faults(log, entries.edge)
-    faults += guard_faults(log)
-    faults += published_faults(log, signers, since=first_index)
+    head_faults = _head_faults(log, entries.edge)
+    faults += head_faults
+    if not head_faults:
+        faults += guard_faults(log)
+    faults += published_faults(log, signers, is_head_sound=not head_faults)
     if not faults:
         write_verified(log, entries.edge.size, entries.edge.root())
     return LogVerification(
@@ -129,10 +131,14 @@ class _Entries:
             faults += self._grow([row.leaf_hash for row in chunk])
             yield faults
             faults = []
-        if self._next and self._next.size <= self._log.size:
-            sentence = f"The checkpoint of size {self._next.size} has too few entries."
-            faults.append(Fault(self.edge.size, sentence))
-        yield faults
+        yield faults + self._checkpoint_beyond_the_head()
+
+    def _checkpoint_beyond_the_head(self) -> list[Fault]:
+        size = Head.objects.get(pk=self._log.pk).size
+        if self._next is None or self._next.size <= size:
+            return []
+        sentence = f"A checkpoint of size {self._next.size} was signed; the head says {size}."
+        return [Fault(size, sentence)]
 
     def _grow(self, leaves: list[bytes]) -> list[Fault]:
         """Append the leaves, stopping where a checkpoint was signed."""

@@ -8,15 +8,16 @@ from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
 from audit.proofs import verify_log
+from audit.sequencer import sequence_pending
 from audit.triggers import _migrated_append_only_tables, missing_triggers
 from tests import factories
-from tests.audit.happenings import execute, triggers_of
+from tests.audit.happenings import execute, note, triggers_of
 
 TABLES = sorted(_migrated_append_only_tables())
-KEYS = {"audit_entry": '"index"'}
+KEYS = {"audit_entry": "event_id"}
 
 MUTABLE = {
-    "audit.Head": "the tree grows; its root is recomputed by verify_log",
+    "audit.Head": "the tree grows, never shrinks; verify_log recomputes its root",
     "audit.Pending": "a queue that the sequencer empties",
     "audit.PrivateField": "personal values must be erasable; the entry commits to them",
     "registry.GateRun": "a lease on work; the verdict is append-only",
@@ -68,13 +69,17 @@ def test_no_trigger_is_missing_after_the_migrations():
 
 @pytest.fixture
 def evidence(workspace, cast):
-    """One promotion, a report and a run with everything: rows in every table."""
+    """One promotion, a report and a run with everything: rows in every table but one."""
     factories.row_in_every_table(workspace, cast)
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_append_only_table_refuses_every_way_to_change_it(evidence, table):
     key = KEYS.get(table, "id")
+    if table == "audit_storedtile":
+        for number in range(256):
+            note(number)
+        sequence_pending()
     before = content(table)
     assert before
 
@@ -100,6 +105,39 @@ def test_append_only_table_refuses_every_way_to_change_it(evidence, table):
             assert f"{table} is append-only: REPLACE refused" in refusal_of(replacing)
 
     assert content(table) == before
+
+
+@pytest.mark.django_db
+def test_head_refuses_to_shrink_and_to_go():
+    for statement in (
+        "UPDATE audit_head SET size = size - 1",
+        "DELETE FROM audit_head",
+        "TRUNCATE audit_head CASCADE"
+        if connection.vendor == "postgresql"
+        else "REPLACE INTO audit_head SELECT * FROM audit_head",
+    ):
+        # With unchecked foreign keys TRUNCATE is refused before it comes to triggers.
+        connection.check_constraints()
+        assert "only grows" in refusal_of(statement) or "append-only" in refusal_of(
+            statement
+        )
+
+
+@pytest.mark.parametrize(
+    "replacing",
+    [
+        'REPLACE INTO audit_entry SELECT e.id, x."index", x.leaf_hash, x.log_id '
+        "FROM audit_entry x, audit_event e WHERE x.event_id <> e.id LIMIT 1",
+        'REPLACE INTO audit_storedcheckpoint (log_id, size, note, signed_at) '
+        "SELECT log_id, size, note, signed_at FROM audit_storedcheckpoint LIMIT 1",
+    ],
+    ids=["entry", "checkpoint"],
+)
+def test_row_is_not_replaced_by_way_of_its_place_either(evidence, replacing):
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL has no REPLACE")
+    with recursive_triggers_off():
+        assert "is append-only: REPLACE refused" in refusal_of(replacing)
 
 
 @pytest.mark.django_db

@@ -13,6 +13,7 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.models import Entry, Event, Head, Pending, PrivateField
 from audit.proofs import trail, verify_log
 from audit.services import init_log, record, refusals_recorded, system_account
+from audit.storage import keys
 from audit.tlog.canonical import canonical_bytes
 from audit.tlog.commitment import commitment
 from audit.tlog.merkle import leaf_hash
@@ -226,6 +227,8 @@ def test_log_starts_with_its_own_beginning():
         "origin": head.origin,
         "hash": "sha256",
         "tree": "rfc6962",
+        "key": str(keys.signing_keys()[0].verifier_key),
+        "predecessor": None,
     }
 
 

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections, transaction
 
-from audit import sequencer
 from audit.models import Entry, Event, Head, Pending
 from audit.proofs import verify_log
-from audit.sequencer import sequence_pending
-from audit.tlog.merkle import Frontier, root_of
+from audit.sequencer import integration, sequence_pending
+from audit.storage.tree import edge_of
+from audit.tlog.merkle import root_of
 from tests.audit.happenings import note
 
 WRITERS = 4
@@ -48,9 +48,7 @@ def test_head_is_the_root_over_all_leaves_and_can_grow_further():
     head = Head.objects.get()
     assert head.size == len(leaves)
     assert stored_root() == root_of(leaves).hex()
-    assert Frontier.from_bytes(head.size, bytes(head.frontier)).root().hex() == (
-        stored_root()
-    )
+    assert edge_of(head).root().hex() == stored_root()
 
 
 @pytest.mark.django_db
@@ -62,7 +60,7 @@ def test_nothing_pending_changes_nothing():
 
 @pytest.mark.django_db
 def test_more_than_one_batch_is_integrated_whole(monkeypatch):
-    monkeypatch.setattr(sequencer, "BATCH", 3)
+    monkeypatch.setattr(integration, "BATCH", 3)
     for number in range(10):
         note(number)
 

@@ -5,11 +5,12 @@ import json
 import pytest
 from django.db import connection, transaction
 
-from audit import proofs
 from audit.models import Entry, Event, Head, Pending, PrivateField
-from audit.proofs import trail, verify_log
+from audit.proofs import trail, verification, verify_log
 from audit.sequencer import sequence_pending
-from audit.tlog.merkle import Frontier, leaf_hash
+from audit.storage.tree import edge_bytes
+from audit.tlog.merkle import leaf_hash
+from audit.tlog.tiled_tree import TileEdge
 from tests.audit.happenings import execute, note, triggers_switched_off
 
 
@@ -53,10 +54,7 @@ def test_edited_body_is_named_with_its_index(events):
     with triggers_switched_off("audit_event"):
         Event.objects.filter(pk=events[1].pk).update(body=body)
 
-    assert sentences() == [
-        f"Entry {place}: the body does not hash to its leaf.",
-        ROOT_DIFFERS,
-    ]
+    assert sentences() == [f"Entry {place}: the body does not hash to its leaf."]
     assert verify_log().first_bad_index == place
 
 
@@ -65,19 +63,23 @@ def test_body_that_is_no_json_any_more_is_a_fault_and_no_crash(events):
         Event.objects.filter(pk=events[1].pk).update(body=b"\xff{")
 
     assert sentences() == [
-        f"Entry {index_of(events[1])}: the body does not hash to its leaf.",
-        ROOT_DIFFERS,
+        f"Entry {index_of(events[1])}: the body does not hash to its leaf."
     ]
 
 
 def test_body_and_leaf_rewritten_together_do_not_fit_the_root(events):
+    place, size = index_of(events[1]), Head.objects.get().size
     body = bytes(events[1].body).replace(b'"number":2', b'"number":9')
     leaf = leaf_hash(body)
     with triggers_switched_off("audit_event"), triggers_switched_off("audit_entry"):
         Event.objects.filter(pk=events[1].pk).update(body=body, leaf_hash=leaf)
         Entry.objects.filter(event=events[1]).update(leaf_hash=leaf)
 
-    assert sentences() == [ROOT_DIFFERS]
+    assert sentences() == [
+        f"Entry {place} was not written by the application.",
+        f"The checkpoint of size {size} signs another root.",
+        ROOT_DIFFERS,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -128,11 +130,20 @@ def test_swapped_entries_are_noticed(events):
     with triggers_switched_off("audit_entry"):
         Entry.objects.filter(index__in=[first, second]).delete()
         Entry.objects.bulk_create(
-            Entry(index=index, event=event, leaf_hash=bytes(event.leaf_hash))
+            Entry(
+                log=Head.objects.get(),
+                index=index,
+                event=event,
+                leaf_hash=bytes(event.leaf_hash),
+            )
             for index, event in [(first, events[1]), (second, events[0])]
         )
 
-    assert sentences() == [ROOT_DIFFERS]
+    size = Head.objects.get().size
+    assert sentences() == [
+        f"The checkpoint of size {size} signs another root.",
+        ROOT_DIFFERS,
+    ]
 
 
 def test_edited_root_of_the_head_is_noticed(events):
@@ -144,7 +155,7 @@ def test_edited_subtrees_of_the_head_are_noticed_before_they_spoil_the_next_root
     events,
 ):
     head = Head.objects.get()
-    Head.objects.update(frontier=bytes(len(bytes(head.frontier))))
+    Head.objects.update(edge=bytes(len(bytes(head.edge))))
     assert sentences() == ["The head holds other subtrees than the entries make."]
 
 
@@ -155,13 +166,17 @@ def test_head_that_says_more_than_there_is_is_noticed(events):
 
 
 def test_head_set_back_with_a_matching_root_leaves_entries_beyond_it(events):
-    frontier = Frontier()
+    size = Head.objects.get().size
     leaves = Entry.objects.order_by("index").values_list("leaf_hash", flat=True)
-    earlier = frontier.extended(bytes(leaf) for leaf in list(leaves)[:-1])
-    Head.objects.update(
-        size=earlier.size, root=earlier.root(), frontier=earlier.to_bytes()
-    )
-    assert sentences() == ["There are entries beyond the size of the head."]
+    earlier = TileEdge().grow(bytes(leaf) for leaf in list(leaves)[:-1]).edge
+    with triggers_switched_off("audit_head"):
+        Head.objects.update(
+            size=earlier.size, root=earlier.root(), edge=edge_bytes(earlier)
+        )
+    assert sentences() == [
+        f"A checkpoint of size {size} was signed; the head says {size - 1}.",
+        "There are entries beyond the size of the head.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +236,7 @@ def test_disabled_trigger_counts_as_missing(events):
 
 
 def test_log_that_grows_while_it_is_verified_is_still_intact(real_commits, monkeypatch):
-    monkeypatch.setattr(proofs, "CHUNK", 1)
+    monkeypatch.setattr(verification, "CHUNK", 1)
     grown: list[Event] = []
 
     def grow(done: int, size: int) -> None:
@@ -229,11 +244,11 @@ def test_log_that_grows_while_it_is_verified_is_still_intact(real_commits, monke
             with transaction.atomic():
                 grown.append(note(1))
 
-    verification = verify_log(progress=grow)
+    verified = verify_log(progress=grow)
 
     assert grown
-    assert Head.objects.get().size > verification.head.size
-    assert verification.faults == ()
+    assert Head.objects.get().size > verified.head.size
+    assert verified.faults == ()
 
 
 def test_trail_tells_of_the_named_subjects_only_and_in_order(events):
