@@ -8,4 +8,4 @@ from audit import sequencer
 @shared_task(name="audit.sequence_pending")
 def sequence_pending() -> None:
     """Integrate what a crash between commit and sequencing left pending."""
-    sequencer.sequence_pending()
+    sequencer.sequence_in_background()

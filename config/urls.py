@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from audit.api import urls as log
 from config import health
 
 api = [
@@ -20,6 +21,8 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    path("log/", include(log.c2sp)),
+    path("api/v1/log/", include(log.api)),
     path("w/<slug:workspace>/", include(api)),
     path("", include(api)),
 ]

@@ -27,6 +27,8 @@ def guard_faults(log: Head) -> list[Fault]:
         guard = read_guard(log)
     except DomainError as error:
         return [Fault(None, error.detail)]
+    # After the guard, which is never ahead of what is committed before it.
+    log = Head.objects.get(pk=log.pk)
     if guard.size > log.size:
         sentence = f"The guard saw {guard.size} entries; the head says {log.size}."
         return [Fault(log.size, sentence)]

@@ -4,12 +4,22 @@ Three steps, each complete in itself, so that a crash between any two leaves onl
 for the next pass: `integration`, `sealing`, `publishing`. Several processes may run.
 """
 
+import logging
+
+from audit.errors import DomainError
 from audit.sequencer.integration import integrate_inception, integrate_pending
 from audit.sequencer.publishing import publish
 from audit.sequencer.sealing import seal
 from audit.storage import keys
 
-__all__ = ["integrate_inception", "publish", "seal", "sequence_pending"]
+__all__ = [
+    "integrate_inception",
+    "publish",
+    "seal",
+    "sequence_in_background",
+    "sequence_pending",
+]
+logger = logging.getLogger(__name__)
 
 
 def sequence_pending() -> int:
@@ -23,3 +33,13 @@ def sequence_pending() -> int:
     if seal() is not None:
         publish()
     return integrated
+
+
+def sequence_in_background() -> bool:
+    """Run the steps where nobody waits; log a refusal, and say whether there was none."""
+    try:
+        sequence_pending()
+    except DomainError as refusal:
+        logger.error("%s (%s)", refusal.detail, refusal.code)  # noqa: TRY400 - the sentence says what to do, a traceback would not
+        return False
+    return True

@@ -18,7 +18,10 @@ def seal() -> StoredCheckpoint | None:
     After a crash the same size and root are signed again, with the same bytes: Ed25519
     is deterministic (RFC 8032).
     """
+    guard = read_guard(Head.objects.current())
+    # After the guard, which is never ahead of what is committed before it.
     head = Head.objects.current()
+    _refuse_shrunken(head, guard)
     if not head.size:
         return None
     signed = StoredCheckpoint.objects.filter(log=head, size=head.size).first()
@@ -53,14 +56,18 @@ def _refuse_foreign_keys(head: Head, names: set[str]) -> None:
         )
 
 
-def _root_that_continues_the_guard(head: Head) -> bytes:
-    guard = read_guard(head)
+def _refuse_shrunken(head: Head, guard: Checkpoint) -> None:
     if head.size < guard.size:
         raise ConflictError(
             "log_shrank",
             f"The database holds {head.size} entries, and {guard.size} were signed: it "
             f"was set back. Nothing is signed; bring back the newest database.",
         )
+
+
+def _root_that_continues_the_guard(head: Head) -> bytes:
+    guard = read_guard(head)
+    _refuse_shrunken(head, guard)
     try:
         tree = StoredTree(head)
         root, guarded = tree.edge.root(), tree.at(guard.size).root()

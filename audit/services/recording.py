@@ -101,7 +101,7 @@ def _body(
 
 
 def _sequence_after_commit() -> None:
-    sequencer.sequence_pending()
+    sequencer.sequence_in_background()
 
 
 def pseudonym(actor: AbstractBaseUser) -> str:

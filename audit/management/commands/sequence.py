@@ -11,13 +11,14 @@ from django.db import DatabaseError, connection
 
 from audit.errors import DomainError
 from audit.models import Head
-from audit.sequencer import sequence_pending
+from audit.sequencer import sequence_in_background
 from audit.storage.guard import path_of, write_guard
 from audit.storage.keys import signing_keys
 
 PERIOD_SECONDS = 0.1
 # After a refusal somebody has to act; asking again ten times a second helps nobody.
 REFUSED_SECONDS = 5.0
+FAILED_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
@@ -70,14 +71,10 @@ def _sequence_until_stopped(period_seconds: float) -> None:
         signal.signal(number, stop)
     pause = period_seconds
     while not stopped.wait(pause):
-        pause = period_seconds
         try:
-            sequence_pending()
-        except DomainError as error:
-            logger.error("%s (%s)", error.detail, error.code)  # noqa: TRY400 - no traceback: the sentence says what to do
-            pause = REFUSED_SECONDS
+            pause = period_seconds if sequence_in_background() else REFUSED_SECONDS
         except (DatabaseError, OSError):
             logger.exception("A pass of the sequencer failed; the next one repeats it.")
             connection.close()
-            pause = REFUSED_SECONDS / 5
+            pause = FAILED_SECONDS
     connection.close()

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
-from audit.sequencer import sequence_pending
+from audit.sequencer import sequence_in_background
 from registry.jobs import send
 from registry.services.dispatch import unfinished_work
 
@@ -52,8 +52,8 @@ def _relay(stopped: threading.Event) -> None:
     while not stopped.wait(POLL_SECONDS):
         try:
             waiting = set(unfinished_work())
-            sequence_pending()
-        except DatabaseError:
+            sequence_in_background()
+        except (DatabaseError, OSError):
             connection.close()
             continue
         for task, pk in sorted(waiting - sent):

@@ -1,0 +1,1 @@
+"""The log over HTTP: static-looking C2SP resources, and questions as JSON."""
