@@ -15,4 +15,4 @@ class MayReadTheLog(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if settings.ATTESTRY_LOG_PUBLIC:
             return True
-        return bool(request.user and request.user.has_perm("audit.view_event"))
+        return request.user.has_perm("audit.view_event")

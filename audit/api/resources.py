@@ -52,7 +52,9 @@ class Resource(APIView):
         data = inclusion.resource(f"tile/{name}")
         # Only what everybody may read may lie in a shared cache.
         shared = "private" if request.user.is_authenticated else "public"
-        return _answer(request, data, "application/octet-stream", f"{shared}, {FOREVER}")
+        return _answer(
+            request, data, "application/octet-stream", f"{shared}, {FOREVER}"
+        )
 
 
 def _answer(

@@ -10,7 +10,10 @@ def move(apps, _editor):
     head = apps.get_model("audit", "Head").objects.first()
     if head is None:
         return
-    entry, tile = apps.get_model("audit", "Entry"), apps.get_model("audit", "StoredTile")
+    entry, tile = (
+        apps.get_model("audit", "Entry"),
+        apps.get_model("audit", "StoredTile"),
+    )
     old = apps.get_model("audit", "EntryOfTheOneLog").objects.order_by("index")
     edge = TileEdge()
     while chunk := list(old[edge.size : edge.size + CHUNK]):

@@ -9,12 +9,8 @@ class Migration(migrations.Migration):
     operations = [
         # Its triggers go with it; the new table gets its own.
         migrations.DeleteModel("EntryOfTheOneLog"),
-        append_only(
-            "audit_entry", key="event_id", also_unique=("log_id", '"index"')
-        ),
-        append_only(
-            "audit_storedtile", also_unique=("log_id", "level", '"index"')
-        ),
+        append_only("audit_entry", key="event_id", also_unique=("log_id", '"index"')),
+        append_only("audit_storedtile", also_unique=("log_id", "level", '"index"')),
         append_only("audit_storedcheckpoint", also_unique=("log_id", "size")),
         never_falls("audit_head", "size"),
     ]

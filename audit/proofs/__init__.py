@@ -1,5 +1,6 @@
 """What can be proven from the log: that it is whole, and what it says of a subject."""
 
+from audit.proofs.faults import Fault
 from audit.proofs.reading import (
     LogHead,
     TrailEntry,
@@ -8,7 +9,7 @@ from audit.proofs.reading import (
     pending_count,
     trail,
 )
-from audit.proofs.verification import Fault, LogVerification, scrub, verify_log
+from audit.proofs.verification import LogVerification, scrub, verify_log
 
 __all__ = [
     "Fault",

@@ -3,8 +3,9 @@
 import hmac
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from audit.models import Head, PrivateField
@@ -14,21 +15,25 @@ from audit.sequencer.integration import event_mac
 from audit.tlog.commitment import SALT_BYTES, commitment
 from audit.tlog.merkle import leaf_hash
 
+# SQLite hands out bytes and PostgreSQL a view of them.
+Stored = bytes | memoryview
 
-class ReadEntry(NamedTuple):
+
+@dataclass(frozen=True, slots=True)
+class ReadEntry:
     """An entry with its event, as the tables have them now."""
 
     index: int
-    leaf_hash: bytes
+    leaf_hash: Stored
     event_id: int
     uid: UUID
     kind: str
     actor: str
     subject: str
     recorded_at: datetime
-    body: bytes
-    event_leaf_hash: bytes
-    mac: bytes | None
+    body: Stored
+    event_leaf_hash: Stored
+    mac: Stored | None
 
 
 def entry_faults(
@@ -48,9 +53,7 @@ def entry_faults(
         yield Fault(place, f"Entry {place}: a search column differs from the body.")
 
 
-def _is_marked(
-    row: ReadEntry, body: bytes, mac_key: bytes, signers: Signers
-) -> bool:
+def _is_marked(row: ReadEntry, body: bytes, mac_key: bytes, signers: Signers) -> bool:
     if row.mac is None:
         first = signers.first_marked_event
         return first is None or row.event_id < first

@@ -38,7 +38,9 @@ def guard_faults(log: Head) -> list[Fault]:
     return []
 
 
-def published_faults(log: Head, signers: Signers, *, is_head_sound: bool) -> list[Fault]:
+def published_faults(
+    log: Head, signers: Signers, *, is_head_sound: bool
+) -> list[Fault]:
     """Verify the published folder of the current log, and that it tells of this tree.
 
     With a head that is unsound already, the two are not compared.

@@ -93,9 +93,7 @@ def entry_at(index: int) -> LogEntry:
     return LogEntry(index, bytes(found.leaf_hash).hex(), bytes(found.event.body))
 
 
-def entries(
-    *, subject: str | None, since: int, limit: int
-) -> Iterable[LogEntry]:
+def entries(*, subject: str | None, since: int, limit: int) -> Iterable[LogEntry]:
     """Yield entries of the current log from an index on, perhaps about one subject."""
     found = Head.objects.current().entries.filter(index__gte=since).order_by("index")
     if subject is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from audit.models import Entry, Event, Head, Pending, StoredCheckpoint, StoredTile
-from audit.proofs.bodies import ReadEntry, entry_faults, opening_faults
+from audit.proofs.bodies import ReadEntry, Stored, entry_faults, opening_faults
 from audit.proofs.faults import Fault
 from audit.proofs.outside import guard_faults, published_faults
 from audit.proofs.reading import LogHead, head_of
@@ -99,7 +99,7 @@ def scrub() -> tuple[range, tuple[Fault, ...]]:
     if len(rows) != width:
         sentence = f"Of the {width} entries from {first} on, {len(rows)} are there."
         faults.append(Fault(first, sentence))
-    leaves = b"".join(leaf_hash(row.body) for row in rows)
+    leaves = b"".join(leaf_hash(bytes(row.body)) for row in rows)
     try:
         stored = StoredTree(log).tile(0, index, width)
     except TlogError as error:
@@ -128,7 +128,7 @@ class _Entries:
             faults += opening_faults(self._log, chunk)
             for expected, row in enumerate(chunk, self.edge.size):
                 faults += entry_faults(row, expected, self._mac_key, self._signers)
-            faults += self._grow([row.leaf_hash for row in chunk])
+            faults += self._grow([bytes(row.leaf_hash) for row in chunk])
             yield faults
             faults = []
         yield faults + self._checkpoint_beyond_the_head()
@@ -137,7 +137,9 @@ class _Entries:
         size = Head.objects.get(pk=self._log.pk).size
         if self._next is None or self._next.size <= size:
             return []
-        sentence = f"A checkpoint of size {self._next.size} was signed; the head says {size}."
+        sentence = (
+            f"A checkpoint of size {self._next.size} was signed; the head says {size}."
+        )
         return [Fault(size, sentence)]
 
     def _grow(self, leaves: list[bytes]) -> list[Fault]:
@@ -162,7 +164,9 @@ class _Entries:
     def _checkpoints_at(self, size: int) -> list[Fault]:
         faults: list[Fault] = []
         while self._next and self._next.size <= size:
-            faults += _checkpoint_faults(self._next, self.edge, self._log, self._signers)
+            faults += _checkpoint_faults(
+                self._next, self.edge, self._log, self._signers
+            )
             self._next = next(self._checkpoints, None)
         return faults
 
@@ -217,7 +221,7 @@ def _read(log: Head, first: int, end: int) -> Iterator[ReadEntry]:
 
 
 def _tile_faults(
-    level: int, index: int, stored: bytes | None, recomputed: bytes
+    level: int, index: int, stored: Stored | None, recomputed: bytes
 ) -> list[Fault]:
     if stored is None:
         return [Fault(None, f"The tile {level}/{index} is missing.")]

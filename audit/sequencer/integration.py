@@ -49,7 +49,8 @@ def integrate_pending() -> int:
 def integrate_inception(head: Head, event: Event) -> None:
     """Make the event that starts a log its entry 0, in the caller's transaction."""
     Pending.objects.filter(event=event).delete()
-    body, leaf, mac = bytes(event.body), bytes(event.leaf_hash), event.mac
+    body, leaf = bytes(event.body), bytes(event.leaf_hash)
+    mac = bytes(event.mac) if event.mac else None
     _append(head, [Waiting(event.pk, str(event.uid), body, leaf, mac)])
 
 
@@ -121,7 +122,9 @@ def _genuine(
 
 
 def _fault(row: Waiting, mac_key: bytes) -> str | None:
-    if row.mac is None or not hmac.compare_digest(event_mac(mac_key, row.body), row.mac):
+    if row.mac is None or not hmac.compare_digest(
+        event_mac(mac_key, row.body), row.mac
+    ):
         return "event_mac_wrong"
     return None if leaf_hash(row.body) == row.leaf_hash else "event_leaf_wrong"
 

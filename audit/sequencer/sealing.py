@@ -18,9 +18,10 @@ def seal() -> StoredCheckpoint | None:
     After a crash the same size and root are signed again, with the same bytes: Ed25519
     is deterministic (RFC 8032).
     """
-    guard = read_guard(Head.objects.current())
-    # After the guard, which is never ahead of what is committed before it.
     head = Head.objects.current()
+    guard = read_guard(head)
+    # After the guard, which is never ahead of what is committed before it.
+    head.refresh_from_db()
     _refuse_shrunken(head, guard)
     if not head.size:
         return None
@@ -73,7 +74,8 @@ def _root_that_continues_the_guard(head: Head) -> bytes:
         root, guarded = tree.edge.root(), tree.at(guard.size).root()
     except TlogError as error:
         raise ConflictError(
-            "tree_unreadable", f"The stored tree cannot be read: {error} Run verify_log."
+            "tree_unreadable",
+            f"The stored tree cannot be read: {error} Run verify_log.",
         ) from None
     if root != bytes(head.root) or guarded != guard.root:
         raise ConflictError(

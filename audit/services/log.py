@@ -137,9 +137,7 @@ def declare_log_key_compromised(*, new_origin: str, reason: str) -> Head:
     return started
 
 
-def _start(
-    origin: str, key: PrivateKey, *, predecessor: dict[str, Any] | None
-) -> Head:
+def _start(origin: str, key: PrivateKey, *, predecessor: dict[str, Any] | None) -> Head:
     head = Head.objects.create(origin=origin, size=0, root=EMPTY_ROOT, edge=b"")
     guard.write_guard(head, 0, EMPTY_ROOT)
     event = record(

@@ -61,15 +61,11 @@ def mac_key() -> bytes:
 
 def create_keys(origin: str) -> PrivateKey:
     """Make what is not there yet, in its file; what is there stays and is used."""
-    if isinstance(settings.ATTESTRY_LOG_MAC_KEY, Path):
-        if not settings.ATTESTRY_LOG_MAC_KEY.exists():
-            key = secrets.token_hex(MAC_KEY_BYTES)
-            write_durably(
-                settings.ATTESTRY_LOG_MAC_KEY, f"{key}\n".encode(), mode=SECRET
-            )
-    if isinstance(settings.ATTESTRY_LOG_KEY, Path):
-        if not settings.ATTESTRY_LOG_KEY.exists():
-            store_signing_keys(settings.ATTESTRY_LOG_KEY, new_signing_key(origin))
+    if (path := _absent(settings.ATTESTRY_LOG_MAC_KEY)) is not None:
+        line = f"{secrets.token_hex(MAC_KEY_BYTES)}\n"
+        write_durably(path, line.encode(), mode=SECRET)
+    if (path := _absent(settings.ATTESTRY_LOG_KEY)) is not None:
+        store_signing_keys(path, new_signing_key(origin))
     mac_key()
     newest = signing_keys()[0]
     if newest.name != origin:
@@ -100,6 +96,10 @@ def key_file() -> Path:
 def store_signing_keys(path: Path, *keys: PrivateKey) -> None:
     lines = "".join(f"{key.to_text()}\n" for key in keys)
     write_durably(path, lines.encode(), mode=SECRET)
+
+
+def _absent(source: str | Path) -> Path | None:
+    return source if isinstance(source, Path) and not source.exists() else None
 
 
 def _read(name: str, source: str | Path) -> str:

@@ -52,7 +52,9 @@ class StoredTree:
 
     def _partial(self, level: int, index: int) -> bytes | None:
         is_edge = index == self.log.size >> TILE_HEIGHT * (level + 1)
-        return self.edge.rows[level] if is_edge and level < len(self.edge.rows) else None
+        return (
+            self.edge.rows[level] if is_edge and level < len(self.edge.rows) else None
+        )
 
     def _full(self, level: int, index: int) -> bytes:
         rows = StoredTile.objects.filter(log=self.log, level=level, index=index)

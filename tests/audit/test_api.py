@@ -30,12 +30,12 @@ def log(cast) -> Head:
 
 
 @pytest.fixture
-def carol(cast, as_token) -> Client:
+def carol(cast, as_token):
     return as_token(cast.carol)
 
 
 @pytest.fixture
-def mallory(cast, as_token) -> Client:
+def mallory(cast, as_token):
     return as_token(cast.mallory)
 
 
@@ -88,7 +88,13 @@ def test_partial_tile_of_an_earlier_size_stays_derivable(log, carol):
 
 @pytest.mark.parametrize(
     "path",
-    ["tile/0/001.p/255", "tile/0/002", "tile/9/000", "tile/0/x000/000", "tile/0/../key"],
+    [
+        "tile/0/001.p/255",
+        "tile/0/002",
+        "tile/9/000",
+        "tile/0/x000/000",
+        "tile/0/../key",
+    ],
 )
 def test_tile_that_is_not_signed_or_has_no_such_name_is_not_found(log, carol, path):
     answer = carol.get(f"/log/{path}")

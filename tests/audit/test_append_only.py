@@ -126,10 +126,10 @@ def test_head_refuses_to_shrink_and_to_go():
 @pytest.mark.parametrize(
     "replacing",
     [
-        'REPLACE INTO audit_entry SELECT e.id, x."index", x.leaf_hash, x.log_id '
-        "FROM audit_entry x, audit_event e WHERE x.event_id <> e.id LIMIT 1",
-        'REPLACE INTO audit_storedcheckpoint (log_id, size, note, signed_at) '
-        "SELECT log_id, size, note, signed_at FROM audit_storedcheckpoint LIMIT 1",
+        """REPLACE INTO audit_entry SELECT e.id, x."index", x.leaf_hash, x.log_id
+        FROM audit_entry x, audit_event e WHERE x.event_id <> e.id LIMIT 1""",
+        """REPLACE INTO audit_storedcheckpoint (log_id, size, note, signed_at)
+        SELECT log_id, size, note, signed_at FROM audit_storedcheckpoint LIMIT 1""",
     ],
     ids=["entry", "checkpoint"],
 )

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from django.db import transaction
 
 from audit.errors import ConflictError
 from audit.models import Entry, Event, Head, Pending, StoredCheckpoint
@@ -58,9 +59,8 @@ def test_database_set_back_to_a_backup_is_not_signed(event):
     rewrite_everything(size)
 
     assert refusal() == "log_shrank"
-    assert [fault.sentence for fault in verify_log().faults][0] == (
-        f"The guard saw {size} entries; the head says {size - 1}."
-    )
+    first = next(iter(verify_log().faults))
+    assert first.sentence == f"The guard saw {size} entries; the head says {size - 1}."
 
 
 def test_backup_that_grew_past_the_guard_again_is_not_signed_either(event):
@@ -126,8 +126,6 @@ def test_event_changed_before_it_is_sealed_gets_no_place_and_stops_the_rest(
 
 def test_refusal_in_the_background_is_logged_with_its_code(real_commits, caplog):
     path_of(Head.objects.get()).unlink()
-    from django.db import transaction
-
     with caplog.at_level(logging.ERROR), transaction.atomic():
         note(1)
 

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -26,6 +27,12 @@ def code_of(act, *arguments) -> str:
     return refused.value.code
 
 
+def file_of(name: str) -> Path:
+    path = getattr(settings, name)
+    assert isinstance(path, Path)
+    return path
+
+
 def newest() -> bytes:
     return bytes(StoredCheckpoint.objects.latest("log_id", "size").note)
 
@@ -41,32 +48,32 @@ def published_verifies_with(*old) -> bool:
 
 @pytest.mark.parametrize("name", ["ATTESTRY_LOG_KEY", "ATTESTRY_LOG_MAC_KEY"])
 def test_key_files_are_for_their_owner_only(name):
-    assert stat.S_IMODE(getattr(settings, name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(file_of(name).stat().st_mode) == 0o600
 
 
 def test_missing_mac_key_lets_nothing_be_recorded():
-    settings.ATTESTRY_LOG_MAC_KEY.unlink()
+    file_of("ATTESTRY_LOG_MAC_KEY").unlink()
     before = Event.objects.count()
     assert code_of(note, 1) == "log_mac_key_missing"
     assert Event.objects.count() == before
 
 
 def test_key_that_everybody_can_read_signs_nothing():
-    settings.ATTESTRY_LOG_KEY.chmod(0o644)
+    file_of("ATTESTRY_LOG_KEY").chmod(0o644)
     note(1)
     assert code_of(sequence_pending) == "log_key_open_to_others"
 
 
 def test_mac_key_that_everybody_can_read_records_nothing():
-    settings.ATTESTRY_LOG_MAC_KEY.chmod(0o604)
+    file_of("ATTESTRY_LOG_MAC_KEY").chmod(0o604)
     assert code_of(note, 1) == "log_mac_key_open_to_others"
 
 
 def test_damaged_keys_are_refused():
     note(1)
-    settings.ATTESTRY_LOG_KEY.write_text("PRIVATE+KEY+x")
+    file_of("ATTESTRY_LOG_KEY").write_text("PRIVATE+KEY+x")
     assert code_of(sequence_pending) == "log_key_malformed"
-    settings.ATTESTRY_LOG_MAC_KEY.write_text("abc")
+    file_of("ATTESTRY_LOG_MAC_KEY").write_text("abc")
     assert code_of(note, 2) == "log_mac_key_malformed"
 
 
@@ -86,7 +93,7 @@ def test_process_without_the_log_key_only_records(monkeypatch, tmp_path):
 
 def test_keys_may_come_from_the_environment(monkeypatch):
     for name in ("ATTESTRY_LOG_KEY", "ATTESTRY_LOG_MAC_KEY"):
-        text = getattr(settings, name).read_text().strip()
+        text = file_of(name).read_text().strip()
         monkeypatch.setattr(settings, name, text)
     note(1)
     assert sequence_pending() == 1
