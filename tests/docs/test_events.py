@@ -14,6 +14,11 @@ from audit.errors import DomainError
 from audit.events import AuditEvent
 from audit.models import Event
 from audit.services import pseudonym, system_account
+from audit.services.log import (
+    declare_log_key_compromised,
+    retire_old_log_key,
+    rotate_log_key,
+)
 from registry.events import RegistryEvent
 from registry.models import ReportOrder
 from registry.models.sign_off import SignerRole
@@ -136,6 +141,9 @@ def record_every_kind(workspace, cast) -> None:
     )
     assert claim is not None
     fail_report(order, failure="no fonts", claim=claim)
+    rotate_log_key()
+    retire_old_log_key()
+    declare_log_key_compromised(new_origin="attestry.localhost/log-2", reason="stolen")
 
 
 def refused(act, *arguments, **options) -> None:
