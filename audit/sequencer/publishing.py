@@ -31,8 +31,9 @@ def publish() -> int:
     nothing is published behind it.
     """
     folder: Path = settings.ATTESTRY_LOG_PUBLISH_TO
-    head = Head.objects.current()
     with _alone_in(folder):
+        # Not before the lock, while another process may have published more.
+        head = Head.objects.current()
         newest = StoredCheckpoint.objects.filter(log=head).order_by("-size").first()
         if newest is None:
             return 0
