@@ -26,10 +26,15 @@ hypothesis_settings.load_profile("attestry")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the running installation, before `-m` selects."""
+    """Mark by fixtures what a test stands on, before `-m` selects."""
     for item in items:
-        if "installation" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "installation" in fixtures:
             item.add_marker("installation")
+        elif not (
+            fixtures & {"db", "real_commits"} or item.get_closest_marker("django_db")
+        ):
+            item.add_marker("no_database")
 
 
 @pytest.fixture(scope="session")
