@@ -5,6 +5,7 @@ for the next pass: `integration`, `sealing`, `publishing`. Several processes may
 """
 
 import logging
+from collections.abc import Callable
 
 from audit.errors import DomainError
 from audit.sequencer.integration import integrate_inception, integrate_pending
@@ -16,8 +17,10 @@ __all__ = [
     "integrate_inception",
     "publish",
     "seal",
+    "seal_pending",
     "sequence_in_background",
     "sequence_pending",
+    "succeeds",
 ]
 logger = logging.getLogger(__name__)
 
@@ -35,10 +38,21 @@ def sequence_pending() -> int:
     return integrated
 
 
+def seal_pending() -> None:
+    """Integrate and sign, and leave publishing to a thread that does only that."""
+    integrate_pending()
+    seal()
+
+
 def sequence_in_background() -> bool:
     """Run the steps where nobody waits; log a refusal, and say whether there was none."""
+    return succeeds(sequence_pending)
+
+
+def succeeds(step: Callable[[], object]) -> bool:
+    """Run one step; log a refusal, and say whether there was none."""
     try:
-        sequence_pending()
+        step()
     except DomainError as refusal:
         logger.error("%s (%s)", refusal.detail, refusal.code)  # noqa: TRY400 - the sentence says what to do, a traceback would not
         return False

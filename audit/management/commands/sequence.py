@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db import DatabaseError, connection
 
 from audit.errors import DomainError
 from audit.models import Head
-from audit.sequencer import sequence_in_background
+from audit.sequencer import publish, seal_pending, succeeds
 from audit.storage.guard import path_of, write_guard
 from audit.storage.keys import signing_keys
 
@@ -69,10 +70,22 @@ def _sequence_until_stopped(period_seconds: float) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    # A slow disk under the published folder delays no signature.
+    publisher = threading.Thread(
+        target=_repeat, args=(publish, stopped, period_seconds), daemon=True
+    )
+    publisher.start()
+    _repeat(seal_pending, stopped, period_seconds)
+    publisher.join()
+
+
+def _repeat(
+    step: Callable[[], object], stopped: threading.Event, period_seconds: float
+) -> None:
     pause = period_seconds
     while not stopped.wait(pause):
         try:
-            pause = period_seconds if sequence_in_background() else REFUSED_SECONDS
+            pause = period_seconds if succeeds(step) else REFUSED_SECONDS
         except (DatabaseError, OSError):
             logger.exception("A pass of the sequencer failed; the next one repeats it.")
             connection.close()
