@@ -12,7 +12,8 @@ RUN apt-get update \
         libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /srv/attestry attestry \
-    && install --directory --owner attestry /var/lib/attestry /var/lib/attestry/artifacts
+    && install --directory --owner attestry /var/lib/attestry /var/lib/attestry/artifacts \
+        /var/lib/attestry/log-key /var/lib/attestry/log-mac-key /var/lib/attestry/published-log
 
 COPY --from=packages /opt/attestry /opt/attestry
 WORKDIR /srv/attestry
