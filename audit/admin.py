@@ -23,7 +23,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from audit.models import Event
+from audit.models import Event, Verification
 
 Row = TypeVar("Row", bound=Model)
 Cell = Callable[[Any], str]
@@ -276,3 +276,48 @@ class EventAdmin(ReadOnlyAdmin[Event]):
     def content(self, event: Event) -> str:
         text = json.dumps(json.loads(bytes(event.body)), indent=2, ensure_ascii=False)
         return format_html("<pre>{}</pre>", text)
+
+
+@admin.register(Verification)
+class VerificationAdmin(ReadOnlyAdmin[Verification]):
+    """What verifications found, newest first, for whoever may read the log."""
+
+    list_display = (
+        moment("finished_at", "finished at"),
+        "mode",
+        "found",
+        "size",
+        "first_bad_index",
+    )
+    list_filter = ("is_intact", "mode")
+    ordering = ("-id",)
+    page = (
+        "log",
+        "mode",
+        moment("started_at", "started at"),
+        moment("finished_at", "finished at"),
+        "size",
+        "found",
+        "first_bad_index",
+        "saw_guard",
+        "what_differs",
+    )
+
+    def has_view_permission(
+        self, request: HttpRequest, obj: Verification | None = None
+    ) -> bool:
+        return request.user.has_perm("audit.view_event")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    @admin.display(description="found", ordering="is_intact")
+    def found(self, row: Verification) -> str:
+        return badge("pass" if row.is_intact else "fail")
+
+    @admin.display(description="what differs")
+    def what_differs(self, row: Verification) -> str:
+        if not row.faults:
+            return NOTHING
+        lines = ((line,) for line in row.faults.splitlines())
+        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", lines))

@@ -4,10 +4,11 @@ An event stands or falls with the change that it tells of. The sequencer gives i
 index afterwards: entry and tiles, then head, then a signed checkpoint.
 """
 
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -183,3 +184,78 @@ class StoredCheckpoint(models.Model):
 
     def __str__(self) -> str:
         return f"checkpoint {self.size}"
+
+
+class VerificationMode(models.TextChoices):
+    """How much of the log a verification reads."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    SCRUB = "scrub"
+
+
+class VerificationQuerySet(models.QuerySet["Verification"]):
+    """Questions about what verifications found."""
+
+    def open_findings(self) -> Self:
+        """Keep what was found altered and is not refuted.
+
+        Only a later full verification of the same log refutes it, and only one that
+        saw the guard if the finding one saw it.
+        """
+        refuting = Verification.objects.filter(
+            Q(saw_guard=True) | Q(saw_guard=OuterRef("saw_guard")),
+            log=OuterRef("log"),
+            pk__gt=OuterRef("pk"),
+            mode=VerificationMode.FULL,
+            is_intact=True,
+        )
+        return self.filter(~Exists(refuting), is_intact=False).order_by("-pk")
+
+
+class Verification(models.Model):
+    """What one verification of the log found: every full one, and every bad one."""
+
+    log = models.ForeignKey(Head, models.PROTECT, related_name="verifications")
+    mode = models.CharField(max_length=11, choices=VerificationMode)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    size = models.PositiveBigIntegerField()
+    saw_guard = models.BooleanField()
+    is_intact = models.BooleanField()
+    first_bad_index = models.PositiveBigIntegerField(null=True)
+    faults = models.TextField(blank=True)
+
+    objects = VerificationQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        found = "intact" if self.is_intact else "NOT intact"
+        return f"{self.mode} verification at {self.size}: {found}"
+
+
+class VerificationTurnQuerySet(models.QuerySet["VerificationTurn"]):
+    """Who takes a turn does the verification; nobody else does it as well."""
+
+    def take(self, mode: str, *, now: datetime, period: timedelta) -> bool:
+        """Take the turn of a mode if its period has passed; say whether it was taken."""
+        _, is_first = self.get_or_create(mode=mode, defaults={"taken_at": now})
+        due = self.filter(mode=mode, taken_at__lte=now - period)
+        return is_first or due.update(taken_at=now) == 1
+
+
+class VerificationTurn(models.Model):
+    """When the installation last began a verification of a mode by itself."""
+
+    mode = models.CharField(max_length=11, choices=VerificationMode, primary_key=True)
+    taken_at = models.DateTimeField()
+
+    objects = VerificationTurnQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.mode} at {self.taken_at}"

@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from audit import sequencer
+from audit import sequencer, services
 
 
 @shared_task(name="audit.sequence_pending")
 def sequence_pending() -> None:
     """Integrate what a crash between commit and sequencing left pending."""
     sequencer.sequence_in_background()
+
+
+@shared_task(name="audit.verify_when_due")
+def verify_when_due() -> None:
+    """Verify as much of the log as is due by now."""
+    services.verify_when_due()

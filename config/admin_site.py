@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from audit.proofs import soundness
 from registry.services.waiting import waiting_for
 from tracking.models import Workspace
 from tracking.services.accounts import change_password
@@ -35,6 +36,12 @@ class AttestryAdminSite(AdminSite):
     # Beside the tables it costs the columns that reviewers come for.
     enable_nav_sidebar = False
     empty_value_display = "–"  # noqa: RUF001 - an en dash, as in the reports
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        if context["has_permission"]:
+            context["log"] = soundness()
+        return context
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -54,8 +54,17 @@ def _problems() -> list[str]:
     return []
 
 
-def _log() -> dict[str, int]:
-    return {"size": proofs.log_head().size, "pending": proofs.pending_count()}
+def _log() -> dict[str, Any]:
+    now = proofs.soundness()
+    return {
+        "size": proofs.log_head().size,
+        "pending": proofs.pending_count(),
+        "lag_seconds": round(now.lag.total_seconds(), 1),
+        "keeps_up": not now.is_late,
+        "is_intact": now.is_intact,
+        "first_bad_index": now.finding.first_bad_index if now.finding else None,
+        "verified_at": proofs.last_verified_at(),
+    }
 
 
 def _work() -> dict[str, Any]:

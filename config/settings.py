@@ -56,6 +56,22 @@ ATTESTRY_LOG_SEQUENCER = env.choice(
     "ATTESTRY_LOG_SEQUENCER", ("after-commit", "own-process")
 )
 ATTESTRY_LOG_PUBLIC = env.switch("ATTESTRY_LOG_PUBLIC", default=False)
+ATTESTRY_LOG_SCRUB_EVERY_SECONDS = env.integer(
+    "ATTESTRY_LOG_SCRUB_EVERY_SECONDS", 60, least=0, most=7 * 86400
+)
+ATTESTRY_LOG_VERIFY_NEW_EVERY_SECONDS = env.integer(
+    "ATTESTRY_LOG_VERIFY_NEW_EVERY_SECONDS", 300, least=0, most=7 * 86400
+)
+ATTESTRY_LOG_VERIFY_FULL_EVERY_SECONDS = env.integer(
+    "ATTESTRY_LOG_VERIFY_FULL_EVERY_SECONDS", 86400, least=0, most=31 * 86400
+)
+ATTESTRY_LOG_LAG_ALARM_SECONDS = env.integer(
+    "ATTESTRY_LOG_LAG_ALARM_SECONDS", 5, least=0, most=86400
+)
+ATTESTRY_LOG_LAG_REFUSES_SECONDS = env.integer(
+    "ATTESTRY_LOG_LAG_REFUSES_SECONDS", 300, least=0, most=86400
+)
+ATTESTRY_ALARM_EMAIL_TO = env.names("ATTESTRY_ALARM_EMAIL_TO")
 ATTESTRY_KILL_AT = env.text("ATTESTRY_KILL_AT")
 LOG_LEVEL = env.text("ATTESTRY_LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
@@ -254,6 +270,40 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
 }
 
+# Mail
+
+
+def _mail() -> dict[str, Any]:
+    url = env.secret("ATTESTRY_EMAIL_URL", shown_as="none")
+    if not url:
+        if ATTESTRY_ALARM_EMAIL_TO:
+            raise ImproperlyConfigured(
+                "ATTESTRY_ALARM_EMAIL_TO is set, and ATTESTRY_EMAIL_URL says no server "
+                "to send by: set it to smtp+tls://user:password@host:587."
+            )
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    try:
+        server: dict[str, Any] = environ.Env.email_url_config(url)
+    except Exception as error:
+        raise ImproperlyConfigured(
+            "ATTESTRY_EMAIL_URL cannot be read: write "
+            "smtp+tls://user:password@host:587 or smtp://host:25."
+        ) from error
+    return server
+
+
+_MAIL = _mail()
+EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
+EMAIL_HOST = _MAIL.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = _MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _MAIL.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = _MAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_FILE_PATH = _MAIL.get("EMAIL_FILE_PATH") or None
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("ATTESTRY_EMAIL_FROM", "attestry@localhost")
+
 # Background work
 #
 # The message is only a hint: what is to be done, and whether it was, stands in the
@@ -291,6 +341,12 @@ CELERY_BEAT_SCHEDULE = {
     "sequence what a crash left pending": {
         "task": "audit.sequence_pending",
         "schedule": 10.0,
+    },
+    "verify the log when it is due": {
+        "task": "audit.verify_when_due",
+        "schedule": 10.0,
+        # A long verification must not find a queue of these behind it.
+        "options": {"expires": 10.0},
     },
 }
 

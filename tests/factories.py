@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from audit.models import Head, VerificationMode
 from audit.sequencer import sequence_pending
 from audit.services import system_account
+from audit.services.verification import verify_log
 from registry.models import (
     GateRun,
     ModelVersion,
@@ -306,4 +308,5 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     promoted = champion(workspace, people)
     report(promoted, people.carol)
     sequence_pending()
+    verify_log(Head.objects.current(), mode=VerificationMode.FULL)
     return promoted

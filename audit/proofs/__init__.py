@@ -9,17 +9,27 @@ from audit.proofs.reading import (
     pending_count,
     trail,
 )
+from audit.proofs.soundness import (
+    Soundness,
+    last_verified_at,
+    refuse_unsound_log,
+    soundness,
+)
 from audit.proofs.verification import LogVerification, scrub, verify_log
 
 __all__ = [
     "Fault",
     "LogHead",
     "LogVerification",
+    "Soundness",
     "TrailEntry",
     "has_log",
+    "last_verified_at",
     "log_head",
     "pending_count",
+    "refuse_unsound_log",
     "scrub",
+    "soundness",
     "trail",
     "verify_log",
 ]

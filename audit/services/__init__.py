@@ -1,4 +1,4 @@
-"""Writing to the log: `record()` for one event; starting a log and changing its keys."""
+"""Writing to the log: `record()` for one event; start, keys, and what is found of it."""
 
 from audit.services.log import init_log
 from audit.services.recording import (
@@ -7,5 +7,13 @@ from audit.services.recording import (
     refusals_recorded,
     system_account,
 )
+from audit.services.verification import verify_when_due
 
-__all__ = ["init_log", "pseudonym", "record", "refusals_recorded", "system_account"]
+__all__ = [
+    "init_log",
+    "pseudonym",
+    "record",
+    "refusals_recorded",
+    "system_account",
+    "verify_when_due",
+]

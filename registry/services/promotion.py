@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
+from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.jobs import run_gate_later
@@ -120,6 +121,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
                 f"You may not promote {version.registered_model}: ask for the release "
                 f"role.",
             )
+        refuse_unsound_log()
         slot, _ = Slot.objects.select_for_update().get_or_create(
             registered_model=version.registered_model, environment=request.environment
         )

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import PromotionRequest, RequestState, SignOff
@@ -57,6 +58,7 @@ def sign_off(
         proof = reauthenticate(
             actor, password=password, is_interactive=is_interactive, now=now
         )
+        refuse_unsound_log()
         _refuse_unless_in_review(request, role, actor)
         _refuse_changed_subject(request, seen_digest)
         signed = SignOff.objects.create(

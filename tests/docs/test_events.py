@@ -12,13 +12,14 @@ from django.utils import timezone
 
 from audit.errors import DomainError
 from audit.events import AuditEvent
-from audit.models import Event
+from audit.models import Event, Head, VerificationMode
 from audit.services import pseudonym, system_account
 from audit.services.log import (
     declare_log_key_compromised,
     retire_old_log_key,
     rotate_log_key,
 )
+from audit.services.verification import verify_log
 from registry.events import RegistryEvent
 from registry.models import ReportOrder
 from registry.models.sign_off import SignerRole
@@ -141,9 +142,17 @@ def record_every_kind(workspace, cast) -> None:
     )
     assert claim is not None
     fail_report(order, failure="no fonts", claim=claim)
+    find_altered_and_intact_again()
     rotate_log_key()
     retire_old_log_key()
     declare_log_key_compromised(new_origin="attestry.localhost/log-2", reason="stolen")
+
+
+def find_altered_and_intact_again() -> None:
+    root = Head.objects.current().root
+    for stored in (bytes(32), root):
+        Head.objects.update(root=stored)
+        verify_log(Head.objects.current(), mode=VerificationMode.FULL)
 
 
 def refused(act, *arguments, **options) -> None:

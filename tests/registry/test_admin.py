@@ -23,11 +23,11 @@ pytestmark = pytest.mark.django_db
 
 REQUESTS = "/admin/registry/promotionrequest/"
 LISTS = {
-    "registry/promotionrequest/": 9,
-    "registry/modelversion/": 8,
-    "registry/registeredmodel/": 7,
-    "registry/policy/": 7,
-    "registry/slot/": 8,
+    "registry/promotionrequest/": 11,
+    "registry/modelversion/": 10,
+    "registry/registeredmodel/": 9,
+    "registry/policy/": 9,
+    "registry/slot/": 10,
 }
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.proofs import trail
+from audit.sequencer import sequence_pending
 from registry.models import GateRun, Promotion, PromotionRequest, RequestState, Slot
 from registry.models.promotion_request import MOVES
 from registry.models.sign_off import SignerRole
@@ -167,6 +168,7 @@ def test_only_release_engineers_and_bots_promote(workspace, cast, name):
 def test_approval_that_expired_cannot_be_redeemed(workspace, cast):
     factories.policy(workspace, cast)
     request = factories.approved(factories.version(workspace, cast), cast)
+    sequence_pending()
 
     with (
         time_machine.travel(timezone.now() + timedelta(days=31), tick=False),

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import trail
+from audit.sequencer import sequence_pending
 from registry.models import PromotionRequest, RequestState, SignOff
 from registry.models.sign_off import SignerRole
 from registry.services.sign_offs import missing_roles
@@ -196,6 +197,7 @@ def test_author_of_the_policy_does_not_sign_for_thirty_days(
     assert refusal.value.extra["conflicts"] == [
         "wrote the policy less than 30 days ago"
     ]
+    sequence_pending()
     with time_machine.travel(timezone.now() + timedelta(days=31), tick=False):
         factories.signed(request_in_review, cast.paul, SignerRole.VALIDATOR)
 

@@ -12,7 +12,7 @@ from tracking.models import Experiment, Run
 
 pytestmark = pytest.mark.django_db
 
-LISTS = {"auth/user/": 9, "tracking/experiment/": 7, "tracking/run/": 7}
+LISTS = {"auth/user/": 11, "tracking/experiment/": 9, "tracking/run/": 9}
 GOVERNED = sorted(
     (model._meta.app_label, model._meta.model_name) for model in admin.site._registry
 )
@@ -31,6 +31,7 @@ def text(response) -> str:
 def test_nothing_is_registered_that_could_be_edited():
     assert GOVERNED == [
         ("audit", "event"),
+        ("audit", "verification"),
         ("auth", "user"),
         ("registry", "modelversion"),
         ("registry", "policy"),

@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.errors import DomainError
-from audit.models import Head
-from audit.proofs import Fault, LogVerification, scrub, verify_log
+from audit.models import Head, VerificationMode
+from audit.proofs import Fault, LogVerification
 from audit.sequencer import sequence_pending
+from audit.services.verification import scrub_log, verify_log
 
 SHOWN_FAULTS = 20
 TAMPERED = 7
@@ -39,8 +40,13 @@ class Command(BaseCommand):
                 self._scrub()
                 return
             refusal = _sequence()
+            mode = (
+                VerificationMode.INCREMENTAL
+                if options["incremental"]
+                else VerificationMode.FULL
+            )
             for log in Head.objects.order_by("-is_current", "pk"):
-                self._verify(log, refusal, is_incremental=options["incremental"])
+                self._verify(log, mode, [refusal] if refusal else [])
                 refusal = None
         except Head.DoesNotExist:
             raise CommandError("There is no log yet: run manage.py init_log.") from None
@@ -48,21 +54,20 @@ class Command(BaseCommand):
             raise CommandError(f"{error.detail} ({error.code})") from error
 
     def _verify(
-        self, log: Head, refusal: Fault | None, *, is_incremental: bool
+        self, log: Head, mode: VerificationMode, found_before: list[Fault]
     ) -> None:
         verification = verify_log(
-            progress=self._progress(), log=log, is_incremental=is_incremental
+            log, mode=mode, found_before=found_before, progress=self._progress()
         )
-        faults = verification.faults
-        if refusal:
-            faults = (*faults, refusal)
-        if faults:
-            self.stdout.write(_broken(faults, verification.first_bad_index))
-            self._leave_with(faults)
+        if not verification.is_intact:
+            self.stdout.write(
+                _broken(verification.faults, verification.first_bad_index)
+            )
+            self._leave_with(verification.faults)
         self.stdout.write(_intact(verification))
 
     def _scrub(self) -> None:
-        read, faults = scrub()
+        read, faults = scrub_log()
         if faults:
             bad = min((f.index for f in faults if f.index is not None), default=None)
             self.stdout.write(_broken(faults, bad))

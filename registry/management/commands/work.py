@@ -4,6 +4,7 @@ One process: a thread finds unfinished work in the database and hands it to a Ce
 worker (pool `solo`) over memory. With a broker, run `celery -A config worker` instead.
 """
 
+import logging
 import threading
 from typing import Any
 
@@ -12,11 +13,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from audit.errors import DomainError
 from audit.sequencer import sequence_in_background
+from audit.services import verify_when_due
 from registry.jobs import send
 from registry.services.dispatch import unfinished_work
 
 POLL_SECONDS = 0.25
+VERIFY_SECONDS = 10.0
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -30,8 +35,12 @@ class Command(BaseCommand):
                 "ATTESTRY_BROKER_URL is set: run `celery -A config worker` instead."
             )
         stopped = threading.Event()
-        relay = threading.Thread(target=_relay, args=(stopped,), daemon=True)
-        relay.start()
+        threads = [
+            threading.Thread(target=target, args=(stopped,), daemon=True)
+            for target in (_relay, _verify)
+        ]
+        for thread in threads:
+            thread.start()
         worker = current_app.Worker(
             pool="solo",
             concurrency=1,
@@ -43,7 +52,8 @@ class Command(BaseCommand):
         )
         worker.start()
         stopped.set()
-        relay.join()
+        for thread in threads:
+            thread.join()
 
 
 def _relay(stopped: threading.Event) -> None:
@@ -59,4 +69,16 @@ def _relay(stopped: threading.Event) -> None:
         for task, pk in sorted(waiting - sent):
             send(task, pk)
         sent = waiting
+    connection.close()
+
+
+def _verify(stopped: threading.Event) -> None:
+    """Verify the log when it is due, beside the work, as beat has it done elsewhere."""
+    while not stopped.wait(VERIFY_SECONDS):
+        try:
+            verify_when_due()
+        except DomainError as refusal:
+            logger.error("%s (%s)", refusal.detail, refusal.code)  # noqa: TRY400 - the sentence says what to do, a traceback would not
+        except (DatabaseError, OSError):
+            connection.close()
     connection.close()
