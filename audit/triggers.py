@@ -1,73 +1,87 @@
-"""Database triggers that make a table append-only, on PostgreSQL and on SQLite.
+"""Database triggers that keep evidence as it was written, on PostgreSQL and on SQLite.
 
-Migrations call `append_only(table)`, and `never_falls(table, column)` for what may only
-grow; `missing_triggers()` says which are not there.
+Migrations call the functions that return an operation; `trigger_faults()` holds what
+is in the database against what those operations have declared.
 """
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from django.db import connection, migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
 APPEND_ONLY_TABLES: set[str] = set()
-GROWING_TABLES: set[str] = set()
+# Keys by which SQLite's REPLACE could overwrite a row, where there are more than `id`.
+REPLACE_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {}
+GROWING_TABLES: dict[str, str] = {}
 
-_POSTGRESQL_FUNCTION = """
-CREATE OR REPLACE FUNCTION attestry_refuse_change() RETURNS trigger AS $$
+# ENABLE ALWAYS: otherwise session_replication_role = replica switches a trigger off.
+_ALWAYS = "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
+
+_REFUSE_CHANGE = """
 BEGIN
   RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP
     USING ERRCODE = 'restrict_violation';
 END;
-$$ LANGUAGE plpgsql
 """
-
-# ENABLE ALWAYS: otherwise session_replication_role = replica switches a trigger off.
-_POSTGRESQL = """
-CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
-  FOR EACH ROW EXECUTE FUNCTION attestry_refuse_change();
-CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
-  FOR EACH STATEMENT EXECUTE FUNCTION attestry_refuse_change();
-ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_append_only;
-ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_truncate
-"""
-
-# REPLACE deletes a row without firing DELETE triggers unless recursive_triggers is on,
-# so an insert over an existing key is refused by a trigger of its own.
-_SQLITE = (
-    """CREATE TRIGGER {table}_append_only_update BEFORE UPDATE ON {table}
-       BEGIN SELECT RAISE(ABORT, '{table} is append-only: UPDATE refused'); END""",
-    """CREATE TRIGGER {table}_append_only_delete BEFORE DELETE ON {table}
-       BEGIN SELECT RAISE(ABORT, '{table} is append-only: DELETE refused'); END""",
-    """CREATE TRIGGER {table}_append_only_replace BEFORE INSERT ON {table}
-       WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})
-       BEGIN SELECT RAISE(ABORT, '{table} is append-only: REPLACE refused'); END""",
-)
-
-_POSTGRESQL_GROWING = """
-CREATE OR REPLACE FUNCTION {table}_refuse_shrinking() RETURNS trigger AS $$
+_REFUSE_SHRINKING = """
 BEGIN
   IF TG_OP = 'UPDATE' AND NEW.{column} >= OLD.{column} THEN RETURN NEW; END IF;
   RAISE EXCEPTION '{table} only grows: % refused', TG_OP
     USING ERRCODE = 'restrict_violation';
 END;
-$$ LANGUAGE plpgsql;
-CREATE TRIGGER {table}_only_grows BEFORE UPDATE OR DELETE ON {table}
-  FOR EACH ROW EXECUTE FUNCTION {table}_refuse_shrinking();
-CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
-  FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse_shrinking();
-ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_only_grows;
-ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_truncate
+"""
+# By its full name: whoever inserts an event chooses no other table.
+_AWAIT_INDEX = """
+BEGIN
+  INSERT INTO {schema}.audit_pending (event_id) VALUES (NEW.id);
+  RETURN NULL;
+END;
 """
 
-_SQLITE_GROWING = (
-    """CREATE TRIGGER {table}_only_grows_update BEFORE UPDATE ON {table}
-       WHEN NEW.{column} < OLD.{column}
-       BEGIN SELECT RAISE(ABORT, '{table} only grows: UPDATE refused'); END""",
-    """CREATE TRIGGER {table}_only_grows_delete BEFORE DELETE ON {table}
-       BEGIN SELECT RAISE(ABORT, '{table} only grows: DELETE refused'); END""",
-    """CREATE TRIGGER {table}_only_grows_replace BEFORE INSERT ON {table}
-       WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)
-       BEGIN SELECT RAISE(ABORT, '{table} only grows: REPLACE refused'); END""",
+_SQLITE_REFUSE = (
+    "CREATE TRIGGER {table}_{word}_{verb} BEFORE {when} ON {table} {condition}"
+    "BEGIN SELECT RAISE(ABORT, '{table} {sentence}: {said} refused'); END"
 )
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger as it should be; `function` is PostgreSQL's, by name and body."""
+
+    table: str
+    name: str
+    event: str
+    function: str = ""
+    body: str = ""
+    is_definer: bool = False
+    sqlite: str = ""
+
+    def create(self, editor: BaseDatabaseSchemaEditor) -> None:
+        # None, not (): otherwise percent signs would be placeholders.
+        if editor.connection.vendor == "sqlite":
+            editor.execute(self.sqlite, params=None)
+            return
+        rights = "SECURITY DEFINER SET search_path = pg_catalog" * self.is_definer
+        editor.execute(
+            f"CREATE OR REPLACE FUNCTION {self.function}() RETURNS trigger "
+            f"AS $${self.body}$$ LANGUAGE plpgsql {rights}",
+            params=None,
+        )
+        editor.execute(
+            f"CREATE TRIGGER {self.name} {self.event} "
+            f"EXECUTE FUNCTION {self.function}()",
+            params=None,
+        )
+        editor.execute(_ALWAYS.format(table=self.table, name=self.name), params=None)
+
+    def drop(self, editor: BaseDatabaseSchemaEditor) -> None:
+        on = f" ON {self.table}" if editor.connection.vendor == "postgresql" else ""
+        editor.execute(f"DROP TRIGGER {self.name}{on}")
+
+
+Declared = Callable[[str], list[Trigger]]
 
 
 def append_only(
@@ -79,82 +93,221 @@ def append_only(
     could overwrite a row as well.
     """
     APPEND_ONLY_TABLES.add(table)
-    same = f"{key} = NEW.{key}"
-    if also_unique:
-        together = " AND ".join(f"{name} = NEW.{name}" for name in also_unique)
-        same = f"{same} OR ({together})"
+    columns = [(key,), also_unique] if also_unique else [(key,)]
+    keys = tuple(tuple(name.strip('"') for name in group) for group in columns)
+    return _installing(lambda vendor: _append_only(table, keys, vendor))
 
-    def install(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        if editor.connection.vendor == "postgresql":
-            # None, not (): otherwise the percent signs would be placeholders.
-            editor.execute(_POSTGRESQL_FUNCTION, params=None)
-            editor.execute(_POSTGRESQL.format(table=table), params=None)
-            return
-        for statement in _SQLITE:
-            editor.execute(statement.format(table=table, same=same))
 
-    def remove(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        for name in _deny_triggers(table, editor.connection.vendor):
-            on = f" ON {table}" if editor.connection.vendor == "postgresql" else ""
-            editor.execute(f"DROP TRIGGER {name}{on}")
+def append_only_by_every_key(
+    table: str, *keys: tuple[str, ...]
+) -> migrations.RunPython:
+    """Return an operation that installs the triggers of an append-only table anew.
 
-    return migrations.RunPython(install, remove)
+    From then on SQLite's REPLACE is refused over any of the unique keys: it deletes a
+    row without firing DELETE triggers unless recursive_triggers is on.
+    """
+    REPLACE_KEYS[table] = keys
+    return _reinstalling(lambda vendor: _append_only(table, keys, vendor))
 
 
 def never_falls(table: str, column: str) -> migrations.RunPython:
     """Return a migration operation after which `column` only grows and no row goes."""
-    GROWING_TABLES.add(table)
+    GROWING_TABLES[table] = column
+    return _installing(lambda vendor: _growing(table, column, vendor))
 
+
+def never_falls_still(table: str, column: str) -> migrations.RunPython:
+    """Return an operation that installs the triggers of a growing table anew."""
+    return _reinstalling(lambda vendor: _growing(table, column, vendor))
+
+
+def events_await_their_index() -> migrations.RunPython:
+    """Return an operation after which the database itself makes each event pending.
+
+    On PostgreSQL with the rights of the tables' owner, so that the application needs
+    none on the queue.
+    """
+    return _installing(lambda vendor: [_awaiting(vendor)])
+
+
+def expected_triggers(vendor: str) -> list[Trigger]:
+    """Return every trigger that the migrations declare."""
+    # Importing the migrations is what fills the sets.
+    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415 - slow
+
+    MigrationLoader(None)
+    expected = [_awaiting(vendor)]
+    for table in sorted(APPEND_ONLY_TABLES):
+        keys = REPLACE_KEYS.get(table, (("id",),))
+        expected += _append_only(table, keys, vendor)
+    for table, column in sorted(GROWING_TABLES.items()):
+        expected += _growing(table, column, vendor)
+    return expected
+
+
+def trigger_faults() -> list[str]:
+    """Say which triggers are missing, or are not as the migrations made them."""
+    find = _postgresql_faults if connection.vendor == "postgresql" else _sqlite_faults
+    return list(find(expected_triggers(connection.vendor)))
+
+
+def _reinstalling(triggers: Declared) -> migrations.RunPython:
     def install(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        if editor.connection.vendor == "postgresql":
-            statement = _POSTGRESQL_GROWING.format(table=table, column=column)
-            editor.execute(statement, params=None)
-            return
-        for statement in _SQLITE_GROWING:
-            editor.execute(statement.format(table=table, column=column))
+        for trigger in triggers(editor.connection.vendor):
+            trigger.drop(editor)
+            trigger.create(editor)
+
+    return migrations.RunPython(install, migrations.RunPython.noop)
+
+
+def _installing(triggers: Declared) -> migrations.RunPython:
+    def install(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
+        for trigger in triggers(editor.connection.vendor):
+            trigger.create(editor)
 
     def remove(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        for name in _growth_triggers(table, editor.connection.vendor):
-            on = f" ON {table}" if editor.connection.vendor == "postgresql" else ""
-            editor.execute(f"DROP TRIGGER {name}{on}")
+        for trigger in triggers(editor.connection.vendor):
+            trigger.drop(editor)
 
     return migrations.RunPython(install, remove)
 
 
-def _growth_triggers(table: str, vendor: str) -> set[str]:
+def _append_only(
+    table: str, keys: tuple[tuple[str, ...], ...], vendor: str
+) -> list[Trigger]:
     if vendor == "postgresql":
-        return {f"{table}_only_grows", f"{table}_no_truncate"}
-    return {f"{table}_only_grows_{verb}" for verb in ("update", "delete", "replace")}
+        return _denying(table, "append_only", "attestry_refuse_change", _REFUSE_CHANGE)
+    return _sqlite_denying(table, "append_only", "is append-only", _same(keys))
 
 
-def _deny_triggers(table: str, vendor: str) -> set[str]:
+def _growing(table: str, column: str, vendor: str) -> list[Trigger]:
     if vendor == "postgresql":
-        return {f"{table}_append_only", f"{table}_no_truncate"}
-    return {f"{table}_append_only_{verb}" for verb in ("update", "delete", "replace")}
+        body = _REFUSE_SHRINKING.format(table=table, column=column)
+        return _denying(table, "only_grows", f"{table}_refuse_shrinking", body)
+    falls = f"WHEN NEW.{column} < OLD.{column} "
+    return _sqlite_denying(table, "only_grows", "only grows", "id = NEW.id", falls)
 
 
-def missing_triggers() -> list[str]:
-    """Return the names of deny triggers that should be in the database and are not."""
-    if connection.vendor == "postgresql":
-        query = "SELECT tgname FROM pg_trigger WHERE tgenabled = 'A'"
-    else:
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+def _denying(table: str, word: str, function: str, body: str) -> list[Trigger]:
+    return [
+        Trigger(
+            table,
+            f"{table}_{word}",
+            f"BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW",
+            function,
+            body,
+        ),
+        Trigger(
+            table,
+            f"{table}_no_truncate",
+            f"BEFORE TRUNCATE ON {table} FOR EACH STATEMENT",
+            function,
+            body,
+        ),
+    ]
+
+
+def _sqlite_denying(
+    table: str, word: str, sentence: str, same: str, when_updated: str = ""
+) -> list[Trigger]:
+    exists = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) "  # noqa: S608 - our own names
+    forms = (
+        ("update", "UPDATE", when_updated),
+        ("delete", "DELETE", ""),
+        ("replace", "INSERT", exists),
+    )
+    return [
+        Trigger(
+            table,
+            f"{table}_{word}_{verb}",
+            when,
+            sqlite=_SQLITE_REFUSE.format(
+                table=table,
+                word=word,
+                verb=verb,
+                when=when,
+                condition=condition,
+                sentence=sentence,
+                said=verb.upper(),
+            ),
+        )
+        for verb, when, condition in forms
+    ]
+
+
+def _same(keys: tuple[tuple[str, ...], ...]) -> str:
+    conditions = [
+        " AND ".join(f'"{name}" = NEW."{name}"' for name in columns) for columns in keys
+    ]
+    return " OR ".join(f"({condition})" for condition in conditions)
+
+
+def _awaiting(vendor: str) -> Trigger:
+    name = "audit_event_awaits_index"
+    if vendor == "sqlite":
+        statement = (
+            "CREATE TRIGGER audit_event_awaits_index AFTER INSERT ON audit_event "
+            "BEGIN INSERT INTO audit_pending (event_id) VALUES (NEW.id); END"
+        )
+        return Trigger("audit_event", name, "INSERT", sqlite=statement)
     with connection.cursor() as cursor:
-        cursor.execute(query)
-        present = {row[0] for row in cursor.fetchall()}
-    expected = {
-        name
-        for table in _migrated_append_only_tables()
-        for name in _deny_triggers(table, connection.vendor)
-    }
-    for table in GROWING_TABLES:
-        expected |= _growth_triggers(table, connection.vendor)
-    return sorted(expected - present)
+        cursor.execute("SELECT quote_ident(current_schema())")
+        (schema,) = cursor.fetchone()
+    return Trigger(
+        "audit_event",
+        name,
+        "AFTER INSERT ON audit_event FOR EACH ROW",
+        "attestry_await_index",
+        _AWAIT_INDEX.format(schema=schema),
+        is_definer=True,
+    )
 
 
-def _migrated_append_only_tables() -> set[str]:
-    """Load every migration, because that is where tables are declared append-only."""
-    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415 - slow
+def _sqlite_faults(expected: list[Trigger]) -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        there = dict(cursor.fetchall())
+    for trigger in expected:
+        if trigger.name not in there:
+            yield _missing(trigger)
+        elif there[trigger.name] != trigger.sqlite:
+            yield f"The trigger {trigger.name} is not the one that was installed."
 
-    MigrationLoader(None)
-    return APPEND_ONLY_TABLES
+
+_POSTGRESQL_TRIGGERS = """
+SELECT tgname, tgenabled, pg_get_triggerdef(t.oid), proname, prosrc, prosecdef,
+       coalesce(proconfig, '{}')
+FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid JOIN pg_class c ON c.oid = tgrelid
+WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
+"""
+
+
+def _postgresql_faults(expected: list[Trigger]) -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(_POSTGRESQL_TRIGGERS)
+        there = {row[0]: row[1:] for row in cursor.fetchall()}
+    for trigger in expected:
+        if trigger.name not in there:
+            yield _missing(trigger)
+            continue
+        enabled, definition, *function = there[trigger.name]
+        config = ["search_path=pg_catalog"] if trigger.is_definer else []
+        if enabled != "A":
+            yield f"The trigger {trigger.name} is switched off, or off for replicas."
+        elif _events(definition) != _events(trigger.event):
+            yield f"The trigger {trigger.name} is not the one that was installed."
+        elif function != [trigger.function, trigger.body, trigger.is_definer, config]:
+            yield f"The function of the trigger {trigger.name} was changed."
+
+
+def _events(definition: str) -> tuple[str, frozenset[str], bool, bool]:
+    """Return when and by what a trigger is fired, in whatever order it is written."""
+    head, _, rest = definition.partition(" ON ")
+    moment = "BEFORE" if "BEFORE " in head else "AFTER"
+    words = head.partition(f"{moment} ")[2]
+    is_for_rows, is_conditional = "FOR EACH ROW" in rest, " WHEN " in rest
+    return moment, frozenset(words.split(" OR ")), is_for_rows, is_conditional
+
+
+def _missing(trigger: Trigger) -> str:
+    return f"The trigger {trigger.name}, which refuses changes, is missing."

@@ -7,3 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = get_wsgi_application()
+
+from audit.proofs import refuse_altered_database  # noqa: E402 - Django is set up now
+
+refuse_altered_database()

@@ -30,6 +30,7 @@ STOP_SECONDS = 20
 ATTEMPTS = 3
 OWNER_OF_THE_SERVER = "bootstrap"
 DATABASE = "attestry"
+ROLES_OF_PROCESSES = ("attestry_app", "attestry_sequencer")
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,10 @@ def _postgresql(folder: Path, account: Account) -> Iterator[str]:
     with _server("postgresql", command, ask, folder, account, signal.SIGINT) as port:
         with connect(port) as connection:
             connection.execute(f"CREATE ROLE {DATABASE} LOGIN CREATEDB")
+            for role in ROLES_OF_PROCESSES:
+                connection.execute(f"CREATE ROLE {role} LOGIN")
+                # So that a test which connects as the owner can become it.
+                connection.execute(f"GRANT {role} TO {DATABASE}")
             connection.execute(f"CREATE DATABASE {DATABASE} OWNER {DATABASE}")
         yield f"postgres://{DATABASE}@127.0.0.1:{port}/{DATABASE}"
 

@@ -1,7 +1,8 @@
 """A whole installation for tests: a fresh database and the real processes, over HTTP.
 
 On SQLite it is `manage.py serve`; with ATTESTRY_DATABASE_URL and ATTESTRY_BROKER_URL it
-is the production topology: gunicorn, a Celery worker and beat.
+is the production topology: gunicorn, a Celery worker, beat and the sequencer, none of
+which connects as the owner of the tables.
 """
 
 import contextlib
@@ -22,9 +23,14 @@ import pytest
 import redis
 
 ROOT = Path(__file__).resolve().parent.parent
+SEQUENCER = "sequencer"
 START_SECONDS = 90
 STOP_SECONDS = 20
 LINES_OF_LOG = 40
+GRANT = (
+    *("grant_database_rights", "--application", "attestry_app"),
+    *("--sequencer", "attestry_sequencer"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Installation:
     url: str
     folder: Path
     environment: Mapping[str, str]
+    of_the_owner: Mapping[str, str]
+    of_the_sequencer: Mapping[str, str]
 
     def account(self, role: str) -> Account:
         """Return a demo account: developer, owner, validator, …, or ci."""
@@ -51,10 +59,22 @@ class Installation:
 
     def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run `manage.py` in this installation and return what it said."""
+        return self._manage(self.environment, *arguments)
+
+    def manage_as_owner(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self._manage(self.of_the_owner, *arguments)
+
+    def verify_log(self) -> "subprocess.CompletedProcess[str]":
+        """Verify where the key and the guard are."""
+        return self._manage(self.of_the_sequencer, "verify_log")
+
+    def _manage(
+        self, environment: Mapping[str, str], *arguments: str
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=dict(self.environment),
+            env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -67,16 +87,20 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     """Start an installation once; what its processes say stays in its folder."""
     folder = tmp_path_factory.mktemp("installation")
     with contextlib.ExitStack() as stack:
-        environment = _plain_environment() | {"ATTESTRY_VAR": str(folder)}
+        embedded = _plain_environment() | {"ATTESTRY_VAR": str(folder)}
+        environments = (embedded, embedded, embedded)
         if os.environ.get("ATTESTRY_DATABASE_URL"):
-            environment["ATTESTRY_DATABASE_URL"] = stack.enter_context(_database())
-            environment["ATTESTRY_BROKER_URL"] = stack.enter_context(_broker())
+            url, broker = (
+                stack.enter_context(_database()),
+                stack.enter_context(_broker()),
+            )
+            environments = _of_the_roles(embedded, url, broker)
         port = _free_port()
-        installed = Installation(f"http://127.0.0.1:{port}", folder, environment)
+        installed = Installation(f"http://127.0.0.1:{port}", folder, *environments)
         _set_up(installed)
         processes = [
             stack.enter_context(_running(name, command, installed))
-            for name, command in _commands(port, environment).items()
+            for name, command in _commands(port, installed.environment).items()
         ]
         _wait_until_ready(installed, processes)
         yield installed
@@ -95,6 +119,32 @@ def _plain_environment() -> dict[str, str]:
         "no_proxy": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _of_the_roles(
+    embedded: Mapping[str, str], url: str, broker: str
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Return what the application, the owner and the sequencer get to know."""
+    production = {
+        **embedded,
+        "ATTESTRY_BROKER_URL": broker,
+        "ATTESTRY_LOG_SEQUENCER": "own-process",
+    }
+
+    def as_role(name: str) -> dict[str, str]:
+        parts = urlsplit(url)
+        place = parts.netloc.rpartition("@")[2]
+        return {
+            **production,
+            "ATTESTRY_DATABASE_URL": parts._replace(netloc=f"{name}@{place}").geturl(),
+        }
+
+    without_key = {"ATTESTRY_LOG_KEY_FILE": f"{embedded['ATTESTRY_VAR']}/not-given"}
+    return (
+        as_role("attestry_app") | without_key,
+        production | {"ATTESTRY_DATABASE_URL": url},
+        as_role("attestry_sequencer"),
+    )
 
 
 @contextlib.contextmanager
@@ -124,14 +174,17 @@ def _broker() -> Iterator[str]:
 
 def _set_up(installed: Installation) -> None:
     credentials = str(installed.folder / "credentials.json")
-    for arguments in (
-        ("migrate", "--no-input", "--verbosity", "0"),
-        ("init_log",),
-        ("create_demo_accounts", "--credentials", credentials),
-    ):
-        done = installed.manage(*arguments)
-        if done.returncode != 0:
-            pytest.fail(f"manage.py {arguments[0]}:\n{done.stdout}{done.stderr}")
+    accounts = ("create_demo_accounts", "--credentials", credentials)
+    _succeed(installed.manage_as_owner("migrate", "--no-input", "--verbosity", "0"))
+    _succeed(installed.manage_as_owner("init_log"))
+    if installed.environment != installed.of_the_owner:
+        _succeed(installed.manage_as_owner(*GRANT))
+    _succeed(installed.manage(*accounts))
+
+
+def _succeed(done: "subprocess.CompletedProcess[str]") -> None:
+    if done.returncode != 0:
+        pytest.fail(f"{done.args}:\n{done.stdout}{done.stderr}")
 
 
 def _commands(port: int, environment: Mapping[str, str]) -> dict[str, list[str]]:
@@ -145,6 +198,7 @@ def _commands(port: int, environment: Mapping[str, str]) -> dict[str, list[str]]
         ],
         "worker": [*celery, "worker", "--concurrency", "1", "--loglevel", "INFO"],
         "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],
+        SEQUENCER: [sys.executable, "manage.py", "sequence"],
     }
 
 
@@ -152,11 +206,14 @@ def _commands(port: int, environment: Mapping[str, str]) -> dict[str, list[str]]
 def _running(
     name: str, command: list[str], installed: Installation
 ) -> Iterator["subprocess.Popen[bytes]"]:
+    environment = installed.environment
+    if name == SEQUENCER:
+        environment = installed.of_the_sequencer
     with (installed.folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=dict(installed.environment),
+            env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

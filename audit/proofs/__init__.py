@@ -1,5 +1,10 @@
 """What can be proven from the log: that it is whole, and what it says of a subject."""
 
+from audit.proofs.database import (
+    DatabaseFault,
+    database_faults,
+    refuse_altered_database,
+)
 from audit.proofs.faults import Fault
 from audit.proofs.reading import (
     LogHead,
@@ -18,15 +23,18 @@ from audit.proofs.soundness import (
 from audit.proofs.verification import LogVerification, scrub, verify_log
 
 __all__ = [
+    "DatabaseFault",
     "Fault",
     "LogHead",
     "LogVerification",
     "Soundness",
     "TrailEntry",
+    "database_faults",
     "has_log",
     "last_verified_at",
     "log_head",
     "pending_count",
+    "refuse_altered_database",
     "refuse_unsound_log",
     "scrub",
     "soundness",

@@ -18,7 +18,7 @@ from audit.tlog.errors import TlogError
 from audit.tlog.merkle import leaf_hash
 from audit.tlog.tiled_tree import TileEdge
 from audit.tlog.tiles import TILE_WIDTH, width_at
-from audit.triggers import missing_triggers
+from audit.triggers import trigger_faults
 
 CHUNK = 256 * 8
 Progress = Callable[[int, int], None]
@@ -172,8 +172,8 @@ class _Entries:
 
 
 def _lost_events() -> Iterable[Fault]:
-    for name in missing_triggers():
-        yield Fault(None, f"The trigger {name}, which refuses changes, is missing.")
+    for sentence in trigger_faults():
+        yield Fault(None, sentence)
     for event in Event.objects.unaccounted()[:100]:
         yield Fault(None, f"Event {event.uid} is neither in the tree nor pending.")
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit import sequencer
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.models import Event, Pending, PrivateField
+from audit.models import Event, PrivateField
 from audit.sequencer.integration import event_mac
 from audit.storage import keys
 from audit.tlog.canonical import canonical_bytes
@@ -71,7 +71,6 @@ def record(
         PrivateField(event=event, field=field, salt=salts[field], value=value)
         for field, value in (private or {}).items()
     )
-    Pending.objects.create(event=event)
     if settings.ATTESTRY_LOG_SEQUENCER == "after-commit":
         transaction.on_commit(_sequence_after_commit, robust=True)
     return event

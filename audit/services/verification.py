@@ -100,7 +100,9 @@ def _keep(
         return
     with transaction.atomic():
         # One at a time, so that each change of state is told once.
-        Head.objects.select_for_update().get(pk=log.pk)
+        VerificationTurn.objects.select_for_update().get_or_create(
+            mode=VerificationMode.FULL, defaults={"taken_at": started_at}
+        )
         was_intact = not Verification.objects.open_findings().exists()
         kept = Verification.objects.create(
             log=log,

@@ -121,17 +121,6 @@ def test_append_only_tables_are_those_with_triggers():
     assert sorted(documented) == append_only_tables()
 
 
-def test_production_role_may_not_change_append_only_tables():
-    page = ROOT / "docs" / "how-to" / "run-in-production.md"
-    revoked = re.search(
-        r"REVOKE UPDATE, DELETE ON (.+?)FROM",
-        page.read_text(encoding="utf-8"),
-        re.DOTALL,
-    )
-    assert revoked
-    assert sorted(re.findall(r"\w+", revoked[1])) == append_only_tables()
-
-
 def test_states_of_a_request_lead_where_the_code_says():
     _, *rows = tables(section("## States of a promotion request"))[0]
     documented = {quoted(start)[0]: set(quoted(targets)) for start, targets, _ in rows}

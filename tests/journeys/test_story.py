@@ -43,7 +43,7 @@ def report(
 def test_story_comes_out_as_told_and_its_log_is_intact(
     installation: Installation, report: Path
 ):
-    verified = installation.manage("verify_log")
+    verified = installation.verify_log()
 
     assert verified.returncode == 0, verified.stderr
     assert verified.stdout.startswith("The log is intact:")

@@ -234,7 +234,7 @@ def test_workspace_stands_in_the_path_of_the_tracking_uri(
 def test_log_of_all_that_is_intact(installation, experiment):
     with mlflow.start_run():
         mlflow.log_param("alpha", 1)
-    done = installation.manage("verify_log")
+    done = installation.verify_log()
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("The log is intact: ")
 

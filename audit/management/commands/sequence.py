@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 
 from audit.errors import DomainError
 from audit.models import Head
+from audit.proofs import refuse_altered_database
 from audit.sequencer import publish, seal_pending, succeeds
 from audit.storage.guard import path_of, write_guard
 from audit.storage.keys import signing_keys
@@ -43,6 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
+            refuse_altered_database()
             signing_keys()
             head = Head.objects.current()
         except DomainError as error:

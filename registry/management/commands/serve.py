@@ -15,6 +15,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.errors import DomainError
+from audit.proofs import refuse_altered_database
+
 RESTART_AFTER_SECONDS = 1.0
 STOP_WITHIN_SECONDS = 20.0
 
@@ -31,6 +34,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            refuse_altered_database()
+        except DomainError as error:
+            raise CommandError(f"{error.detail} ({error.code})") from error
         _refuse_taken_port(options["host"], options["port"])
         commands = [_web(options["host"], options["port"])]
         if not settings.ATTESTRY_BROKER_URL:
