@@ -1,26 +1,26 @@
 """Recomputes a stored log, and names everything that is not as it was written."""
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from audit.models import Entry, Event, Head, Pending, StoredCheckpoint, StoredTile
-from audit.proofs.bodies import ReadEntry, Stored, entry_faults, opening_faults
+from audit.proofs.bodies import EntryChecker, opening_faults
 from audit.proofs.faults import Fault
 from audit.proofs.outside import guard_faults, published_faults
 from audit.proofs.reading import LogHead, head_of
+from audit.proofs.rows import read_rows
 from audit.proofs.signers import Signers, signers_of
 from audit.storage import keys
 from audit.storage.tree import StoredTree, edge_bytes
 from audit.storage.verified import read_verified, write_verified
 from audit.tlog.checkpoint import open_checkpoint
 from audit.tlog.errors import TlogError
-from audit.tlog.merkle import leaf_hash
 from audit.tlog.tiled_tree import TileEdge
-from audit.tlog.tiles import TILE_WIDTH, width_at
+from audit.tlog.tiles import TILE_WIDTH, Tile, width_at
 from audit.triggers import trigger_faults
 
-CHUNK = 256 * 8
+CHUNK = 256 * 256
 Progress = Callable[[int, int], None]
 
 
@@ -91,21 +91,18 @@ def scrub() -> tuple[range, tuple[Fault, ...]]:
     index = secrets.randbelow(max(1, -(-log.size // TILE_WIDTH)))
     width = width_at(log.size, 0, index)
     first = index * TILE_WIDTH
-    faults: list[Fault] = []
-    rows = list(_read(log, first, first + width))
-    faults += opening_faults(log, rows)
-    for expected, row in enumerate(rows, first):
-        faults += entry_faults(row, expected, keys.mac_key(), signers_of(log))
-    if len(rows) != width:
-        sentence = f"Of the {width} entries from {first} on, {len(rows)} are there."
+    checker = EntryChecker(keys.mac_key(), signers_of(log))
+    leaves, faults = checker.check(read_rows(log, first, first + width), first)
+    faults += opening_faults(log, first, first + width)
+    if len(leaves) != width:
+        sentence = f"Of the {width} entries from {first} on, {len(leaves)} are there."
         faults.append(Fault(first, sentence))
-    leaves = b"".join(leaf_hash(bytes(row.body)) for row in rows)
     try:
         stored = StoredTree(log).tile(0, index, width)
     except TlogError as error:
         faults.append(Fault(first, str(error)))
     else:
-        faults += _tile_faults(0, index, stored, leaves)
+        faults += _tile_faults(Tile(0, index, width), stored, b"".join(leaves))
     return range(first, first + width), tuple(faults)
 
 
@@ -116,7 +113,7 @@ class _Entries:
         self.edge = edge
         self._log = log
         self._signers = signers
-        self._mac_key = keys.mac_key()
+        self._checker = EntryChecker(keys.mac_key(), signers)
         signed = StoredCheckpoint.objects.filter(log=log, size__gt=edge.size)
         self._checkpoints = signed.order_by("size").iterator(chunk_size=CHUNK)
         self._next = next(self._checkpoints, None)
@@ -124,11 +121,14 @@ class _Entries:
     def checked(self) -> Iterator[list[Fault]]:
         """Yield what is wrong with each chunk of entries, tiles and checkpoints."""
         faults = self._checkpoints_at(self.edge.size)
-        for chunk in _chunks(self._log, self.edge.size):
-            faults += opening_faults(self._log, chunk)
-            for expected, row in enumerate(chunk, self.edge.size):
-                faults += entry_faults(row, expected, self._mac_key, self._signers)
-            faults += self._grow([bytes(row.leaf_hash) for row in chunk])
+        for first in range(self.edge.size, self._log.size, CHUNK):
+            end = min(first + CHUNK, self._log.size)
+            # What stands before a gap is read; the head tells of what is missing.
+            leaves, found = self._checker.check(
+                read_rows(self._log, first, end), self.edge.size
+            )
+            faults += [*opening_faults(self._log, first, end), *found]
+            faults += self._grow(leaves)
             yield faults
             faults = []
         yield faults + self._checkpoint_beyond_the_head()
@@ -151,12 +151,7 @@ class _Entries:
             count = stop - self.edge.size
             growth = self.edge.grow(leaves[:count])
             leaves = leaves[count:]
-            for tile, hashes in growth.full_tiles:
-                stored = StoredTile.objects.filter(
-                    log=self._log, level=tile.level, index=tile.index
-                )
-                data = stored.values_list("hashes", flat=True).first()
-                faults += _tile_faults(tile.level, tile.index, data, hashes)
+            faults += _stored_tile_faults(self._log, growth.full_tiles)
             self.edge = growth.edge
             faults += self._checkpoints_at(stop)
         return faults
@@ -195,45 +190,37 @@ def _verified_edge(log: Head) -> tuple[TileEdge, list[Fault]]:
     return TileEdge(), [Fault(None, sentence)]
 
 
-def _chunks(log: Head, first: int) -> Iterator[list[ReadEntry]]:
-    while chunk := list(_read(log, first, min(first + CHUNK, log.size))):
-        yield chunk
-        first = chunk[-1].index + 1
-
-
-def _read(log: Head, first: int, end: int) -> Iterator[ReadEntry]:
-    rows = Entry.objects.filter(log=log, index__gte=first, index__lt=end)
-    columns = rows.order_by("index").values_list(
-        "index",
-        "leaf_hash",
-        "event_id",
-        "event__uid",
-        "event__kind",
-        "event__actor",
-        "event__subject",
-        "event__recorded_at",
-        "event__body",
-        "event__leaf_hash",
-        "event__mac",
-    )
-    for row in columns:
-        yield ReadEntry(*row)
+def _stored_tile_faults(
+    log: Head, recomputed: Sequence[tuple[Tile, bytes]]
+) -> Iterator[Fault]:
+    for level in {tile.level for tile, _ in recomputed}:
+        indices = [tile.index for tile, _ in recomputed if tile.level == level]
+        rows = StoredTile.objects.filter(
+            log=log, level=level, index__gte=indices[0], index__lte=indices[-1]
+        )
+        stored = dict(rows.values_list("index", "hashes"))
+        for tile, hashes in recomputed:
+            if tile.level == level:
+                yield from _tile_faults(tile, stored.get(tile.index), hashes)
 
 
 def _tile_faults(
-    level: int, index: int, stored: Stored | None, recomputed: bytes
-) -> list[Fault]:
+    tile: Tile, stored: bytes | memoryview | None, recomputed: bytes
+) -> Iterator[Fault]:
+    name = f"{tile.level}/{tile.index}"
     if stored is None:
-        return [Fault(None, f"The tile {level}/{index} is missing.")]
-    if bytes(stored) == recomputed:
-        return []
-    pairs = zip(bytes(stored), recomputed, strict=False)
+        yield Fault(None, f"The tile {name} is missing.")
+        return
+    data = bytes(stored)
+    if data == recomputed:
+        return
+    pairs = zip(data, recomputed, strict=False)
     at = next((n for n, (is_, should) in enumerate(pairs) if is_ != should), 0) // 32
-    if level:
-        sentence = f"Hash {at} of the tile {level}/{index} is not that of its tile."
-        return [Fault(None, sentence)]
-    place = index * TILE_WIDTH + at
-    return [Fault(place, f"Entry {place} is not the one in the tile 0/{index}.")]
+    place = tile.index * TILE_WIDTH + at
+    if tile.level:
+        yield Fault(None, f"Hash {at} of the tile {name} is not that of its tile.")
+    else:
+        yield Fault(place, f"Entry {place} is not the one in the tile {name}.")
 
 
 def _checkpoint_faults(
