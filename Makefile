@@ -62,6 +62,12 @@ test-postgresql: ## Run the tests on PostgreSQL with Redis only (T=path for some
 	@scripts/environment test
 	@.venv/bin/python scripts/run_tests.py postgresql -- $(T)
 
+.PHONY: bench
+bench: ## Measure the log on a private PostgreSQL against its bars (ARGS=…)
+	@scripts/system-packages test
+	@scripts/environment test
+	@.venv/bin/python scripts/private_services.py .venv/bin/python -m benchmarks.audit_log $(ARGS)
+
 .PHONY: coverage
 coverage: ## Run the tests as `make test` does and print the lines they never reach
 	@scripts/system-packages test

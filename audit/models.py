@@ -186,6 +186,44 @@ class StoredCheckpoint(models.Model):
         return f"checkpoint {self.size}"
 
 
+class Cosignature(models.Model):
+    """What a witness answered about one size of a log: its signature line, verified."""
+
+    log = models.ForeignKey(
+        Head, models.PROTECT, related_name="cosignatures", db_index=False
+    )
+    size = models.PositiveBigIntegerField()
+    key = models.CharField(max_length=500)
+    line = models.TextField()
+    stored_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["log", "size", "key"],
+                name="audit_one_cosignature_per_size_and_witness",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"cosignature at {self.size} by {self.key.partition('+')[0]}"
+
+
+class WitnessedLog(models.Model):
+    """Somebody else's log, as this installation has last cosigned it; it only grows."""
+
+    origin = models.CharField(max_length=200, unique=True)
+    size = models.PositiveBigIntegerField(default=0)
+    root = models.BinaryField(max_length=32)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.origin} at {self.size}"
+
+
 class VerificationMode(models.TextChoices):
     """How much of the log a verification reads."""
 

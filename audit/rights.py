@@ -26,6 +26,7 @@ _OF_THE_SEQUENCER: dict[str, Rights] = {
     "audit_entry": ADD,
     "audit_storedtile": ADD,
     "audit_storedcheckpoint": ADD,
+    "audit_cosignature": ADD,
     "audit_head": CHANGE,
 }
 # Tables from which the application takes rows away: a group, a grant, a session that

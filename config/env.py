@@ -68,6 +68,11 @@ def folder(name: str, default: Path, *, shown_as: str) -> Path:
     return Path(raw).expanduser().resolve() if raw else default
 
 
+def file(name: str) -> Path | None:
+    raw = _raw(name, "file", "")
+    return Path(raw).expanduser().resolve() if raw else None
+
+
 def secret(name: str, *, shown_as: str) -> str | None:
     """Return the variable, or the content of the file that `<NAME>_FILE` names."""
     raw = _raw(name, "secret", shown_as)

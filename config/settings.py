@@ -55,6 +55,20 @@ ATTESTRY_LOG_PUBLISH_TO = env.folder(
 ATTESTRY_LOG_SEQUENCER = env.choice(
     "ATTESTRY_LOG_SEQUENCER", ("after-commit", "own-process")
 )
+ATTESTRY_LOG_WITNESS_POLICY = env.file("ATTESTRY_LOG_WITNESS_POLICY")
+ATTESTRY_LOG_WITNESS_EVERY_SECONDS = env.integer(
+    "ATTESTRY_LOG_WITNESS_EVERY_SECONDS", 60, least=1, most=86400
+)
+ATTESTRY_WITNESS_KEY = env.key(
+    "ATTESTRY_WITNESS_KEY",
+    VAR / "witness-key",
+    shown_as="the file <ATTESTRY_VAR>/witness-key",
+)
+ATTESTRY_WITNESS_LOGS = env.folder(
+    "ATTESTRY_WITNESS_LOGS",
+    VAR / "witnessed-logs",
+    shown_as="<ATTESTRY_VAR>/witnessed-logs",
+)
 ATTESTRY_LOG_PUBLIC = env.switch("ATTESTRY_LOG_PUBLIC", default=False)
 ATTESTRY_LOG_SCRUB_EVERY_SECONDS = env.integer(
     "ATTESTRY_LOG_SCRUB_EVERY_SECONDS", 60, least=0, most=7 * 86400

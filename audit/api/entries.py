@@ -38,9 +38,13 @@ class ConsistencyInput(serializers.Serializer[Any]):
 
 
 class LogEntryOutput(serializers.Serializer[Any]):
-    """An entry; `body` is what its leaf hash covers, in base64 of the exact bytes."""
+    """An entry; `body` is what its leaf hash covers, in base64 of the exact bytes.
+
+    `state` is recorded, sealed (signed by the log) or witnessed (by a quorum as well).
+    """
 
     index = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=["recorded", "sealed", "witnessed"])
     leaf_hash = serializers.CharField()
     event = serializers.DictField()
     body = serializers.CharField()
@@ -144,6 +148,7 @@ def _valid(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str
 def _printed(entry: LogEntry) -> dict[str, Any]:
     return {
         "index": entry.index,
+        "state": entry.state,
         "leaf_hash": entry.leaf_hash,
         "event": json.loads(entry.body),
         "body": _base64(entry.body),

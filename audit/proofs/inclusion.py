@@ -6,6 +6,7 @@ from audit.errors import InvalidError, NotFoundError
 from audit.models import Head, StoredCheckpoint
 from audit.proofs.signers import signers_of
 from audit.storage.tree import StoredTree
+from audit.storage.witnesses import cosigned_note
 from audit.tlog.errors import TlogError
 from audit.tlog.proof import TlogProof
 from audit.tlog.tiles import Bundle, Tile, parse_path, width_at
@@ -24,7 +25,7 @@ class Consistency:
 
 def newest_checkpoint() -> bytes:
     """Return the signed note of the newest checkpoint of the current log."""
-    return bytes(_newest().note)
+    return cosigned_note(_newest())
 
 
 def resource(path: str) -> bytes:
@@ -57,7 +58,7 @@ def inclusion_proof(index: int) -> bytes:
             f"again when it is sealed.",
         )
     hashes = StoredTree(Head.objects.current()).at(signed.size).inclusion_proof(index)
-    return TlogProof(index, hashes, bytes(signed.note)).to_bytes()
+    return TlogProof(index, hashes, cosigned_note(signed)).to_bytes()
 
 
 def consistency(old_size: int, new_size: int | None) -> Consistency:

@@ -1,11 +1,13 @@
 """Holds the database against what it cannot rewrite: the guard and the published log."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import OuterRef, Subquery
 
 from audit.errors import DomainError
-from audit.models import Head, StoredCheckpoint
+from audit.models import Cosignature, Head, StoredCheckpoint
 from audit.proofs.faults import Fault
 from audit.proofs.signers import Signers
 from audit.storage import keys
@@ -13,7 +15,9 @@ from audit.storage.guard import read_guard
 from audit.storage.tree import StoredTree
 from audit.tlog.checkpoint import Checkpoint
 from audit.tlog.errors import TlogError, VerificationError
+from audit.tlog.keys import VerifierKey
 from audit.tlog.log_verification import verify_published_log
+from audit.tlog.note import Note, parse_signatures
 from audit.tlog.policy import Log, Policy
 from audit.tlog.published_log import PublishedLog
 
@@ -63,6 +67,23 @@ def published_faults(
         sentence = f"Published in {folder} is another tree of {head.size} entries."
         return [Fault(None, sentence)]
     return []
+
+
+def cosignature_faults(log: Head) -> Iterator[Fault]:
+    """Yield the stored cosignatures that their witness did not make, or not of this."""
+    checkpoints = StoredCheckpoint.objects.filter(log=log, size=OuterRef("size"))
+    rows = Cosignature.objects.filter(log=log).annotate(
+        note=Subquery(checkpoints.values("note")[:1])
+    )
+    for row in rows.order_by("size", "key").iterator():
+        name = row.key.partition("+")[0]
+        try:
+            text = Note.parse(bytes(row.note or b"")).text
+            lines = parse_signatures(row.line)
+            Note(text, lines).verified_by([VerifierKey.parse(row.key)])
+        except TlogError as error:
+            sentence = f"The cosignature of size {row.size} by {name}: {error}"
+            yield Fault(None, sentence)
 
 
 def _holds(log: Head, published: Checkpoint) -> bool:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Max
+
 from audit.errors import NotFoundError
 from audit.models import Event, Head, Pending
+from audit.storage.witnesses import witnessed_size
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,25 @@ class LogEntry:
     index: int
     leaf_hash: str
     body: bytes
+    state: str
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """Up to which sizes a log is signed, and cosigned by a quorum of its witnesses."""
+
+    sealed: int
+    witnessed: int
+
+    def state_of(self, index: int) -> str:
+        if index < self.witnessed:
+            return "witnessed"
+        return "sealed" if index < self.sealed else "recorded"
+
+
+def _reach(log: Head) -> _Reach:
+    sealed = log.checkpoints.aggregate(size=Max("size"))["size"] or 0
+    return _Reach(sealed, witnessed_size(log))
 
 
 def log_head() -> LogHead:
@@ -90,14 +112,22 @@ def entry_at(index: int) -> LogEntry:
             "entry_unknown",
             f"The log has {log.size} entries and none at {index}: indices begin at 0.",
         )
-    return LogEntry(index, bytes(found.leaf_hash).hex(), bytes(found.event.body))
+    return LogEntry(
+        index,
+        bytes(found.leaf_hash).hex(),
+        bytes(found.event.body),
+        _reach(log).state_of(index),
+    )
 
 
 def entries(*, subject: str | None, since: int, limit: int) -> Iterable[LogEntry]:
     """Yield entries of the current log from an index on, perhaps about one subject."""
-    found = Head.objects.current().entries.filter(index__gte=since).order_by("index")
+    log = Head.objects.current()
+    found = log.entries.filter(index__gte=since).order_by("index")
     if subject is not None:
         found = found.filter(event__subject=subject)
     rows = found.values_list("index", "leaf_hash", "event__body")[:limit]
+    reach = _reach(log)
     for index, leaf, body in rows:
-        yield LogEntry(index, bytes(leaf).hex(), bytes(body))
+        state = reach.state_of(index)
+        yield LogEntry(index, bytes(leaf).hex(), bytes(body), state)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from audit.models import Entry, Event, Head, Pending, StoredCheckpoint, StoredTile
 from audit.proofs.bodies import EntryChecker, opening_faults
 from audit.proofs.faults import Fault
-from audit.proofs.outside import guard_faults, published_faults
+from audit.proofs.outside import cosignature_faults, guard_faults, published_faults
 from audit.proofs.reading import LogHead, head_of
 from audit.proofs.rows import read_rows
 from audit.proofs.signers import Signers, signers_of
@@ -72,6 +72,7 @@ def verify_log(
     faults += head_faults
     if not head_faults:
         faults += guard_faults(log)
+    faults += cosignature_faults(log)
     faults += published_faults(log, signers, is_head_sound=not head_faults)
     if not faults:
         write_verified(log, entries.edge.size, entries.edge.root())

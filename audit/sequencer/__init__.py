@@ -11,9 +11,11 @@ from audit.errors import DomainError
 from audit.sequencer.integration import integrate_inception, integrate_pending
 from audit.sequencer.publishing import publish
 from audit.sequencer.sealing import seal
+from audit.sequencer.witnessing import ask_witnesses
 from audit.storage import keys
 
 __all__ = [
+    "ask_witnesses",
     "integrate_inception",
     "publish",
     "seal",

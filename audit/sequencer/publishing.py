@@ -17,6 +17,7 @@ from audit.sequencer.kill_points import reached
 from audit.storage import keys
 from audit.storage.durable_files import write_durably
 from audit.storage.tree import StoredTree
+from audit.storage.witnesses import cosigned_note
 from audit.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from audit.tlog.errors import TlogError
 from audit.tlog.tiles import Bundle, Tile, new_bundles, new_tiles
@@ -39,28 +40,32 @@ def publish() -> int:
             return 0
         _write_key(folder)
         published = _published_size(folder, head)
+        note = cosigned_note(newest)
         if published < newest.size:
             # Read anew: the head must cover the checkpoint.
             tree = StoredTree(Head.objects.get(pk=head.pk))
-            _publish_between(folder, tree, published, newest)
+            _publish_between(folder, tree, published, newest.size, note)
+        elif (folder / CHECKPOINT).read_bytes() != note:
+            # Cosignatures have come in since.
+            write_durably(folder / CHECKPOINT, note)
         return max(published, newest.size)
 
 
 def _publish_between(
-    folder: Path, tree: StoredTree, published: int, newest: StoredCheckpoint
+    folder: Path, tree: StoredTree, published: int, size: int, note: bytes
 ) -> None:
-    for bundle in new_bundles(published, newest.size):
+    for bundle in new_bundles(published, size):
         _write_once(folder / bundle.path, tree.bundle(bundle))
         reached("bundle published")
     reached("bundles published")
-    for tile in new_tiles(published, newest.size):
+    for tile in new_tiles(published, size):
         hashes = tree.tile(tile.level, tile.index, tile.width)
         _write_once(folder / tile.path, hashes)
         reached("tile published")
     reached("tiles published")
-    write_durably(folder / CHECKPOINT, bytes(newest.note))
+    write_durably(folder / CHECKPOINT, note)
     reached("checkpoint published")
-    _remove_partial_forms(folder, published, newest.size)
+    _remove_partial_forms(folder, published, size)
 
 
 def _published_size(folder: Path, head: Head) -> int:

@@ -5,8 +5,10 @@ can write there is whom the keys are for. Keys are read anew where they are used
 a rotation needs no restart.
 """
 
+import os
 import secrets
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -14,9 +16,14 @@ from django.conf import settings
 from audit.errors import ConflictError
 from audit.storage.durable_files import SECRET, write_durably
 from audit.tlog.errors import MalformedError
-from audit.tlog.keys import PrivateKey
+from audit.tlog.keys import PrivateKey, SignatureType
 
 MAC_KEY_BYTES = 32
+_MADE_BY = {
+    "log_key": "init_log",
+    "log_mac_key": "init_log",
+    "witness_key": "witness --init NAME",
+}
 
 
 def may_sign() -> bool:
@@ -44,8 +51,26 @@ def signing_keys() -> tuple[PrivateKey, ...]:
 
 
 def mac_key() -> bytes:
-    """Return the key with which the application marks what it records."""
-    text = _read("log_mac_key", settings.ATTESTRY_LOG_MAC_KEY)
+    """Return the key with which the application marks what it records.
+
+    Every event needs it, so its file is read again only when it is another one.
+    """
+    source: str | Path = settings.ATTESTRY_LOG_MAC_KEY
+    if isinstance(source, str):
+        return _mac_key_of(source)
+    try:
+        is_now = source.stat()
+    except OSError:
+        is_now = None
+    return _mac_key_in(source, is_now)
+
+
+@lru_cache(maxsize=2)
+def _mac_key_in(source: Path, _is_now: os.stat_result | None) -> bytes:
+    return _mac_key_of(_read("log_mac_key", source))
+
+
+def _mac_key_of(text: str) -> bytes:
     try:
         key = bytes.fromhex(text)
     except ValueError:
@@ -55,6 +80,26 @@ def mac_key() -> bytes:
             "log_mac_key_malformed",
             f"The log's MAC key is not {2 * MAC_KEY_BYTES} hex digits: put the line "
             f"back that manage.py init_log wrote.",
+        )
+    return key
+
+
+def witness_key() -> PrivateKey:
+    """Return the key with which this installation cosigns other logs."""
+    text = _read("witness_key", settings.ATTESTRY_WITNESS_KEY)
+    try:
+        key = PrivateKey.parse(text)
+    except MalformedError as error:
+        raise ConflictError(
+            "witness_key_malformed",
+            f"The witness's key cannot be read: {error} Put the line back that "
+            f"manage.py witness --init wrote.",
+        ) from None
+    if key.type is not SignatureType.COSIGNATURE_V1:
+        raise ConflictError(
+            "witness_key_malformed",
+            "The witness's key is the key of a log: make one with manage.py witness "
+            "--init.",
         )
     return key
 
@@ -112,8 +157,8 @@ def _read(name: str, source: str | Path) -> str:
     except (OSError, UnicodeDecodeError):
         raise ConflictError(
             f"{name}_missing",
-            f"The file {source} cannot be read: run manage.py init_log, or point "
-            f"{variable}_FILE at the file that it wrote.",
+            f"The file {source} cannot be read: run manage.py {_MADE_BY[name]}, or "
+            f"point {variable}_FILE at the file that it wrote.",
         ) from None
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         raise ConflictError(

@@ -21,6 +21,7 @@ KEYS = {"audit_entry": "event_id"}
 MUTABLE = {
     "audit.Head": "the tree grows, never shrinks; verify_log recomputes its root",
     "audit.Pending": "a queue that the sequencer empties",
+    "audit.WitnessedLog": "what was cosigned last of another log; it never falls",
     "audit.VerificationTurn": "when a verification last began; its findings are kept",
     "audit.PrivateField": "personal values must be erasable; the entry commits to them",
     "registry.GateRun": "a lease on work; the verdict is append-only",

@@ -7,17 +7,20 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
 from audit.errors import DomainError
 from audit.models import Head
 from audit.proofs import refuse_altered_database
-from audit.sequencer import publish, seal_pending, succeeds
+from audit.sequencer import ask_witnesses, publish, seal_pending, succeeds
 from audit.storage.guard import path_of, write_guard
 from audit.storage.keys import signing_keys
 
 PERIOD_SECONDS = 0.1
+# Each pass writes whole files anew; what is signed is safe before it is published.
+PUBLISH_SECONDS = 0.5
 # After a refusal somebody has to act; asking again ten times a second helps nobody.
 REFUSED_SECONDS = 5.0
 FAILED_SECONDS = 1.0
@@ -72,13 +75,19 @@ def _sequence_until_stopped(period_seconds: float) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    # A slow disk under the published folder delays no signature.
-    publisher = threading.Thread(
-        target=_repeat, args=(publish, stopped, period_seconds), daemon=True
-    )
-    publisher.start()
+    # A slow disk under the published folder, or a slow witness, delays no signature.
+    beside = [(publish, max(period_seconds, PUBLISH_SECONDS))]
+    if settings.ATTESTRY_LOG_WITNESS_POLICY:
+        beside.append((ask_witnesses, settings.ATTESTRY_LOG_WITNESS_EVERY_SECONDS))
+    threads = [
+        threading.Thread(target=_repeat, args=(step, stopped, period), daemon=True)
+        for step, period in beside
+    ]
+    for thread in threads:
+        thread.start()
     _repeat(seal_pending, stopped, period_seconds)
-    publisher.join()
+    for thread in threads:
+        thread.join()
 
 
 def _repeat(

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
 from audit.errors import DomainError
-from audit.sequencer import sequence_in_background
+from audit.sequencer import ask_witnesses, sequence_in_background
 from audit.services import verify_when_due
 from registry.jobs import send
 from registry.services.dispatch import unfinished_work
@@ -77,6 +77,8 @@ def _verify(stopped: threading.Event) -> None:
     while not stopped.wait(VERIFY_SECONDS):
         try:
             verify_when_due()
+            if settings.ATTESTRY_LOG_WITNESS_POLICY:
+                ask_witnesses()
         except DomainError as refusal:
             logger.error("%s (%s)", refusal.detail, refusal.code)  # noqa: TRY400 - the sentence says what to do, a traceback would not
         except (DatabaseError, OSError):
