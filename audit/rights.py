@@ -18,7 +18,9 @@ READ: Rights = frozenset({"SELECT"})
 ADD: Rights = READ | {"INSERT"}
 CHANGE: Rights = ADD | {"UPDATE"}
 EMPTY: Rights = CHANGE | {"DELETE"}
-CHECKED = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+CHECKED = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "TRIGGER")
+# A right on a single column is a right.
+_OF_COLUMNS = frozenset({"SELECT", "INSERT", "UPDATE"})
 
 # What the sequencer alone writes.
 _OF_THE_SEQUENCER: dict[str, Rights] = {
@@ -124,7 +126,7 @@ def _differences(there: dict[str, Rights]) -> Iterator[str]:
     is_sequencer = "INSERT" in there.get("audit_entry", frozenset())
     role = DatabaseRole.SEQUENCER if is_sequencer else DatabaseRole.APPLICATION
     for table in tables():
-        wanted = rights_on(table, role) - READ
+        wanted = rights_on(table, role)
         found = there.get(table, frozenset())
         if found - wanted:
             excess = " and ".join(sorted(found - wanted))
@@ -136,8 +138,7 @@ def _differences(there: dict[str, Rights]) -> Iterator[str]:
 
 def _rights_there() -> dict[str, Rights]:
     privileges = " || ".join(
-        f"CASE WHEN has_table_privilege(oid, '{right}') THEN '{right} ' ELSE '' END"
-        for right in CHECKED
+        f"CASE WHEN {_asked(right)} THEN '{right} ' ELSE '' END" for right in CHECKED
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -145,3 +146,8 @@ def _rights_there() -> dict[str, Rights]:
             f" AND relnamespace = current_schema()::regnamespace"
         )
         return {table: frozenset(rights.split()) for table, rights in cursor.fetchall()}
+
+
+def _asked(right: str) -> str:
+    kind = "any_column" if right in _OF_COLUMNS else "table"
+    return f"has_{kind}_privilege(oid, '{right}')"

@@ -6,6 +6,7 @@ is in the database against what those operations have declared.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -63,12 +64,16 @@ class Trigger:
         if editor.connection.vendor == "sqlite":
             editor.execute(self.sqlite, params=None)
             return
+        # Whoever may call it could fill the queue by a trigger on a table of their own.
+        revoke = f"REVOKE EXECUTE ON FUNCTION {self.function}() FROM PUBLIC"
         rights = "SECURITY DEFINER SET search_path = pg_catalog" * self.is_definer
         editor.execute(
             f"CREATE OR REPLACE FUNCTION {self.function}() RETURNS trigger "
             f"AS $${self.body}$$ LANGUAGE plpgsql {rights}",
             params=None,
         )
+        if self.is_definer:
+            editor.execute(revoke, params=None)
         editor.execute(
             f"CREATE TRIGGER {self.name} {self.event} "
             f"EXECUTE FUNCTION {self.function}()",
@@ -265,18 +270,22 @@ def _awaiting(vendor: str) -> Trigger:
 
 def _sqlite_faults(expected: list[Trigger]) -> Iterator[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-        there = dict(cursor.fetchall())
+        cursor.execute(
+            "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'"
+        )
+        there = {(table, name): sql for table, name, sql in cursor.fetchall()}
     for trigger in expected:
-        if trigger.name not in there:
+        found = there.pop((trigger.table, trigger.name), None)
+        if found is None:
             yield _missing(trigger)
-        elif there[trigger.name] != trigger.sqlite:
+        elif found != trigger.sqlite:
             yield f"The trigger {trigger.name} is not the one that was installed."
+    yield from _foreign(there)
 
 
 _POSTGRESQL_TRIGGERS = """
-SELECT tgname, tgenabled, pg_get_triggerdef(t.oid), proname, prosrc, prosecdef,
-       coalesce(proconfig, '{}')
+SELECT relname, tgname, tgenabled, pg_get_triggerdef(t.oid), proname, prosrc, prosecdef,
+       coalesce(proconfig, '{}'), has_function_privilege('public', p.oid, 'EXECUTE')
 FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid JOIN pg_class c ON c.oid = tgrelid
 WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
 """
@@ -285,12 +294,13 @@ WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
 def _postgresql_faults(expected: list[Trigger]) -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute(_POSTGRESQL_TRIGGERS)
-        there = {row[0]: row[1:] for row in cursor.fetchall()}
+        there = {row[:2]: row[2:] for row in cursor.fetchall()}
     for trigger in expected:
-        if trigger.name not in there:
+        found = there.pop((trigger.table, trigger.name), None)
+        if found is None:
             yield _missing(trigger)
             continue
-        enabled, definition, *function = there[trigger.name]
+        enabled, definition, *function, is_for_everybody = found
         config = ["search_path=pg_catalog"] if trigger.is_definer else []
         if enabled != "A":
             yield f"The trigger {trigger.name} is switched off, or off for replicas."
@@ -298,6 +308,9 @@ def _postgresql_faults(expected: list[Trigger]) -> Iterator[str]:
             yield f"The trigger {trigger.name} is not the one that was installed."
         elif function != [trigger.function, trigger.body, trigger.is_definer, config]:
             yield f"The function of the trigger {trigger.name} was changed."
+        elif trigger.is_definer and is_for_everybody:
+            yield f"Everybody may call the function of the trigger {trigger.name}."
+    yield from _foreign(there)
 
 
 def _events(definition: str) -> tuple[str, frozenset[str], bool, bool]:
@@ -307,6 +320,13 @@ def _events(definition: str) -> tuple[str, frozenset[str], bool, bool]:
     words = head.partition(f"{moment} ")[2]
     is_for_rows, is_conditional = "FOR EACH ROW" in rest, " WHEN " in rest
     return moment, frozenset(words.split(" OR ")), is_for_rows, is_conditional
+
+
+def _foreign(there: dict[tuple[str, str], Any]) -> Iterator[str]:
+    """Name triggers on evidence that no migration made: they could change what comes."""
+    for table, name in sorted(there):
+        if table in APPEND_ONLY_TABLES | GROWING_TABLES.keys():
+            yield f"There is a trigger {name} on {table} that nobody installed."
 
 
 def _missing(trigger: Trigger) -> str:

@@ -3,9 +3,13 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.admin.forms import (
+    AdminAuthenticationForm,
+    AdminPasswordChangeForm,
+)
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -15,6 +19,7 @@ from audit.proofs import soundness
 from registry.services.waiting import waiting_for
 from tracking.models import Workspace
 from tracking.services.accounts import change_password
+from tracking.services.log_ins import record_failed_log_in
 
 FLOORS = ("registry", "tracking", "audit", "auth")
 
@@ -28,10 +33,25 @@ class LoggedPasswordChangeForm(AdminPasswordChangeForm):
         return user
 
 
+class LoggedAuthenticationForm(AdminAuthenticationForm):
+    """Django's form; a failure is an entry."""
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            return super().clean()
+        except ValidationError as error:
+            typed = self.cleaned_data.get("username") or ""
+            account = User.objects.filter(username=typed).first()
+            code = getattr(error, "code", None) or "invalid_login"
+            record_failed_log_in(account, door="password", code=code)
+            raise
+
+
 class AttestryAdminSite(AdminSite):
     """Django's site with the floors in their order and without its own side doors."""
 
     index_title = "Overview"
+    login_form = LoggedAuthenticationForm
     site_url = None
     # Beside the tables it costs the columns that reviewers come for.
     enable_nav_sidebar = False

@@ -8,9 +8,13 @@ class TrackingEvent(StrEnum):
 
     ACCOUNT_PASSWORD_CHANGED = "tracking.account.password_changed"  # noqa: S105 - an event
     ACCOUNT_CREATED = "tracking.account.created"
+    ACCOUNT_DEACTIVATED = "tracking.account.deactivated"
+    ACCOUNT_ERASED = "tracking.account.erased"
     ARTIFACT_UPLOADED = "tracking.artifact.uploaded"
     EXPERIMENT_CREATED = "tracking.experiment.created"
+    LOG_IN_FAILED = "tracking.log_in.failed"
     ROLE_GRANTED = "tracking.role.granted"
+    ROLE_REVOKED = "tracking.role.revoked"
     RUN_CREATED = "tracking.run.created"
     RUN_FROZEN = "tracking.run.frozen"
     RUN_LOGGED = "tracking.run.logged"
@@ -18,4 +22,5 @@ class TrackingEvent(StrEnum):
     RUN_SEALED = "tracking.run.sealed"
     RUN_UPDATED = "tracking.run.updated"
     TOKEN_CREATED = "tracking.token.created"  # noqa: S105 - an event, not a password
+    TOKEN_REVOKED = "tracking.token.revoked"  # noqa: S105 - likewise
     WORKSPACE_CREATED = "tracking.workspace.created"

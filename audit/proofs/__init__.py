@@ -9,6 +9,7 @@ from audit.proofs.faults import Fault
 from audit.proofs.reading import (
     LogHead,
     TrailEntry,
+    count_since,
     has_log,
     log_head,
     pending_count,
@@ -29,6 +30,7 @@ __all__ = [
     "LogVerification",
     "Soundness",
     "TrailEntry",
+    "count_since",
     "database_faults",
     "has_log",
     "last_verified_at",

@@ -103,6 +103,12 @@ def _trail_entry(event: Event) -> TrailEntry:
     )
 
 
+def count_since(kind: str, subject: str, since: datetime) -> int:
+    """Return how many events of a kind about a subject were recorded since then."""
+    recent = Event.objects.about([subject]).filter(kind=kind, recorded_at__gte=since)
+    return recent.count()
+
+
 def entry_at(index: int) -> LogEntry:
     """Return one entry of the current log."""
     log = Head.objects.current()

@@ -1,5 +1,6 @@
 """Writing to the log: `record()` for one event; start, keys, and what is found of it."""
 
+from audit.services.erasure import Opening, erase_openings, openings_of
 from audit.services.log import init_log
 from audit.services.recording import (
     pseudonym,
@@ -10,7 +11,10 @@ from audit.services.recording import (
 from audit.services.verification import verify_when_due
 
 __all__ = [
+    "Opening",
+    "erase_openings",
     "init_log",
+    "openings_of",
     "pseudonym",
     "record",
     "refusals_recorded",

@@ -10,7 +10,7 @@ from registry.models import EvidenceSnapshot, ModelVersion, PromotionRequest, Sl
 from registry.policy_document import PolicyDocument, read_policy_document
 from tracking import storage
 from tracking.services.artifacts import current_artifact
-from tracking.services.runs import content_digest
+from tracking.services.sealing import content_digest
 
 
 def evidence_of(

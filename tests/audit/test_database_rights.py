@@ -103,6 +103,15 @@ def test_application_does_what_it_must_and_no_more(rights, statement, words):
         assert words in refusal_of(statement)
 
 
+def test_application_fills_the_queue_by_no_trigger_of_its_own(rights):
+    with acting_as(APPLICATION):
+        execute("CREATE TEMP TABLE own (id bigint)")
+        assert "permission denied" in refusal_of(
+            "CREATE TRIGGER own AFTER INSERT ON own FOR EACH ROW "
+            "EXECUTE FUNCTION public.attestry_await_index()"
+        )
+
+
 def test_trigger_stops_the_owner_too(rights):
     note(1)
 
@@ -133,9 +142,14 @@ def test_granted_role_has_exactly_its_rights(rights, role):
 def test_right_too_many_or_too_few_is_named(rights):
     execute(f"GRANT UPDATE, DELETE ON tracking_param TO {APPLICATION}")
     execute(f"REVOKE INSERT ON tracking_run FROM {APPLICATION}")
+    execute(f"GRANT UPDATE (kind) ON audit_event TO {APPLICATION}")
 
     with acting_as(APPLICATION):
         assert faults() == [
+            (
+                "E002",
+                "The application role may UPDATE on audit_event, which it must not.",
+            ),
             (
                 "E002",
                 "The application role may DELETE and UPDATE on tracking_param, which "
@@ -180,6 +194,21 @@ def test_owner_of_the_tables_is_warned(db):
             "CREATE OR REPLACE FUNCTION attestry_await_index() RETURNS trigger AS "
             "$$BEGIN RETURN NULL; END$$ LANGUAGE plpgsql",
             "The function of the trigger audit_event_awaits_index was changed.",
+        ),
+        (
+            "GRANT EXECUTE ON FUNCTION attestry_await_index() TO PUBLIC",
+            "Everybody may call the function of the trigger audit_event_awaits_index.",
+        ),
+        (
+            "CREATE TRIGGER own BEFORE INSERT ON audit_event FOR EACH ROW "
+            "EXECUTE FUNCTION attestry_refuse_change()",
+            "There is a trigger own on audit_event that nobody installed.",
+        ),
+        (
+            "ALTER TRIGGER audit_event_append_only ON audit_event RENAME TO other; "
+            "CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE ON "
+            "tracking_run FOR EACH ROW EXECUTE FUNCTION attestry_refuse_change()",
+            "The trigger audit_event_append_only, which refuses changes, is missing.",
         ),
     ],
 )

@@ -29,6 +29,8 @@ from registry.services.reports import fail_report, order_report
 from tests import factories
 from tracking.events import TrackingEvent
 from tracking.services.accounts import change_password
+from tracking.services.erasure import erase_subject
+from tracking.services.log_ins import record_failed_log_in
 
 pytestmark = pytest.mark.docs
 
@@ -128,6 +130,7 @@ def record_every_kind(workspace, cast) -> None:
     """Promote a version, report on it, and have every governed act refused once."""
     factories.token(cast.alice)
     change_password(cast.mallory, password="another long passphrase")
+    fail_to_log_in(cast.mallory)
     draft = factories.policy(workspace, cast, published=False)
     refused(publish_policy, draft, actor=cast.paul)
     promoted = factories.row_in_every_table(workspace, cast)
@@ -143,9 +146,16 @@ def record_every_kind(workspace, cast) -> None:
     assert claim is not None
     fail_report(order, failure="no fonts", claim=claim)
     find_altered_and_intact_again()
+    factories.token(cast.paul)
+    erase_subject(cast.paul, reason="asked for it", kept=(), actor=cast.ada)
     rotate_log_key()
     retire_old_log_key()
     declare_log_key_compromised(new_origin="attestry.localhost/log-2", reason="stolen")
+
+
+def fail_to_log_in(user) -> None:
+    record_failed_log_in(user, door="password", code="invalid_login")
+    record_failed_log_in(None, door="token", code="token_unknown")
 
 
 def find_altered_and_intact_again() -> None:

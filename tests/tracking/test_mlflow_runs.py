@@ -13,7 +13,8 @@ from tests.tracking.refusals import (
 )
 from tracking.models import Experiment, Run, RunSeal
 from tracking.models.experiment import Lifecycle
-from tracking.services.runs import content_digest, freeze
+from tracking.services.runs import freeze
+from tracking.services.sealing import content_digest
 
 
 def test_experiment_is_created_once_and_found_by_id_and_name(alice, cast, log):

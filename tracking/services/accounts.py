@@ -6,9 +6,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from audit.errors import ConflictError, InvalidError
-from audit.services import record
+from audit.services import record, system_account
 from tracking.events import TrackingEvent
 from tracking.models import ServiceAccount
+from tracking.services.tokens import revoke_token
 
 
 def create_person(
@@ -54,6 +55,25 @@ def change_password(user: User, *, password: str) -> None:
             subject=f"user/{user.pk}",
             payload={},
         )
+
+
+def deactivate_account(user: User, *, actor: User) -> None:
+    """Let nobody in by this account any more; what it signed stays valid."""
+    if user.username == system_account().username:
+        raise ConflictError(
+            "account_is_the_installation", "The installation acts as this account."
+        )
+    with transaction.atomic():
+        for token in user.api_tokens.filter(revoked_at=None):
+            revoke_token(token, actor=actor)
+        if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+            user.is_active = False
+            record(
+                TrackingEvent.ACCOUNT_DEACTIVATED,
+                actor=actor,
+                subject=f"user/{user.pk}",
+                payload={},
+            )
 
 
 def _save_new(user: User, *, actor: User, kind: str) -> None:

@@ -73,6 +73,21 @@ def grant_role(user: User, *, role: Role, workspace: Workspace, actor: User) -> 
         )
 
 
+def revoke_role(user: User, *, role: Role, workspace: Workspace, actor: User) -> None:
+    """Take a role away; somebody who does not hold it keeps not holding it."""
+    group = group_of(role, workspace)
+    with transaction.atomic():
+        if not user.groups.filter(pk=group.pk).exists():
+            return
+        group.user_set.remove(user)
+        record(
+            TrackingEvent.ROLE_REVOKED,
+            actor=actor,
+            subject=workspace.subject,
+            payload={"role": role, "account": f"user/{user.pk}"},
+        )
+
+
 def _refuse_forbidden_combination(user: User, role: Role) -> None:
     if ServiceAccount.objects.filter(user=user).exists() and role != Role.BOT:
         raise ConflictError(

@@ -1,4 +1,4 @@
-"""Runs are created, ended, sealed and frozen here."""
+"""Runs are created, ended and frozen here."""
 
 from datetime import datetime
 
@@ -10,10 +10,11 @@ from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import record
 from audit.tlog.canonical import digest
 from tracking.events import TrackingEvent
-from tracking.models import Experiment, Run, RunSeal, Tag
+from tracking.models import Experiment, Run, Tag
 from tracking.models.experiment import Lifecycle
 from tracking.models.run import RunStatus
 from tracking.permissions import may_log_in, may_write
+from tracking.services.sealing import keep_manifest, seal
 
 RUN_NAME_TAG = "mlflow.runName"
 
@@ -109,41 +110,6 @@ def _may_not_log(experiment: Experiment) -> PermissionDeniedError:
     )
 
 
-def seal(run: Run, *, actor: User) -> RunSeal:
-    """Commit to the whole content of a run, in the caller's transaction."""
-    sealed = RunSeal.objects.create(run=run, digest=content_digest(run))
-    record(
-        TrackingEvent.RUN_SEALED,
-        actor=actor,
-        subject=run.subject,
-        payload={"content": sealed.digest},
-    )
-    return sealed
-
-
-def content_digest(run: Run) -> str:
-    """Return the digest over params, metrics, tags, datasets and artifacts of a run."""
-    inputs = run.dataset_inputs.select_related("dataset")
-    return digest(
-        {
-            "run": run.run_id,
-            "status": run.status,
-            "params": sorted(run.params.values_list("key", "value")),
-            "metrics": sorted(
-                (m.key, m.step, m.timestamp_ms, str(m.number))
-                for m in run.metrics.iterator()
-            ),
-            "tags": sorted(run.tags.values_list("key", "value")),
-            "datasets": sorted(
-                (use.dataset.name, use.dataset.digest, use.context) for use in inputs
-            ),
-            "artifacts": sorted(
-                run.artifacts.current().values_list("path", "sha256", "size_bytes")
-            ),
-        }
-    )
-
-
 def freeze(run: Run, *, actor: User) -> Run:
     """Make an ended run evidence for good, in the caller's transaction.
 
@@ -166,6 +132,6 @@ def freeze(run: Run, *, actor: User) -> Run:
             TrackingEvent.RUN_FROZEN,
             actor=actor,
             subject=run.subject,
-            payload={"content": content_digest(run)},
+            payload={"content": keep_manifest(run)},
         )
     return run

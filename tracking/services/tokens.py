@@ -15,6 +15,7 @@ from audit.errors import UnauthenticatedError
 from audit.services import record
 from tracking.events import TrackingEvent
 from tracking.models import ApiToken
+from tracking.services.log_ins import record_failed_log_in
 
 MARK = "atty_"
 LAST_USED_AT_MOST_EVERY = timedelta(minutes=1)
@@ -46,6 +47,19 @@ def create_token(
     return token, secret
 
 
+def revoke_token(token: ApiToken, *, actor: User) -> None:
+    """End a token now; revoking it again changes nothing."""
+    with transaction.atomic():
+        usable = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
+        if usable.update(revoked_at=timezone.now()):
+            record(
+                TrackingEvent.TOKEN_REVOKED,
+                actor=actor,
+                subject=token.subject,
+                payload={"account": f"user/{token.user_id}"},
+            )
+
+
 def user_of_token(secret: str) -> User:
     """Return whose token this is; UnauthenticatedError for a wrong or expired one."""
     now = timezone.now()
@@ -53,12 +67,14 @@ def user_of_token(secret: str) -> User:
         ApiToken.objects.select_related("user").filter(sha256=_sha256(secret)).first()
     )
     if token is None:
+        record_failed_log_in(None, door="token", code="token_unknown")
         raise UnauthenticatedError(
             "token_unknown",
             "This token is not known here. Check that it was copied whole, or ask an "
             "administrator for a new one.",
         )
     if not token.is_usable(now):
+        record_failed_log_in(token.user, door="token", code="token_expired")
         raise UnauthenticatedError(
             "token_expired",
             "This token has expired or was revoked. Ask an administrator for a new one.",

@@ -1,0 +1,170 @@
+"""Seals over the content of a run: a manifest of digests, and what differs from it."""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from audit.errors import ConflictError
+from audit.proofs import TrailEntry, trail
+from audit.services import record
+from audit.tlog.canonical import canonical_bytes, digest
+from tracking import storage
+from tracking.events import TrackingEvent
+from tracking.models import Run, RunSeal
+
+SECTIONS = {
+    "params": "param",
+    "metrics": "metric",
+    "tags": "tag",
+    "datasets": "dataset",
+    "artifacts": "artifact",
+}
+SEALING = (TrackingEvent.RUN_SEALED, TrackingEvent.RUN_FROZEN)
+# After one of these the content is no longer what was sealed, and not by stealth.
+WRITING = (
+    TrackingEvent.RUN_LOGGED,
+    TrackingEvent.RUN_INPUTS_LOGGED,
+    TrackingEvent.ARTIFACT_UPLOADED,
+    TrackingEvent.RUN_UPDATED,
+)
+
+
+@dataclass(frozen=True)
+class RunVerification:
+    """What of a run is not as its newest seal in the log says."""
+
+    content: str
+    index: int | None
+    differences: tuple[str, ...]
+
+    @property
+    def is_intact(self) -> bool:
+        return not self.differences
+
+
+def seal(run: Run, *, actor: User) -> RunSeal:
+    """Commit to the whole content of a run, in the caller's transaction."""
+    sealed = RunSeal.objects.create(run=run, digest=keep_manifest(run))
+    record(
+        TrackingEvent.RUN_SEALED,
+        actor=actor,
+        subject=run.subject,
+        payload={"content": sealed.digest},
+    )
+    return sealed
+
+
+def keep_manifest(run: Run) -> str:
+    """Return the content's digest, and keep what a later comparison needs.
+
+    The manifest is a file under its own digest, so that it can name what differs.
+    """
+    manifest = canonical_bytes(manifest_of(run))
+    stored = storage.store(io.BytesIO(manifest), expected_bytes=len(manifest))
+    return f"sha256:{stored.sha256}"
+
+
+def content_digest(run: Run) -> str:
+    """Return the digest over params, metrics, tags, datasets and artifacts of a run."""
+    return digest(manifest_of(run))
+
+
+def manifest_of(run: Run) -> dict[str, Any]:
+    """Return a digest for every key of the run; all points of a metric share one."""
+    inputs = run.dataset_inputs.select_related("dataset")
+    artifacts = run.artifacts.current().values_list("path", "sha256", "size_bytes")
+    return {
+        "run": run.run_id,
+        "status": run.status,
+        "params": {key: digest(v) for key, v in run.params.values_list("key", "value")},
+        "metrics": dict(_metrics(run)),
+        "tags": {key: digest(v) for key, v in run.tags.values_list("key", "value")},
+        "datasets": {
+            f"{use.dataset.name}@{use.dataset.digest}": digest(use.context)
+            for use in inputs
+        },
+        "artifacts": {
+            path: {"sha256": sha256, "size_bytes": size}
+            for path, sha256, size in artifacts
+        },
+    }
+
+
+def verify_run(run: Run) -> RunVerification:
+    """Recompute the content of a run and compare it with its newest seal in the log."""
+    sealed = _newest_seal(run)
+    content = sealed.payload["content"]
+    then, now = _read_manifest(content), manifest_of(run)
+    differences = [] if then["status"] == now["status"] else ["status"]
+    for section, word in SECTIONS.items():
+        keys = then[section].keys() | now[section].keys()
+        differences += [
+            f"{word} {key}"
+            for key in sorted(keys)
+            if then[section].get(key) != now[section].get(key)
+        ]
+    differences += _altered_files(run)
+    return RunVerification(content, sealed.index, tuple(differences))
+
+
+def _metrics(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
+    points = run.metrics.order_by("key", "step", "timestamp_ms", "value", "is_nan")
+    for key, of_key in groupby(points.iterator(chunk_size=5000), lambda p: p.key):
+        hashed, count = hashlib.sha256(), 0
+        for point in of_key:
+            line = [point.step, point.timestamp_ms, str(point.number)]
+            hashed.update(canonical_bytes(line) + b"\n")
+            count += 1
+        yield key, {"points": count, "digest": f"sha256:{hashed.hexdigest()}"}
+
+
+def _newest_seal(run: Run) -> TrailEntry:
+    entries = trail([run.subject])
+    seals = [entry for entry in entries if entry.kind in SEALING]
+    if not seals:
+        raise ConflictError(
+            "run_not_sealed", f"The run {run.run_id} has not ended: end it to seal it."
+        )
+    # A run that is ended records that first and is sealed then.
+    later = entries[entries.index(seals[-1]) + 1 :]
+    if any(entry.kind in WRITING for entry in later):
+        raise ConflictError(
+            "run_not_sealed",
+            f"The run {run.run_id} was written to after it was sealed, as its entries "
+            f"say: end it again to seal it.",
+        )
+    return seals[-1]
+
+
+def _read_manifest(content: str) -> dict[str, Any]:
+    path = storage.path_of(content.removeprefix("sha256:"))
+    try:
+        data = path.read_bytes()
+    except OSError:
+        data = b""
+    if f"sha256:{hashlib.sha256(data).hexdigest()}" != content:
+        raise ConflictError(
+            "seal_manifest_altered",
+            f"The manifest {content} of the seal is missing or altered: bring the file "
+            f"{path.name} of the artifact folder back.",
+        )
+    manifest: dict[str, Any] = json.loads(data)
+    return manifest
+
+
+def _altered_files(run: Run) -> Iterator[str]:
+    for artifact in run.artifacts.current():
+        try:
+            with storage.path_of(artifact.sha256).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            yield f"artifact {artifact.path} (its file is missing)"
+            continue
+        if found != artifact.sha256:
+            yield f"artifact {artifact.path} (its file has another digest)"
