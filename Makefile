@@ -62,6 +62,13 @@ test-postgresql: ## Run the tests on PostgreSQL with Redis only (T=path for some
 	@scripts/environment test
 	@.venv/bin/python scripts/run_tests.py postgresql -- $(T)
 
+.PHONY: soak
+soak: ## Kill and starve the log for long: 210 SIGKILLs, deeper property tests
+	@scripts/system-packages test
+	@scripts/environment test
+	@SOAK_ROUNDS=15 SOAK_EVENTS_A_PASS=300 SOAK_EXAMPLES=300 \
+		.venv/bin/python scripts/run_tests.py postgresql -- -v tests/faults $(T)
+
 .PHONY: bench
 bench: ## Measure the log on a private PostgreSQL against its bars (ARGS=…)
 	@scripts/system-packages test

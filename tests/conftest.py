@@ -1,6 +1,7 @@
 """What every test can use: a started log, and people in roles."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from django.test.utils import setup_databases, teardown_databases
 from hypothesis import settings as hypothesis_settings
 
 from audit.sequencer import sequence_pending
@@ -44,13 +46,27 @@ def files_of_the_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker, files_of_the_log: Path):
-    """Start the log and hire the cast once; each test rolls back to that."""
-    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
-        keep_log_in(files_of_the_log, patch)
-        init_log()
-        factories.cast(create_workspace("default", actor=system_account()))
-        sequence_pending()
+def django_db_setup(
+    django_test_environment,
+    django_db_modify_db_settings,
+    django_db_blocker,
+    files_of_the_log: Path,
+) -> Iterator[None]:
+    """Start the log and hire the cast once; each test rolls back to that.
+
+    pytest-django's own fixture makes no database for a test that has only
+    `real_commits`.
+    """
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+        with pytest.MonkeyPatch.context() as patch:
+            keep_log_in(files_of_the_log, patch)
+            init_log()
+            factories.cast(create_workspace("default", actor=system_account()))
+            sequence_pending()
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 def keep_log_in(folder: Path, patch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,8 @@
 """Starts a log, changes the keys that sign it, and closes it when one was compromised."""
 
+import json
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from django.db import transaction
 from audit import sequencer
 from audit.errors import ConflictError
 from audit.events import AuditEvent
-from audit.models import Head, StoredCheckpoint
+from audit.models import Event, Head, StoredCheckpoint
 from audit.services.recording import SYSTEM_USERNAME, record, system_account
 from audit.storage import guard, keys
 from audit.storage.durable_files import SECRET, write_durably
@@ -95,9 +98,13 @@ def declare_log_key_compromised(*, new_origin: str, reason: str) -> Head:
     """Close the log at a last checkpoint and start another, whose entry 0 names it.
 
     Everything that waits is sequenced and signed once more; then the old tree is
-    final. Its published files move aside, to `<folder>.closed-<size>`.
+    final. Its published files move aside, to `<folder>.closed-log-<number>`. Repeated
+    after a crash, this goes on where it stopped.
     """
     path, closed = keys.key_file(), Head.objects.current()
+    if closed.origin == new_origin and _next_file(path).exists():
+        _let_next_key_sign(path)
+        return closed
     if Head.objects.filter(origin=new_origin).exists():
         raise ConflictError(
             "origin_used",
@@ -105,23 +112,25 @@ def declare_log_key_compromised(*, new_origin: str, reason: str) -> Head:
             f"used, such as {closed.origin}-2.",
         )
     with transaction.atomic():
-        record(
+        _record_once(
             AuditEvent.LOG_CLOSED,
-            actor=system_account(),
-            subject=f"log/{closed.origin}",
-            payload={"successor": new_origin},
+            closed,
+            {"successor": new_origin},
             private={"reason": reason},
         )
     sequencer.sequence_pending()
     key = _next_key(path, new_origin)
     with transaction.atomic():
+        # The old key must sign until the commit, and the new one right after it:
+        # ahead of what record() leaves for then.
+        transaction.on_commit(partial(_let_next_key_sign, path))
         closed = Head.objects.locked()
         last = sequencer.seal()
         sequencer.publish()
         assert last is not None  # noqa: S101 - entry 0 is sealed at the latest here
         closed.is_current = False
         closed.save(update_fields=["is_current"])
-        started = _start(
+        return _start(
             new_origin,
             key,
             predecessor={
@@ -130,11 +139,14 @@ def declare_log_key_compromised(*, new_origin: str, reason: str) -> Head:
                 "checkpoint": bytes(last.note).decode(),
             },
         )
-        _set_published_aside(last.size)
-        keys.store_signing_keys(path, key)
-    _next_file(path).unlink()
+
+
+def _let_next_key_sign(path: Path) -> None:
+    following = _next_file(path)
+    _set_published_aside()
+    keys.store_signing_keys(path, _read_key(following))
+    following.unlink()
     sequencer.sequence_pending()
-    return started
 
 
 def _start(origin: str, key: PrivateKey, *, predecessor: dict[str, Any] | None) -> Head:
@@ -158,11 +170,23 @@ def _start(origin: str, key: PrivateKey, *, predecessor: dict[str, Any] | None) 
 
 
 def _record_key(kind: AuditEvent, head: Head, key: PrivateKey) -> None:
+    _record_once(kind, head, {"key": str(key.verifier_key)})
+
+
+def _record_once(
+    kind: AuditEvent,
+    head: Head,
+    payload: dict[str, Any],
+    *,
+    private: Mapping[str, str] | None = None,
+) -> None:
+    """Record what happens to a log once, although its command may be repeated."""
+    subject = f"log/{head.origin}"
+    recorded = Event.objects.filter(kind=str(kind), subject=subject)
+    if any(json.loads(bytes(event.body))["payload"] == payload for event in recorded):
+        return
     record(
-        kind,
-        actor=system_account(),
-        subject=f"log/{head.origin}",
-        payload={"key": str(key.verifier_key)},
+        kind, actor=system_account(), subject=subject, payload=payload, private=private
     )
 
 
@@ -170,7 +194,7 @@ def _next_key(path: Path, origin: str) -> PrivateKey:
     """Return the key that comes next, stored already for the case of a crash."""
     following = _next_file(path)
     if following.exists():
-        key = PrivateKey.parse(following.read_text(encoding="utf-8").strip())
+        key = _read_key(following)
         if key.name == origin:
             return key
     key = keys.new_signing_key(origin)
@@ -178,11 +202,17 @@ def _next_key(path: Path, origin: str) -> PrivateKey:
     return key
 
 
+def _read_key(path: Path) -> PrivateKey:
+    return PrivateKey.parse(path.read_text(encoding="utf-8").strip())
+
+
 def _next_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.next")
 
 
-def _set_published_aside(size: int) -> None:
+def _set_published_aside() -> None:
     folder: Path = settings.ATTESTRY_LOG_PUBLISH_TO
-    if folder.exists():
-        folder.rename(folder.with_name(f"{folder.name}.closed-{size}"))
+    closed = Head.objects.filter(is_current=False).latest("pk")
+    aside = folder.with_name(f"{folder.name}.closed-log-{closed.pk}")
+    if folder.exists() and not aside.exists():
+        folder.rename(aside)

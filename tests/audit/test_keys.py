@@ -141,15 +141,18 @@ def test_retiring_needs_a_rotation():
         call_command("rotate_log_key", "--retire-old")
 
 
-def test_compromised_key_closes_the_log_and_the_next_one_names_its_end():
+def test_compromised_key_closes_the_log_and_the_next_one_names_its_end(
+    django_capture_on_commit_callbacks,
+):
     closed, old = Head.objects.get(), keys.signing_keys()[0]
     waiting = note(1)
 
-    call_command(
-        "declare_log_key_compromised",
-        "--new-origin=attestry.localhost/log-2",
-        "--reason=laptop stolen",
-    )
+    with django_capture_on_commit_callbacks(execute=True):
+        call_command(
+            "declare_log_key_compromised",
+            "--new-origin=attestry.localhost/log-2",
+            "--reason=laptop stolen",
+        )
 
     closed.refresh_from_db()
     started = Head.objects.current()
@@ -168,7 +171,7 @@ def test_compromised_key_closes_the_log_and_the_next_one_names_its_end():
     sequence_pending()
     assert published_verifies_with()
     aside = settings.ATTESTRY_LOG_PUBLISH_TO.with_name(
-        f"published-log.closed-{closed.size}"
+        f"published-log.closed-log-{closed.pk}"
     )
     assert main(["log", str(aside), "--key", str(old.verifier_key)]) == 0
     for log in Head.objects.all():

@@ -17,7 +17,7 @@ from audit.tlog.verify import main as verify
 from tests.faults.conftest import WAIT_SECONDS, RunningLog
 
 # `make soak` asks for 15 rounds: 210 kills.
-ROUNDS = int(os.environ.get("ATTESTRY_SOAK_ROUNDS", "1"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "1"))
 WRITERS = 8 if ROUNDS > 1 else 4
 
 pytestmark = pytest.mark.slow
