@@ -210,6 +210,25 @@ class Cosignature(models.Model):
         return f"cosignature at {self.size} by {self.key.partition('+')[0]}"
 
 
+class CheckpointCopy(models.Model):
+    """A checkpoint that was sent where this installation cannot take it back."""
+
+    class Way(models.TextChoices):
+        EMAIL = "e-mail"
+        WEBHOOK = "webhook"
+
+    log = models.ForeignKey(Head, models.PROTECT, related_name="copies")
+    size = models.PositiveBigIntegerField()
+    way = models.CharField(max_length=10, choices=Way)
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.size} by {self.way}"
+
+
 class WitnessedLog(models.Model):
     """Somebody else's log, as this installation has last cosigned it; it only grows."""
 

@@ -15,3 +15,9 @@ def sequence_pending() -> None:
 def verify_when_due() -> None:
     """Verify as much of the log as is due by now."""
     services.verify_when_due()
+
+
+@shared_task(name="audit.send_copies_when_due")
+def send_copies_when_due() -> None:
+    """Send the newest checkpoint to whoever keeps copies."""
+    services.send_copies_when_due()

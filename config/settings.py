@@ -70,6 +70,20 @@ ATTESTRY_WITNESS_LOGS = env.folder(
     shown_as="<ATTESTRY_VAR>/witnessed-logs",
 )
 ATTESTRY_LOG_PUBLIC = env.switch("ATTESTRY_LOG_PUBLIC", default=False)
+ATTESTRY_LOG_COPY_EMAIL_TO = env.names("ATTESTRY_LOG_COPY_EMAIL_TO")
+ATTESTRY_LOG_COPY_WEBHOOK_URL = env.text("ATTESTRY_LOG_COPY_WEBHOOK_URL")
+ATTESTRY_LOG_COPY_WEBHOOK_SECRET = (
+    env.secret("ATTESTRY_LOG_COPY_WEBHOOK_SECRET", shown_as="none") or ""
+)
+ATTESTRY_LOG_COPY_EVERY_SECONDS = env.integer(
+    "ATTESTRY_LOG_COPY_EVERY_SECONDS", 86400, least=60, most=31 * 86400
+)
+if ATTESTRY_LOG_COPY_WEBHOOK_URL and not ATTESTRY_LOG_COPY_WEBHOOK_URL.startswith(
+    ("https://", "http://")
+):
+    raise ImproperlyConfigured(
+        "ATTESTRY_LOG_COPY_WEBHOOK_URL is no address: write https://host/path."
+    )
 ATTESTRY_LOG_SCRUB_EVERY_SECONDS = env.integer(
     "ATTESTRY_LOG_SCRUB_EVERY_SECONDS", 60, least=0, most=7 * 86400
 )
@@ -290,10 +304,11 @@ SPECTACULAR_SETTINGS = {
 def _mail() -> dict[str, Any]:
     url = env.secret("ATTESTRY_EMAIL_URL", shown_as="none")
     if not url:
-        if ATTESTRY_ALARM_EMAIL_TO:
+        if ATTESTRY_ALARM_EMAIL_TO or ATTESTRY_LOG_COPY_EMAIL_TO:
             raise ImproperlyConfigured(
-                "ATTESTRY_ALARM_EMAIL_TO is set, and ATTESTRY_EMAIL_URL says no server "
-                "to send by: set it to smtp+tls://user:password@host:587."
+                "Mail is to be sent (ATTESTRY_ALARM_EMAIL_TO, "
+                "ATTESTRY_LOG_COPY_EMAIL_TO), and ATTESTRY_EMAIL_URL says no server to "
+                "send by: set it to smtp+tls://user:password@host:587."
             )
         return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
     try:
@@ -355,6 +370,10 @@ CELERY_BEAT_SCHEDULE = {
     "sequence what a crash left pending": {
         "task": "audit.sequence_pending",
         "schedule": 10.0,
+    },
+    "send the newest checkpoint when it is due": {
+        "task": "audit.send_copies_when_due",
+        "schedule": 60.0,
     },
     "verify the log when it is due": {
         "task": "audit.verify_when_due",

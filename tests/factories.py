@@ -316,5 +316,6 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     text = Note(Note.parse(bytes(newest.note)).text)
     line = str(text.signed(key, time=1).signatures[0])
     log.cosignatures.create(size=newest.size, key=str(key.verifier_key), line=line)
+    log.copies.create(size=newest.size, way="e-mail", sent_at=timezone.now())
     verify_log(log, mode=VerificationMode.FULL)
     return promoted

@@ -1,5 +1,6 @@
 """Writing to the log: `record()` for one event; start, keys, and what is found of it."""
 
+from audit.services.copies import send_copies_when_due
 from audit.services.erasure import Opening, erase_openings, openings_of
 from audit.services.log import init_log
 from audit.services.recording import (
@@ -18,6 +19,7 @@ __all__ = [
     "pseudonym",
     "record",
     "refusals_recorded",
+    "send_copies_when_due",
     "system_account",
     "verify_when_due",
 ]

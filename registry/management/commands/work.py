@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 
 from audit.errors import DomainError
 from audit.sequencer import ask_witnesses, sequence_in_background
-from audit.services import verify_when_due
+from audit.services import send_copies_when_due, verify_when_due
 from registry.jobs import send
 from registry.services.dispatch import unfinished_work
 
@@ -77,6 +77,7 @@ def _verify(stopped: threading.Event) -> None:
     while not stopped.wait(VERIFY_SECONDS):
         try:
             verify_when_due()
+            send_copies_when_due()
             if settings.ATTESTRY_LOG_WITNESS_POLICY:
                 ask_witnesses()
         except DomainError as refusal:
