@@ -6,11 +6,15 @@ triggers refuse. A switch inside a trigger would be a hole, so the database goes
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from django.db import connections
+from django.db import ProgrammingError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+
+ATTEMPTS, PAUSE_SECONDS = 20, 0.25
 
 
 @contextlib.contextmanager
@@ -54,4 +58,16 @@ def _copied_from_template(
         yield copy
     finally:
         with original._nodb_cursor() as cursor:
-            cursor.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
+            _drop(cursor, copy)
+
+
+def _drop(cursor: CursorWrapper, name: str) -> None:
+    """Drop a database, once an autovacuum that nobody may terminate has left it."""
+    for _ in range(ATTEMPTS):
+        try:
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        except ProgrammingError:
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+    cursor.execute(f'DROP DATABASE "{name}"')

@@ -1,11 +1,15 @@
+# ruff: noqa: ISC004 - sentences stand in lists
 """What `verify_log()` finds after somebody got past the triggers, named exactly."""
 
 import json
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection, transaction
+from django.utils import timezone
 
-from audit.models import Entry, Event, Head, Pending, PrivateField
+from audit.models import Entry, Event, Head, Pending, PrivateField, StoredCheckpoint
 from audit.proofs import trail, verification, verify_log
 from audit.sequencer import sequence_pending
 from audit.storage.tree import edge_bytes
@@ -203,6 +207,83 @@ def test_private_field_smuggled_in_later_is_noticed(events):
 
 def test_erased_private_field_leaves_the_log_intact(events):
     PrivateField.objects.all().delete()
+    assert sentences() == []
+
+
+@pytest.fixture
+def tiled(db) -> None:
+    """A log with its first full tile."""
+    sequence_pending()
+    for number in range(256 - Head.objects.current().size):
+        note(number)
+    sequence_pending()
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("DELETE FROM audit_storedtile", "The tile 0/0 is missing."),
+        (
+            "UPDATE audit_storedtile SET hashes = (SELECT leaf_hash FROM audit_entry"
+            ' WHERE "index" = 7)',
+            "Entry 0 is not the one in the tile 0/0.",
+        ),
+    ],
+)
+def test_edited_or_removed_tile_is_named(tiled, statement, sentence):
+    with triggers_switched_off("audit_storedtile"):
+        execute(statement)
+
+    assert sentences()[0] == sentence
+
+
+def test_edited_checkpoint_is_named_with_its_size(events):
+    newest = StoredCheckpoint.objects.latest("size")
+    edited = bytes(newest.note).replace(b"%d" % newest.size, b"%d" % (newest.size + 1))
+    with triggers_switched_off("audit_storedcheckpoint"):
+        StoredCheckpoint.objects.filter(pk=newest.pk).update(note=edited)
+
+    assert sentences() == [
+        f"The checkpoint of size {newest.size}: The signature of "
+        f"attestry.localhost/log does not verify."
+    ]
+
+
+def test_checkpoints_moved_to_another_size_are_named(events):
+    note(4)
+    sequence_pending()
+    older, newer = StoredCheckpoint.objects.order_by("-size")[:2][::-1]
+    with triggers_switched_off("audit_storedcheckpoint"):
+        StoredCheckpoint.objects.filter(pk=newer.pk).update(note=older.note)
+
+    assert sentences() == [
+        f"The checkpoint of size {newer.size} is of attestry.localhost/log, size "
+        f"{older.size}."
+    ]
+
+
+def test_false_event_slipped_into_the_tree_is_named(events):
+    false = bytes(events[0].body).replace(b'"number":1', b'"number":7')
+    with triggers_switched_off("audit_event"), triggers_switched_off("audit_entry"):
+        Event.objects.filter(pk=events[0].pk).update(
+            body=false, leaf_hash=leaf_hash(false)
+        )
+        Entry.objects.filter(event=events[0]).update(leaf_hash=leaf_hash(false))
+
+    place = index_of(events[0])
+    assert sentences()[0] == f"Entry {place} was not written by the application."
+
+
+def test_clock_that_is_set_back_or_forward_changes_no_order(db):
+    start = timezone.now()
+    told = []
+    for hours in (0, -1, 24, 0):
+        with time_machine.travel(start + timedelta(hours=hours), tick=False):
+            told.append(note(hours))
+            sequence_pending()
+
+    places = [index_of(event) for event in told]
+    assert places == list(range(places[0], places[0] + 4))
     assert sentences() == []
 
 

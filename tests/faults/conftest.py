@@ -67,9 +67,16 @@ class RunningLog:
         )
 
     def committed(self) -> list[tuple[int, int]]:
+        return self._lines("committed.*")
+
+    def in_doubt(self) -> set[tuple[int, int]]:
+        """Return what a writer never learnt the fate of."""
+        return set(self._lines("in-doubt.*"))
+
+    def _lines(self, pattern: str) -> list[tuple[int, int]]:
         lines = [
             line.split()
-            for path in sorted(self.folder.glob("committed.*"))
+            for path in sorted(self.folder.glob(pattern))
             for line in path.read_text().splitlines()
         ]
         return [(int(writer), int(number)) for writer, number in lines]
