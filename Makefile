@@ -66,7 +66,7 @@ test-postgresql: ## Run the tests on PostgreSQL with Redis only (T=path for some
 soak: ## Kill and starve the log for long: 210 SIGKILLs, deeper property tests
 	@scripts/system-packages test
 	@scripts/environment test
-	@SOAK_ROUNDS=15 SOAK_EVENTS_A_PASS=300 SOAK_EXAMPLES=300 SOAK_CRASHES=12 \
+	@SOAK_ROUNDS=15 SOAK_EVENTS_A_PASS=300 SOAK_EXAMPLES=100 SOAK_CRASHES=12 \
 		.venv/bin/python scripts/run_tests.py postgresql -- -v tests/faults $(T)
 
 .PHONY: bench

@@ -73,6 +73,16 @@ def file(name: str) -> Path | None:
     return Path(raw).expanduser().resolve() if raw else None
 
 
+def place(name: str, default: Path, *, shown_as: str) -> Path | str:
+    """Return a folder, or an address that begins with s3://."""
+    raw = _raw(name, "folder or s3:// address", shown_as)
+    if raw and raw.startswith("s3://"):
+        if len(raw.removeprefix("s3://").strip("/")) == 0:
+            raise ImproperlyConfigured(f"{name} names no bucket: s3://bucket/prefix.")
+        return raw
+    return Path(raw).expanduser().resolve() if raw else default
+
+
 def secret(name: str, *, shown_as: str) -> str | None:
     """Return the variable, or the content of the file that `<NAME>_FILE` names."""
     raw = _raw(name, "secret", shown_as)

@@ -47,11 +47,12 @@ ATTESTRY_LOG_MAC_KEY = env.key(
 ATTESTRY_LOG_GUARD = env.folder(
     "ATTESTRY_LOG_GUARD", VAR / "log-guard", shown_as="<ATTESTRY_VAR>/log-guard"
 )
-ATTESTRY_LOG_PUBLISH_TO = env.folder(
+ATTESTRY_LOG_PUBLISH_TO = env.place(
     "ATTESTRY_LOG_PUBLISH_TO",
     VAR / "published-log",
     shown_as="<ATTESTRY_VAR>/published-log",
 )
+ATTESTRY_BUCKET_ENDPOINT_URL = env.text("ATTESTRY_BUCKET_ENDPOINT_URL")
 ATTESTRY_LOG_SEQUENCER = env.choice(
     "ATTESTRY_LOG_SEQUENCER", ("after-commit", "own-process")
 )

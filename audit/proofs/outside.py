@@ -12,8 +12,9 @@ from audit.proofs.faults import Fault
 from audit.proofs.signers import Signers
 from audit.storage import keys
 from audit.storage.guard import read_guard
+from audit.storage.published_place import CHECKPOINT, published_place
 from audit.storage.tree import StoredTree
-from audit.tlog.checkpoint import Checkpoint
+from audit.tlog.checkpoint import Checkpoint, parse_checkpoint
 from audit.tlog.errors import TlogError, VerificationError
 from audit.tlog.keys import VerifierKey
 from audit.tlog.log_verification import verify_published_log
@@ -49,8 +50,12 @@ def published_faults(
 
     With a head that is unsound already, the two are not compared.
     """
-    folder: Path = settings.ATTESTRY_LOG_PUBLISH_TO
-    if not log.is_current or not folder.is_dir():
+    if not log.is_current:
+        return []
+    folder: Path | str = settings.ATTESTRY_LOG_PUBLISH_TO
+    if isinstance(folder, str):
+        return _bucket_faults(log) if keys.may_sign() and is_head_sound else []
+    if not folder.is_dir():
         return []
     if not (folder / "checkpoint").exists():
         if (folder / "tile").exists():
@@ -67,6 +72,19 @@ def published_faults(
         sentence = f"Published in {folder} is another tree of {head.size} entries."
         return [Fault(None, sentence)]
     return []
+
+
+def _bucket_faults(log: Head) -> list[Fault]:
+    """Compare the checkpoint of a bucket; its tiles are for verifiers outside."""
+    place = published_place()
+    try:
+        note = place.read(CHECKPOINT)
+        if note is None or _holds(Head.objects.get(pk=log.pk), parse_checkpoint(note)):
+            return []
+    except (DomainError, TlogError) as error:
+        return [Fault(None, f"Published: {error}")]
+    sentence = f"{place.address_of(CHECKPOINT)} is of another tree."
+    return [Fault(None, sentence)]
 
 
 def cosignature_faults(log: Head) -> Iterator[Fault]:

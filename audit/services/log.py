@@ -211,7 +211,10 @@ def _next_file(path: Path) -> Path:
 
 
 def _set_published_aside() -> None:
-    folder: Path = settings.ATTESTRY_LOG_PUBLISH_TO
+    folder: Path | str = settings.ATTESTRY_LOG_PUBLISH_TO
+    if isinstance(folder, str):
+        # A bucket stays as it is; publishing asks for another prefix.
+        return
     closed = Head.objects.filter(is_current=False).latest("pk")
     aside = folder.with_name(f"{folder.name}.closed-log-{closed.pk}")
     if folder.exists() and not aside.exists():
