@@ -42,7 +42,7 @@ def signers() -> int:
 
 
 def published_verifies_with(*old) -> bool:
-    folder = settings.ATTESTRY_LOG_PUBLISH_TO
+    folder = Path(settings.ATTESTRY_LOG_PUBLISH_TO)
     return main(["log", str(folder), "--key", str(folder / "key"), *old]) == 0
 
 
@@ -170,7 +170,7 @@ def test_compromised_key_closes_the_log_and_the_next_one_names_its_end(
     note(2)
     sequence_pending()
     assert published_verifies_with()
-    aside = settings.ATTESTRY_LOG_PUBLISH_TO.with_name(
+    aside = Path(settings.ATTESTRY_LOG_PUBLISH_TO).with_name(
         f"published-log.closed-log-{closed.pk}"
     )
     assert main(["log", str(aside), "--key", str(old.verifier_key)]) == 0

@@ -261,7 +261,7 @@ def test_quorum_of_witnesses_makes_an_entry_witnessed(two_of_three, policy_file)
 def test_published_checkpoint_gets_the_cosignatures(two_of_three):
     sealed_index()
     publish()
-    folder: Path = Path(settings.ATTESTRY_LOG_PUBLISH_TO)
+    folder = Path(settings.ATTESTRY_LOG_PUBLISH_TO)
     before = (folder / "checkpoint").read_bytes()
 
     ask_witnesses()

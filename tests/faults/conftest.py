@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -102,15 +103,20 @@ def running_log(tmp_path: Path) -> Iterator[RunningLog]:
             "DJANGO_SETTINGS_MODULE": "config.settings",
         },
     )
+    _on_the_server(url, f'CREATE DATABASE "{name}"')
+    try:
+        for arguments in (("migrate", "--verbosity", "0"), ("init_log",)):
+            done = log.manage(*arguments)
+            assert done.returncode == 0, done.stderr
+        yield log
+    finally:
+        for process in log.processes:
+            process.kill()
+            process.wait()
+        _on_the_server(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _on_the_server(url: str, statement: LiteralString) -> None:
+    # A connection of its own: a test may have crashed the server meanwhile.
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        try:
-            for arguments in (("migrate", "--verbosity", "0"), ("init_log",)):
-                done = log.manage(*arguments)
-                assert done.returncode == 0, done.stderr
-            yield log
-        finally:
-            for process in log.processes:
-                process.kill()
-                process.wait()
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        connection.execute(statement)

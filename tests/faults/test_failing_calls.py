@@ -53,7 +53,9 @@ class Seen:
 
     def keep_checkpoint(self) -> None:
         copy = self._folder / f"old-{len(self._old)}"
-        copy.write_bytes((settings.ATTESTRY_LOG_PUBLISH_TO / "checkpoint").read_bytes())
+        copy.write_bytes(
+            (Path(settings.ATTESTRY_LOG_PUBLISH_TO) / "checkpoint").read_bytes()
+        )
         self._old += ["--old", str(copy)]
 
     def assert_in_order(self) -> None:
@@ -68,7 +70,7 @@ class Seen:
 
 
 def verifies(*old: str) -> bool:
-    folder = settings.ATTESTRY_LOG_PUBLISH_TO
+    folder = Path(settings.ATTESTRY_LOG_PUBLISH_TO)
     return verify(["log", str(folder), "--key", str(folder / "key"), *old]) == 0
 
 
@@ -183,7 +185,7 @@ def test_closing_whose_call_fails_is_completed_by_the_next(seen: Seen, manner: M
         assert Head.objects.current().origin == origin
         seen.record(1)
         sequence_pending()
-        published = settings.ATTESTRY_LOG_PUBLISH_TO
+        published = Path(settings.ATTESTRY_LOG_PUBLISH_TO)
         closed = Head.objects.filter(is_current=False).latest("pk")
         for folder in (
             published,

@@ -54,7 +54,7 @@ def refusal() -> str:
 def test_backup_is_refused_by_the_guard_and_found_out_without_it(restore, tmp_path):
     record(5)
     sequence_pending()
-    published: Path = settings.ATTESTRY_LOG_PUBLISH_TO
+    published = Path(settings.ATTESTRY_LOG_PUBLISH_TO)
     old = tmp_path / "old-checkpoint"
     shutil.copyfile(published / "checkpoint", old)
 
