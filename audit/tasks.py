@@ -4,6 +4,8 @@ from celery import shared_task
 
 from audit import sequencer, services
 
+VERIFICATION_SECONDS = 6 * 3600
+
 
 @shared_task(name="audit.sequence_pending")
 def sequence_pending() -> None:
@@ -11,7 +13,12 @@ def sequence_pending() -> None:
     sequencer.sequence_in_background()
 
 
-@shared_task(name="audit.verify_when_due")
+# A large log takes longer than any other task may.
+@shared_task(
+    name="audit.verify_when_due",
+    time_limit=VERIFICATION_SECONDS,
+    soft_time_limit=VERIFICATION_SECONDS - 60,
+)
 def verify_when_due() -> None:
     """Verify as much of the log as is due by now."""
     services.verify_when_due()

@@ -64,6 +64,7 @@ def _log() -> dict[str, Any]:
         "is_intact": now.is_intact,
         "first_bad_index": now.finding.first_bad_index if now.finding else None,
         "verified_at": proofs.last_verified_at(),
+        "is_verified_in_time": not now.is_overdue,
     }
 
 

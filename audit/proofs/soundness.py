@@ -4,18 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import DateTimeField, Max, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audit.errors import ConflictError
-from audit.models import Pending, Verification, VerificationMode
+from audit.models import Event, Pending, Verification, VerificationMode
+
+OVERDUE_PERIODS = 2
 
 
 @dataclass(frozen=True)
 class Soundness:
-    """What was found altered and not refuted, and how long an event waits by now."""
+    """What was found altered and not refuted, and how long an event waits by now.
+
+    `verified_at` is when a full verification last found the current log intact, or
+    else when the first entry was made.
+    """
 
     finding: Verification | None
     lag: timedelta
+    verified_at: datetime | None
 
     @property
     def is_intact(self) -> bool:
@@ -26,12 +35,21 @@ class Soundness:
         return _exceeds(self.lag, settings.ATTESTRY_LOG_LAG_ALARM_SECONDS)
 
     @property
+    def is_overdue(self) -> bool:
+        """Say whether full verifications have stopped, whoever should make them."""
+        period = settings.ATTESTRY_LOG_VERIFY_FULL_EVERY_SECONDS
+        if not period or self.verified_at is None:
+            return False
+        return _exceeds(timezone.now() - self.verified_at, OVERDUE_PERIODS * period)
+
+    @property
     def is_silent(self) -> bool:
         return _exceeds(self.lag, settings.ATTESTRY_LOG_LAG_REFUSES_SECONDS)
 
 
 def soundness() -> Soundness:
-    return Soundness(Verification.objects.open_findings().first(), _lag())
+    finding = Verification.objects.open_findings().first()
+    return Soundness(finding, _lag(), _verified_since())
 
 
 def last_verified_at() -> datetime | None:
@@ -60,6 +78,18 @@ def refuse_unsound_log() -> None:
             f"seconds, so nothing is signed or promoted. Have manage.py sequence "
             f"started, and try again.",
         )
+
+
+def _verified_since() -> datetime | None:
+    intact = Verification.objects.filter(
+        mode=VerificationMode.FULL, is_intact=True, log__is_current=True
+    )
+    first = Event.objects.order_by("pk").values("recorded_at")[:1]
+    since = intact.aggregate(
+        at=Coalesce(Max("finished_at"), Subquery(first, output_field=DateTimeField()))
+    )
+    found: datetime | None = since["at"]
+    return found
 
 
 def _lag() -> timedelta:

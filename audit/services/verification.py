@@ -51,12 +51,12 @@ def scrub_log() -> tuple[range, tuple[Fault, ...]]:
 
 def verify_when_due() -> VerificationMode | None:
     """Do the most thorough verification whose turn it is; return which one it was."""
-    _say_when_late()
     for mode, seconds in _periods().items():
         period = timedelta(seconds=seconds)
         if seconds and VerificationTurn.objects.take(
             mode, now=timezone.now(), period=period
         ):
+            _say_when_late()
             _verify_every_log(mode)
             return mode
     return None
@@ -69,6 +69,10 @@ def _say_when_late() -> None:
             "An event has waited %.0f seconds to be sealed: see whether manage.py "
             "sequence runs.",
             now.lag.total_seconds(),
+        )
+    if now.is_overdue:
+        logger.error(
+            "No full verification has found the log intact since %s.", now.verified_at
         )
 
 

@@ -258,3 +258,33 @@ def test_verifications_are_for_whoever_may_read_the_log(altered, cast):
 
     assert client.get("/admin/audit/verification/").status_code == 403
     assert "What was found" not in client.get("/admin/").content.decode()
+
+
+def test_log_that_nobody_verifies_any_more_is_overdue(cast, caplog):
+    sequence_pending()
+    client = Client()
+    verify()
+    verified = Verification.objects.get().finished_at
+
+    with time_machine.travel(verified + timedelta(hours=47), tick=False):
+        assert not soundness().is_overdue
+    with time_machine.travel(verified + timedelta(hours=49), tick=False):
+        client.force_login(cast.carol)
+        page = client.get("/admin/").content.decode()
+        assert soundness().is_overdue
+        assert client.get("/health/").json()["log"]["is_verified_in_time"] is False
+
+    assert "has not been verified for too long" in page
+
+
+def test_event_that_waits_shows_amber(cast):
+    sequence_pending()
+    client = Client()
+    client.force_login(cast.carol)
+    note(1)
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=9), tick=False):
+        page = client.get("/admin/").content.decode()
+
+    assert "The audit log is not being sealed." in page
+    assert 'attestry-banner-open" role="alert"' in page

@@ -23,11 +23,11 @@ pytestmark = pytest.mark.django_db
 
 REQUESTS = "/admin/registry/promotionrequest/"
 LISTS = {
-    "registry/promotionrequest/": 11,
-    "registry/modelversion/": 10,
-    "registry/registeredmodel/": 9,
-    "registry/policy/": 9,
-    "registry/slot/": 10,
+    "registry/promotionrequest/": 12,
+    "registry/modelversion/": 11,
+    "registry/registeredmodel/": 10,
+    "registry/policy/": 10,
+    "registry/slot/": 11,
 }
 
 

@@ -12,7 +12,7 @@ from tracking.models import Experiment, Run
 
 pytestmark = pytest.mark.django_db
 
-LISTS = {"auth/user/": 11, "tracking/experiment/": 9, "tracking/run/": 9}
+LISTS = {"auth/user/": 12, "tracking/experiment/": 10, "tracking/run/": 10}
 GOVERNED = sorted(
     (model._meta.app_label, model._meta.model_name) for model in admin.site._registry
 )

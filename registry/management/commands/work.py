@@ -82,6 +82,8 @@ def _verify(stopped: threading.Event) -> None:
                 ask_witnesses()
         except DomainError as refusal:
             logger.error("%s (%s)", refusal.detail, refusal.code)  # noqa: TRY400 - the sentence says what to do, a traceback would not
-        except (DatabaseError, OSError):
+        except Exception:
+            # Whatever it was, the log must not go unwatched from now on.
+            logger.exception("Watching the log failed; it goes on.")
             connection.close()
     connection.close()
