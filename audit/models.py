@@ -216,11 +216,14 @@ class CheckpointCopy(models.Model):
     class Way(models.TextChoices):
         EMAIL = "e-mail"
         WEBHOOK = "webhook"
+        TIMESTAMP = "timestamp"
 
     log = models.ForeignKey(Head, models.PROTECT, related_name="copies")
     size = models.PositiveBigIntegerField()
     way = models.CharField(max_length=10, choices=Way)
     sent_at = models.DateTimeField()
+    # What a time-stamping authority answered (RFC 3161), verified.
+    answer = models.BinaryField(null=True)
 
     class Meta:
         default_permissions = ()

@@ -5,6 +5,7 @@
 
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,16 @@ ATTESTRY_LOG_COPY_WEBHOOK_URL = env.text("ATTESTRY_LOG_COPY_WEBHOOK_URL")
 ATTESTRY_LOG_COPY_WEBHOOK_SECRET = (
     env.secret("ATTESTRY_LOG_COPY_WEBHOOK_SECRET", shown_as="none") or ""
 )
+ATTESTRY_LOG_TIMESTAMP_URL = env.text("ATTESTRY_LOG_TIMESTAMP_URL")
+ATTESTRY_LOG_TIMESTAMP_ROOTS = env.file("ATTESTRY_LOG_TIMESTAMP_ROOTS")
+if ATTESTRY_LOG_TIMESTAMP_URL and (
+    ATTESTRY_LOG_TIMESTAMP_ROOTS is None or find_spec("rfc3161_client") is None
+):
+    raise ImproperlyConfigured(
+        "ATTESTRY_LOG_TIMESTAMP_URL is set: install the extra 'timestamp' "
+        "(rfc3161-client), and set ATTESTRY_LOG_TIMESTAMP_ROOTS to a file with the "
+        "authority's root certificates."
+    )
 ATTESTRY_LOG_COPY_EVERY_SECONDS = env.integer(
     "ATTESTRY_LOG_COPY_EVERY_SECONDS", 86400, least=60, most=31 * 86400
 )

@@ -1,4 +1,7 @@
-"""Sends checkpoints by e-mail and webhook: an old copy elsewhere shows a rewritten log."""
+"""Sends checkpoints to mailboxes, webhooks and time-stamping authorities.
+
+An old copy elsewhere shows a rewritten log.
+"""
 
 import base64
 import hashlib
@@ -16,12 +19,15 @@ from django.core.mail import send_mail
 from django.utils import timezone
 
 from audit.models import CheckpointCopy, Head, StoredCheckpoint
+from audit.services.timestamps import timestamp
 from audit.storage.witnesses import cosigned_note
 
 TIMEOUT_SECONDS = 10.0
 EVENT = "audit.checkpoint.signed"
 logger = logging.getLogger(__name__)
 Way = CheckpointCopy.Way
+# Sends, and returns what came back, if it is worth keeping.
+Sender = Callable[[StoredCheckpoint, datetime], bytes | None]
 
 
 def send_copies_when_due() -> list[str]:
@@ -41,12 +47,14 @@ def send_copies_when_due() -> list[str]:
     ]
 
 
-def _ways() -> dict[str, Callable[[StoredCheckpoint, datetime], None]]:
-    ways: dict[str, Callable[[StoredCheckpoint, datetime], None]] = {}
+def _ways() -> dict[str, Sender]:
+    ways: dict[str, Sender] = {}
     if settings.ATTESTRY_LOG_COPY_EMAIL_TO:
         ways[Way.EMAIL] = _mail
     if settings.ATTESTRY_LOG_COPY_WEBHOOK_URL:
         ways[Way.WEBHOOK] = _post
+    if settings.ATTESTRY_LOG_TIMESTAMP_URL:
+        ways[Way.TIMESTAMP] = _stamp
     return ways
 
 
@@ -60,19 +68,14 @@ def _is_due(newest: StoredCheckpoint, way: str, now: datetime) -> bool:
     return newest.size > last.size and now - last.sent_at >= period
 
 
-def _send(
-    newest: StoredCheckpoint,
-    way: str,
-    send: Callable[[StoredCheckpoint, datetime], None],
-    now: datetime,
-) -> bool:
+def _send(newest: StoredCheckpoint, way: str, send: Sender, now: datetime) -> bool:
     try:
-        send(newest, now)
+        answer = send(newest, now)
     except (OSError, HTTPException, ValueError) as error:
         logger.error("The checkpoint could not be sent by %s: %s", way, error)  # noqa: TRY400 - the sentence is enough
         return False
     CheckpointCopy.objects.create(
-        log=newest.log, size=newest.size, way=way, sent_at=now
+        log=newest.log, size=newest.size, way=way, sent_at=now, answer=answer
     )
     return True
 
@@ -85,6 +88,10 @@ def _mail(newest: StoredCheckpoint, _now: datetime) -> None:
         settings.DEFAULT_FROM_EMAIL,
         settings.ATTESTRY_LOG_COPY_EMAIL_TO,
     )
+
+
+def _stamp(newest: StoredCheckpoint, _now: datetime) -> bytes:
+    return timestamp(newest)
 
 
 def _post(newest: StoredCheckpoint, now: datetime) -> None:
