@@ -95,3 +95,20 @@ def test_erasure_without_a_reason_of_nobody_or_of_oneself_is_refused(cast):
     assert refusal.value.code == "erases_oneself"
     with pytest.raises(InvalidError):
         erase_subject(cast.paul, reason=" ", kept=(), actor=cast.ada)
+
+
+def test_closed_account_gets_in_by_nothing_and_keeps_its_name(cast, client):
+    secret = factories.token(cast.bot)
+
+    call_command("deactivate_account", "bot")
+
+    answer = client.get(
+        "/api/2.0/mlflow/experiments/get?experiment_id=1",
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+    assert answer.status_code == 401
+    assert not User.objects.get(username="bot").is_active
+    kinds = Event.objects.order_by("-pk").values_list("kind", flat=True)
+    assert TrackingEvent.ACCOUNT_DEACTIVATED in kinds[:3]
+    with pytest.raises(CommandError, match="There is no account nobody"):
+        call_command("deactivate_account", "nobody")
