@@ -4,6 +4,7 @@ The native API answers with problem documents (RFC 9457), MLflow's routes in MLf
 shape. None of the statuses that MLflow's client retries (408, 429, 5xx) stands here.
 """
 
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,8 @@ from audit.errors import (
     PermissionDeniedError,
     UnauthenticatedError,
 )
+
+log = logging.getLogger(__name__)
 
 STATUS: dict[type[DomainError], int] = {
     InvalidError: 400,
@@ -50,6 +53,8 @@ MLFLOW_CODE: dict[type[DomainError], str] = {
 }
 # MLflow's client swallows exactly this code with exactly this status.
 MLFLOW_EXISTS = {"experiment_exists"}
+# MLflow itself answers these with 400, so its users and their tests expect that.
+MLFLOW_INVALID = {"experiment_archived", "run_archived"}
 MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:ajax-)?api/[23]\.0/")
 
 
@@ -65,9 +70,10 @@ class DomainErrorMiddleware:
     def process_exception(
         self, request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
+        is_mlflow = MLFLOW_PATH.match(request.path)
         if not isinstance(error, DomainError):
-            return None
-        if MLFLOW_PATH.match(request.path):
+            return _mlflow_failure(request, error) if is_mlflow else None
+        if is_mlflow:
             return _mlflow_answer(error)
         return JsonResponse(
             problem(error),
@@ -79,6 +85,8 @@ class DomainErrorMiddleware:
 def _mlflow_answer(error: DomainError) -> HttpResponse:
     if error.code in MLFLOW_EXISTS:
         status, mlflow_code = 400, "RESOURCE_ALREADY_EXISTS"
+    elif error.code in MLFLOW_INVALID:
+        status, mlflow_code = 400, "INVALID_PARAMETER_VALUE"
     else:
         status, mlflow_code = STATUS[type(error)], MLFLOW_CODE[type(error)]
     return JsonResponse(
@@ -89,6 +97,18 @@ def _mlflow_answer(error: DomainError) -> HttpResponse:
             **error.extra,
         },
         status=status,
+    )
+
+
+def _mlflow_failure(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Say in MLflow's shape that something broke here; our own log tells what."""
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return JsonResponse(
+        {
+            "error_code": "INTERNAL_ERROR",
+            "message": "Attestry failed at this: its log says why. Nothing was stored.",
+        },
+        status=500,
     )
 
 

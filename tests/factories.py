@@ -38,7 +38,7 @@ from tracking.models.run import RunStatus
 from tracking.permissions import Role
 from tracking.services.accounts import create_person, create_service_account
 from tracking.services.artifacts import upload_artifact
-from tracking.services.experiments import create_experiment
+from tracking.services.experiments import create_experiment, tag_experiment
 from tracking.services.logging import Point, UsedDataset, log_batch, log_inputs
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
@@ -275,6 +275,11 @@ def everything_logged(run: Run, actor: User) -> None:
         tags=[("team", "credit")],
         actor=actor,
     )
+    use_dataset(run, actor)
+    tag_experiment(run.experiment, key="team", value="credit", actor=actor)
+
+
+def use_dataset(run: Run, actor: User) -> None:
     log_inputs(
         run,
         datasets=[

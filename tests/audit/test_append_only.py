@@ -31,6 +31,8 @@ MUTABLE = {
     "registry.Slot": "points to the champion; each promotion is append-only",
     "tracking.ApiToken": "revoked, and remembers when it was last used",
     "tracking.Experiment": "renamed and archived",
+    "tracking.ExperimentTag": "MLflow overwrites tags; each write is an entry",
+    "tracking.LatestMetric": "moves on with the points; verify_run compares the two",
     "tracking.Run": "runs until it is sealed; each write is an entry",
     "tracking.ServiceAccount": "its purpose is a note for administrators",
     "tracking.Tag": "MLflow overwrites tags; each write is an entry",

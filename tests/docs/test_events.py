@@ -30,7 +30,17 @@ from tests import factories
 from tracking.events import TrackingEvent
 from tracking.services.accounts import change_password
 from tracking.services.erasure import erase_subject
+from tracking.services.experiments import (
+    archive_experiment,
+    create_experiment,
+    remove_experiment_tag,
+    rename_experiment,
+    restore_experiment,
+    tag_experiment,
+)
 from tracking.services.log_ins import record_failed_log_in
+from tracking.services.logging import log_batch, remove_tag
+from tracking.services.runs import archive_run, restore_run
 
 pytestmark = pytest.mark.docs
 
@@ -131,6 +141,7 @@ def record_every_kind(workspace, cast) -> None:
     factories.token(cast.alice)
     change_password(cast.mallory, password="another long passphrase")
     fail_to_log_in(cast.mallory)
+    write_and_take_back(workspace, cast.alice)
     draft = factories.policy(workspace, cast, published=False)
     refused(publish_policy, draft, actor=cast.paul)
     promoted = factories.row_in_every_table(workspace, cast)
@@ -151,6 +162,21 @@ def record_every_kind(workspace, cast) -> None:
     rotate_log_key()
     retire_old_log_key()
     declare_log_key_compromised(new_origin="attestry.localhost/log-2", reason="stolen")
+
+
+def write_and_take_back(workspace, actor) -> None:
+    """Do in tracking what a promotion does not need."""
+    run = factories.run(workspace, actor, "taken back")
+    log_batch(run, tags=[("team", "credit")], actor=actor)
+    remove_tag(run, key="team", actor=actor)
+    archive_run(run, actor=actor)
+    restore_run(run, actor=actor)
+    experiment = create_experiment(workspace, name="other", actor=actor)
+    rename_experiment(experiment, name="another", actor=actor)
+    tag_experiment(experiment, key="team", value="credit", actor=actor)
+    remove_experiment_tag(experiment, key="team", actor=actor)
+    archive_experiment(experiment, actor=actor)
+    restore_experiment(experiment, actor=actor)
 
 
 def fail_to_log_in(user) -> None:

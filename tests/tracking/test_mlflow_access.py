@@ -63,7 +63,15 @@ def answer_to(authorization: str, path: str = ANYTHING):
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", routes())
 def test_every_endpoint_wants_a_token(path):
-    reads = ("/get", "/get-by-name", "/artifacts", "/f")
+    reads = (
+        "/get",
+        "/get-by-name",
+        "/artifacts",
+        "/f",
+        "-history",
+        "-bulk",
+        "-interval",
+    )
     method = "GET" if path.endswith(reads) else "POST"
     response = Client().generic(method, path)
     assert (response.status_code, response.json()) == MISSING

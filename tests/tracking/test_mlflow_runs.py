@@ -42,7 +42,7 @@ def test_experiment_is_created_once_and_found_by_id_and_name(alice, cast, log):
         (
             "tracking.experiment.created",
             f"experiment/default/{experiment.pk}",
-            {"name": "Fraud 2026"},
+            {"name": "Fraud 2026", "content": digest({"tags": {}})},
         )
     ]
 
@@ -65,7 +65,7 @@ def test_second_experiment_of_a_name_is_refused_in_the_way_that_clients_expect(
     assert log() == []
 
 
-@pytest.mark.parametrize("experiment_id", ["999999", "x", "-1", "1" * 30, "٣", "\0"])
+@pytest.mark.parametrize("experiment_id", ["999999", "x", "-1", "1" * 30, "٣", ""])
 def test_unknown_experiment_is_not_found(alice, experiment_id):
     expected = unknown(
         "experiment_unknown",
@@ -114,14 +114,12 @@ def test_run_is_created_by_whoever_asks_whatever_the_tags_claim(
             "lifecycle_stage": "active",
         },
         "data": {
-            "metrics": [],
-            "params": [],
             "tags": [
                 {"key": "mlflow.runName", "value": "first"},
                 {"key": "mlflow.user", "value": "ceo"},
             ],
         },
-        "inputs": {"dataset_inputs": []},
+        "inputs": {},
         "outputs": {},
     }
     assert alice.run(run.run_id) == answer["run"]
@@ -164,7 +162,7 @@ def test_run_cannot_start_in_an_archived_experiment(alice, workspace, cast, log)
     experiment = factories.experiment(workspace, cast.alice)
     Experiment.objects.update(lifecycle_stage=Lifecycle.DELETED)
     log()
-    assert alice.post("runs/create", experiment_id=str(experiment.pk)) == conflict(
+    assert alice.post("runs/create", experiment_id=str(experiment.pk)) == invalid(
         "experiment_archived",
         "The experiment credit is archived: restore it or use another one.",
     )
@@ -294,7 +292,7 @@ def test_frozen_run_refuses_every_write_and_can_still_be_read(
 
 def test_archived_run_refuses_writes(alice, run):
     Run.objects.update(lifecycle_stage=Lifecycle.DELETED)
-    assert alice.post("runs/log-batch", run_id=run.run_id) == conflict(
+    assert alice.post("runs/log-batch", run_id=run.run_id) == invalid(
         "run_archived", f"The run {run.run_id} is archived: restore it first."
     )
 
@@ -313,7 +311,7 @@ def test_archived_run_refuses_writes(alice, run):
         ),
         (
             b'{"name": "a\\u0000"}',
-            "Expected `str` matching regex '^[^\\\\x00]*\\\\Z' - at `$.name`",
+            "Expected `str` without NUL characters - at `$.name`",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from audit.errors import ConflictError
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 from tracking import storage
-from tracking.models import Run
+from tracking.models import LatestMetric, Run
 from tracking.services.logging import log_batch
 from tracking.services.runs import freeze
 from tracking.services.sealing import verify_run
@@ -38,7 +38,6 @@ def test_run_that_nobody_altered_is_as_it_was_sealed(ended):
     [
         ("tracking_param", "UPDATE tracking_param SET value = '9'", "param alpha"),
         ("tracking_param", "DELETE FROM tracking_param", "param alpha"),
-        ("tracking_metric", "UPDATE tracking_metric SET value = 0.9", "metric loss"),
         (
             "tracking_tag",
             "UPDATE tracking_tag SET value = 'x' WHERE key = 'team'",
@@ -60,6 +59,21 @@ def test_altered_row_is_named(ended, table, statement, difference):
     alter(table, statement)
 
     assert verify_run(ended).differences == (difference,)
+
+
+def test_altered_metric_is_named_with_its_latest_point(ended):
+    alter("tracking_metric", "UPDATE tracking_metric SET value = 0.9")
+
+    assert verify_run(ended).differences == (
+        "metric loss",
+        "metric loss (its latest point)",
+    )
+
+
+def test_altered_latest_point_is_named(ended):
+    LatestMetric.objects.update(value=0.9)
+
+    assert verify_run(ended).differences == ("metric loss (its latest point)",)
 
 
 def test_altered_status_is_named(ended):

@@ -1,23 +1,29 @@
 """What every MLflow endpoint shares: who asks, in which workspace, with what message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 from django.contrib.auth.models import User
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from audit.errors import InvalidError, NotFoundError, UnauthenticatedError
+from tracking.mlflow_api.fields import IN_WORDS
 from tracking.models import Experiment, Run, Workspace
+from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.services.tokens import secret_in, user_of_token
 
 Message = TypeVar("Message", bound=msgspec.Struct)
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 _encoder = msgspec.json.Encoder()
+# MLflow's clients call the experiment of runs that name none by this id.
+DEFAULT_EXPERIMENT_ID = "0"
 
 
 @dataclass(frozen=True)
@@ -34,24 +40,35 @@ def answer(content: dict[str, Any]) -> HttpResponse:
 
 
 def endpoint(
-    method: str, message: type[Message]
+    message: type[Message],
 ) -> Callable[[Callable[[Caller, Message], dict[str, Any]]], View]:
-    """Turn `view(caller, message) -> answer` into a Django view of one method."""
+    """Turn `view(caller, message) -> answer` into a Django view.
+
+    What the path names is set on the message, whatever its body says.
+    """
 
     def decorate(view: Callable[[Caller, Message], dict[str, Any]]) -> View:
-        @csrf_exempt
         @wraps(view)
         def handle(
-            request: HttpRequest, workspace: str = DEFAULT_WORKSPACE
+            request: HttpRequest, workspace: str = DEFAULT_WORKSPACE, **named: str
         ) -> HttpResponse:
-            if request.method != method:
-                return unknown_endpoint(request)
             caller = authenticate(request, workspace)
-            return answer(view(caller, _read(request, message)))
+            return answer(view(caller, _read(request, message, named)))
 
         return handle
 
     return decorate
+
+
+def by_method(views: Mapping[str, View]) -> View:
+    """Return the view of one path, which has another one for each method."""
+
+    @csrf_exempt
+    def handle(request: HttpRequest, **named: str) -> HttpResponseBase:
+        view = views.get(request.method or "")
+        return view(request, **named) if view else unknown_endpoint(request)
+
+    return handle
 
 
 def authenticate(request: HttpRequest, workspace: str) -> Caller:
@@ -74,46 +91,137 @@ def authenticate(request: HttpRequest, workspace: str) -> Caller:
     return Caller(user, seen)
 
 
-def _read(request: HttpRequest, message: type[Message]) -> Message:
+def _read(
+    request: HttpRequest, message: type[Message], named: Mapping[str, str]
+) -> Message:
     try:
         if request.method == "GET":
-            return msgspec.convert(request.GET.dict(), message, strict=False)
-        return msgspec.json.decode(request.body or b"{}", type=message, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            found = msgspec.convert(_query(request, message), message, strict=False)
+        else:
+            found = _decode(_json_body(request), message)
+        # Set on a message, the parts of the path would be checked by nobody.
+        named = {name: msgspec.convert(text, str) for name, text in named.items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidError(
             "message_invalid",
-            f"The message cannot be read: {error}. Correct the field.",
+            f"The message cannot be read: {_in_words(error)}. Correct the field.",
         ) from error
+    for name, text in named.items():
+        setattr(found, name, text)
+    return found
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error)
+    for pattern, words in IN_WORDS.items():
+        text = text.replace(f"matching regex {pattern!r}", words)
+    return text
+
+
+def _query(request: HttpRequest, message: type[Message]) -> dict[str, Any]:
+    """Return the query; a field that is a list gets every value of its name."""
+    lists = {
+        field.encode_name
+        for field in msgspec.structs.fields(message)
+        if list in {get_origin(field.type), *map(get_origin, get_args(field.type))}
+    }
+    return {
+        name: values if name in lists else values[-1]
+        for name, values in request.GET.lists()
+    }
+
+
+def _json_body(request: HttpRequest) -> bytes:
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise InvalidError(
+            "body_too_large", "The message has more than 32 MB: send it in parts."
+        ) from None
+    if body and request.content_type != "application/json":
+        raise InvalidError(
+            "content_type_unknown",
+            f"The message is {(request.content_type or '')[:100]!r}: send application/json.",
+        )
+    return body or b"{}"
+
+
+def _decode(body: bytes, message: type[Message]) -> Message:
+    try:
+        return msgspec.json.decode(body, type=message, strict=False)
+    except msgspec.ValidationError:
+        # To MLflow a null is a field that was left out.
+        content = msgspec.json.decode(body)
+        without = _without_nulls(content)
+        if without == content:
+            raise
+        return msgspec.convert(without, message, strict=False)
+
+
+def _without_nulls(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {
+            key: _without_nulls(value)
+            for key, value in content.items()
+            if value is not None
+        }
+    if isinstance(content, list):
+        return [_without_nulls(item) for item in content]
+    return content
+
+
+OUT_OF_SCOPE = {
+    "traces": "traces",
+    "gateway": "the AI gateway",
+    "scorers": "scorers",
+    "prompts": "prompts",
+    "webhooks": "MLflow's webhooks",
+}
 
 
 @csrf_exempt
 def unknown_endpoint(request: HttpRequest, **_path: str) -> HttpResponse:
     """Answer in MLflow's shape, so that its client can fall back."""
+    parts = request.path.split("/")
+    topics = [text for name, text in OUT_OF_SCOPE.items() if name in parts]
+    message = (
+        f"Attestry does not keep {topics[0]}: it tracks experiments, runs and models."
+        if topics
+        else f"Attestry does not offer {request.method} {request.path}."
+    )
     return JsonResponse(
-        {
-            "error_code": "ENDPOINT_NOT_FOUND",
-            "message": f"Attestry does not offer {request.method} {request.path}.",
-        },
-        status=404,
+        {"error_code": "ENDPOINT_NOT_FOUND", "message": message}, status=404
+    )
+
+
+def visible_experiments(caller: Caller) -> Any:
+    """Return a query set of what the caller may see in the workspace."""
+    return (
+        Experiment.objects.visible_to(caller.user)
+        .filter(workspace=caller.workspace)
+        .select_related("workspace")
     )
 
 
 def visible_experiment(caller: Caller, experiment_id: str) -> Experiment:
-    experiments = Experiment.objects.visible_to(caller.user)
-    experiment = (
-        experiments.filter(workspace=caller.workspace, pk=int(experiment_id))
-        .select_related("workspace")
-        .first()
-        if experiment_id.isdecimal() and len(experiment_id) < 19
-        else None
-    )
+    experiment = None
+    if experiment_id == DEFAULT_EXPERIMENT_ID:
+        experiment = visible_experiments(caller).filter(name=DEFAULT_EXPERIMENT).first()
+    elif is_key(experiment_id):
+        experiment = visible_experiments(caller).filter(pk=int(experiment_id)).first()
     if experiment is None:
         raise NotFoundError(
             "experiment_unknown",
             f"There is no experiment {experiment_id!r} in {caller.workspace} that you "
             f"may see: check the id.",
         )
-    return experiment
+    found: Experiment = experiment
+    return found
+
+
+def is_key(text: str) -> bool:
+    """Say whether a text can be a primary key: a whole number of 64 bits."""
+    return text.isdecimal() and len(text) < 19
 
 
 def visible_run(caller: Caller, run_id: str) -> Run:

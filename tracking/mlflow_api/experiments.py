@@ -1,35 +1,122 @@
-"""`experiments/…` of MLflow's API: create, get, get-by-name."""
+"""`experiments/…` of MLflow's API."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from audit.errors import NotFoundError
-from tracking.mlflow_api import messages
-from tracking.mlflow_api.endpoint import Caller, endpoint, visible_experiment
-from tracking.models import Experiment
-from tracking.services.experiments import create_experiment
+from django.db.models import QuerySet
+from msgspec import Meta, Struct, field
+
+from audit.errors import InvalidError, NotFoundError
+from tracking.mlflow_api.endpoint import (
+    Caller,
+    endpoint,
+    visible_experiment,
+    visible_experiments,
+)
+from tracking.mlflow_api.fields import NO_NUL, Key, Name, Text
+from tracking.mlflow_api.printing import experiment_shown
+from tracking.mlflow_api.view_types import ViewType, in_view
+from tracking.models import DatasetInput, Experiment
+from tracking.search.experiments import search_experiments
+from tracking.search.pages import page_of
+from tracking.services import experiments
+
+MOST_EXPERIMENTS = 50_000
+MOST_DATASETS = 1000
+TagValue = Annotated[str, Meta(max_length=20_000, pattern=NO_NUL)]
 
 
-@endpoint("POST", messages.CreateExperiment)
-def create(caller: Caller, message: messages.CreateExperiment) -> dict[str, Any]:
-    experiment = create_experiment(
-        caller.workspace, name=message.name, actor=caller.user
+class ExperimentTag(Struct):
+    """A key and a value of at most 20,000 characters."""
+
+    key: Key
+    value: TagValue = ""
+
+
+class Create(Struct):
+    """`experiments/create`."""
+
+    name: Name
+    artifact_location: Text = ""
+    tags: list[ExperimentTag] = field(default_factory=list)
+
+
+class Named(Struct):
+    """An experiment by its id."""
+
+    experiment_id: Text
+
+
+class ByName(Struct):
+    """`experiments/get-by-name`."""
+
+    experiment_name: Name
+
+
+class Update(Struct):
+    """`experiments/update`; without a name nothing changes."""
+
+    experiment_id: Text
+    new_name: Name | None = None
+
+
+class SetTag(Struct):
+    """`experiments/set-experiment-tag`."""
+
+    experiment_id: Text
+    key: Key
+    value: TagValue = ""
+
+
+class DeleteTag(Struct):
+    """`experiments/delete-experiment-tag`."""
+
+    experiment_id: Text
+    key: Key
+
+
+class Search(Struct):
+    """`experiments/search`; MLflow wants `max_results`."""
+
+    max_results: Annotated[int, Meta(ge=1, le=MOST_EXPERIMENTS)]
+    page_token: Text = ""
+    filter: Text = ""
+    order_by: list[Text] = field(default_factory=list)
+    view_type: ViewType = ViewType.ACTIVE_ONLY
+
+
+class SearchDatasets(Struct):
+    """`experiments/search-datasets`, which MLflow's pages ask for."""
+
+    experiment_ids: Annotated[list[Text], Meta(min_length=1, max_length=20)]
+
+
+@endpoint(Create)
+def create(caller: Caller, message: Create) -> dict[str, Any]:
+    if message.artifact_location:
+        raise InvalidError(
+            "artifact_location_not_taken",
+            "Attestry keeps artifacts itself, so that each has a digest in the log: "
+            "leave artifact_location out.",
+        )
+    experiment = experiments.create_experiment(
+        caller.workspace,
+        name=message.name,
+        tags={tag.key: tag.value for tag in message.tags},
+        actor=caller.user,
     )
     return {"experiment_id": str(experiment.pk)}
 
 
-@endpoint("GET", messages.GetExperiment)
-def get(caller: Caller, message: messages.GetExperiment) -> dict[str, Any]:
-    return {"experiment": shown(visible_experiment(caller, message.experiment_id))}
+@endpoint(Named)
+def get(caller: Caller, message: Named) -> dict[str, Any]:
+    experiment = visible_experiment(caller, message.experiment_id)
+    return {"experiment": experiment_shown(experiment)}
 
 
-@endpoint("GET", messages.GetExperimentByName)
-def get_by_name(
-    caller: Caller, message: messages.GetExperimentByName
-) -> dict[str, Any]:
+@endpoint(ByName)
+def get_by_name(caller: Caller, message: ByName) -> dict[str, Any]:
     experiment = (
-        Experiment.objects.visible_to(caller.user)
-        .filter(workspace=caller.workspace, name=message.experiment_name)
-        .first()
+        visible_experiments(caller).filter(name=message.experiment_name).first()
     )
     if experiment is None:
         raise NotFoundError(
@@ -37,15 +124,95 @@ def get_by_name(
             f"There is no experiment {message.experiment_name!r} in {caller.workspace} "
             f"that you may see: create it.",
         )
-    return {"experiment": shown(experiment)}
+    return {"experiment": experiment_shown(experiment)}
 
 
-def shown(experiment: Experiment) -> dict[str, Any]:
+@endpoint(Update)
+def update(caller: Caller, message: Update) -> dict[str, Any]:
+    experiment = visible_experiment(caller, message.experiment_id)
+    if message.new_name is not None:
+        experiments.rename_experiment(
+            experiment, name=message.new_name, actor=caller.user
+        )
+    return {}
+
+
+@endpoint(Named)
+def delete(caller: Caller, message: Named) -> dict[str, Any]:
+    experiment = visible_experiment(caller, message.experiment_id)
+    experiments.archive_experiment(experiment, actor=caller.user)
+    return {}
+
+
+@endpoint(Named)
+def restore(caller: Caller, message: Named) -> dict[str, Any]:
+    experiment = visible_experiment(caller, message.experiment_id)
+    experiments.restore_experiment(experiment, actor=caller.user)
+    return {}
+
+
+@endpoint(SetTag)
+def set_tag(caller: Caller, message: SetTag) -> dict[str, Any]:
+    experiments.tag_experiment(
+        visible_experiment(caller, message.experiment_id),
+        key=message.key,
+        value=message.value,
+        actor=caller.user,
+    )
+    return {}
+
+
+@endpoint(DeleteTag)
+def delete_tag(caller: Caller, message: DeleteTag) -> dict[str, Any]:
+    experiment = visible_experiment(caller, message.experiment_id)
+    experiments.remove_experiment_tag(experiment, key=message.key, actor=caller.user)
+    return {}
+
+
+@endpoint(Search)
+def search(caller: Caller, message: Search) -> dict[str, Any]:
+    visible: QuerySet[Experiment] = visible_experiments(caller)
+    page = page_of(
+        search_experiments(
+            in_view(visible, message.view_type),
+            filter_string=message.filter,
+            order_by=message.order_by,
+        ).prefetch_related("tags"),
+        query=[message.filter, message.order_by, message.view_type],
+        size=message.max_results,
+        token=message.page_token,
+    )
+    answer: dict[str, Any] = {}
+    if page.rows:
+        answer["experiments"] = [experiment_shown(row) for row in page.rows]
+    if page.next_token:
+        answer["next_page_token"] = page.next_token
+    return answer
+
+
+@endpoint(SearchDatasets)
+def search_datasets(caller: Caller, message: SearchDatasets) -> dict[str, Any]:
+    wanted = [visible_experiment(caller, name) for name in message.experiment_ids]
+    uses = DatasetInput.objects.filter(run__experiment__in=wanted).select_related(
+        "dataset", "run"
+    )
+    summaries = {
+        (
+            str(use.run.experiment_id),
+            use.dataset.name,
+            use.dataset.digest,
+            use.context,
+        )
+        for use in uses.order_by("-pk")[:MOST_DATASETS]
+    }
     return {
-        "experiment_id": str(experiment.pk),
-        "name": experiment.name,
-        "artifact_location": f"mlflow-artifacts:/{experiment.pk}",
-        "lifecycle_stage": experiment.lifecycle_stage,
-        "creation_time": int(experiment.created_at.timestamp() * 1000),
-        "last_update_time": int(experiment.updated_at.timestamp() * 1000),
+        "dataset_summaries": [
+            {
+                "experiment_id": experiment_id,
+                "name": name,
+                "digest": digest,
+                **({"context": context} if context else {}),
+            }
+            for experiment_id, name, digest, context in sorted(summaries)
+        ]
     }

@@ -1,49 +1,108 @@
-"""`runs/…` of MLflow's API: create, get, update, log-*, set-tag."""
+"""`runs/…` of MLflow's API: create, get, update, search, delete, restore."""
 
-import math
 import secrets
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.utils import timezone
+from msgspec import Meta, Struct, field
 
 from audit.errors import InvalidError
-from tracking.mlflow_api import messages
 from tracking.mlflow_api.endpoint import (
+    DEFAULT_EXPERIMENT_ID,
     Caller,
     endpoint,
+    is_key,
     visible_experiment,
     visible_run,
 )
+from tracking.mlflow_api.fields import (
+    LONGEST_TAG_VALUE,
+    Ids,
+    Milliseconds,
+    NamedRun,
+    RunName,
+    Tag,
+    Text,
+)
+from tracking.mlflow_api.printing import run_info, run_shown, runs_shown
+from tracking.mlflow_api.view_types import ViewType, in_view
 from tracking.models import Run
+from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.run import RunStatus
-from tracking.services.logging import Point, UsedDataset, log_batch, log_inputs
-from tracking.services.runs import RUN_NAME_TAG, create_run, update_run
+from tracking.search.conditions import LATEST_TIME_MS
+from tracking.search.pages import page_of
+from tracking.search.runs import search_runs
+from tracking.services.experiments import default_experiment
+from tracking.services.runs import (
+    RUN_NAME_TAG,
+    archive_run,
+    create_run,
+    restore_run,
+    update_run,
+)
 
 LONGEST_NAME = 250
-LATEST_TIME_MS = 253_402_300_799_000  # the end of year 9999, where datetime ends
+MOST_RUNS = 50_000
 
 
-@endpoint("POST", messages.CreateRun)
-def create(caller: Caller, message: messages.CreateRun) -> dict[str, Any]:
-    tags = {tag.key: tag.value for tag in message.tags}
+class Create(Struct):
+    """`runs/create`; `user_id` is ignored, because the author is who asks."""
+
+    experiment_id: Text
+    run_name: RunName = ""
+    start_time: Milliseconds | None = None
+    tags: list[Tag] = field(default_factory=list)
+
+
+class Get(NamedRun, kw_only=True):
+    """`runs/get`, `runs/delete`, `runs/restore`."""
+
+
+class Update(NamedRun, kw_only=True):
+    """`runs/update`; an unknown status is ignored, as MLflow does."""
+
+    status: str | None = None
+    end_time: Milliseconds | None = None
+    run_name: RunName | None = None
+
+
+class Search(Struct):
+    """`runs/search`."""
+
+    experiment_ids: Ids = field(default_factory=list)
+    filter: Text = ""
+    run_view_type: ViewType = ViewType.ACTIVE_ONLY
+    max_results: Annotated[int, Meta(ge=1, le=MOST_RUNS)] = 1000
+    order_by: list[Text] = field(default_factory=list)
+    page_token: Text = ""
+
+
+@endpoint(Create)
+def create(caller: Caller, message: Create) -> dict[str, Any]:
+    tags = {tag.key: tag.value[:LONGEST_TAG_VALUE] for tag in message.tags}
+    experiment = (
+        default_experiment(caller.workspace, actor=caller.user)
+        if message.experiment_id == DEFAULT_EXPERIMENT_ID
+        else visible_experiment(caller, message.experiment_id)
+    )
     run = create_run(
-        visible_experiment(caller, message.experiment_id),
+        experiment,
         name=_checked_name(message.run_name or tags.get(RUN_NAME_TAG)),
         started_at=_time(message.start_time) or timezone.now(),
         tags=tags,
         actor=caller.user,
     )
-    return {"run": shown(run)}
+    return {"run": run_shown(run)}
 
 
-@endpoint("GET", messages.GetRun)
-def get(caller: Caller, message: messages.GetRun) -> dict[str, Any]:
-    return {"run": shown(visible_run(caller, message.wanted))}
+@endpoint(Get)
+def get(caller: Caller, message: Get) -> dict[str, Any]:
+    return {"run": run_shown(visible_run(caller, message.wanted))}
 
 
-@endpoint("POST", messages.UpdateRun)
-def update(caller: Caller, message: messages.UpdateRun) -> dict[str, Any]:
+@endpoint(Update)
+def update(caller: Caller, message: Update) -> dict[str, Any]:
     run = update_run(
         visible_run(caller, message.wanted),
         status=_status(message.status),
@@ -51,87 +110,52 @@ def update(caller: Caller, message: messages.UpdateRun) -> dict[str, Any]:
         name=message.run_name,
         actor=caller.user,
     )
-    return {"run_info": _info(run)}
+    return {"run_info": run_info(run)}
 
 
-@endpoint("POST", messages.LogMetric)
-def log_metric(caller: Caller, message: messages.LogMetric) -> dict[str, Any]:
-    log_batch(
-        visible_run(caller, message.wanted),
-        metrics=[_point(message)],
-        actor=caller.user,
-    )
+@endpoint(Get)
+def delete(caller: Caller, message: Get) -> dict[str, Any]:
+    archive_run(visible_run(caller, message.wanted), actor=caller.user)
     return {}
 
 
-@endpoint("POST", messages.LogParam)
-def log_parameter(caller: Caller, message: messages.LogParam) -> dict[str, Any]:
-    log_batch(
-        visible_run(caller, message.wanted),
-        params=[(message.key, message.value)],
-        actor=caller.user,
-    )
+@endpoint(Get)
+def restore(caller: Caller, message: Get) -> dict[str, Any]:
+    restore_run(visible_run(caller, message.wanted), actor=caller.user)
     return {}
 
 
-@endpoint("POST", messages.SetTag)
-def set_tag(caller: Caller, message: messages.SetTag) -> dict[str, Any]:
-    log_batch(
-        visible_run(caller, message.wanted),
-        tags=[(message.key, message.value)],
-        actor=caller.user,
+@endpoint(Search)
+def search(caller: Caller, message: Search) -> dict[str, Any]:
+    ids = [int(name) for name in message.experiment_ids if is_key(name)]
+    runs = Run.objects.visible_to(caller.user).filter(
+        experiment__workspace=caller.workspace, experiment__in=ids
     )
-    return {}
-
-
-@endpoint("POST", messages.LogBatch)
-def log_many(caller: Caller, message: messages.LogBatch) -> dict[str, Any]:
-    if len(message.metrics) + len(message.params) + len(message.tags) > 1000:
-        raise InvalidError(
-            "batch_too_large",
-            "A batch holds at most 1000 metrics, params and tags together: send two.",
+    if DEFAULT_EXPERIMENT_ID in message.experiment_ids:
+        runs |= Run.objects.visible_to(caller.user).filter(
+            experiment__workspace=caller.workspace, experiment__name=DEFAULT_EXPERIMENT
         )
-    log_batch(
-        visible_run(caller, message.wanted),
-        metrics=[_point(metric) for metric in message.metrics],
-        params=[(param.key, param.value) for param in message.params],
-        tags=[(tag.key, tag.value) for tag in message.tags],
-        actor=caller.user,
-    )
-    return {}
-
-
-@endpoint("POST", messages.LogInputs)
-def log_datasets(caller: Caller, message: messages.LogInputs) -> dict[str, Any]:
-    log_inputs(
-        visible_run(caller, message.wanted),
-        datasets=[
-            UsedDataset(
-                name=use.dataset.name,
-                digest=use.dataset.digest,
-                source_type=use.dataset.source_type,
-                source=use.dataset.source,
-                schema=use.dataset.schema,
-                profile=use.dataset.profile,
-                tags={tag.key: tag.value for tag in use.tags},
-            )
-            for use in message.datasets
+    page = page_of(
+        search_runs(
+            in_view(runs, message.run_view_type),
+            filter_string=message.filter,
+            order_by=message.order_by,
+        ).select_related("created_by"),
+        query=[
+            message.experiment_ids,
+            message.filter,
+            message.run_view_type,
+            message.order_by,
         ],
-        actor=caller.user,
+        size=message.max_results,
+        token=message.page_token,
     )
-    return {}
-
-
-def _point(metric: messages.Metric | messages.LogMetric) -> Point:
-    try:
-        value = float(metric.value)
-    except ValueError:
-        raise InvalidError(
-            "metric_value_invalid",
-            f"The value {metric.value!r} of metric {metric.key!r} is not a number: send "
-            f'a number, "NaN", "Infinity" or "-Infinity".',
-        ) from None
-    return Point(metric.key, value, metric.timestamp, metric.step)
+    answer: dict[str, Any] = {}
+    if page.rows:
+        answer["runs"] = runs_shown(page.rows)
+    if page.next_token:
+        answer["next_page_token"] = page.next_token
+    return answer
 
 
 def _status(name: str | None) -> RunStatus | None:
@@ -144,10 +168,6 @@ def _time(milliseconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(min(milliseconds, LATEST_TIME_MS) / 1000, tz=UTC)
 
 
-def _milliseconds(moment: datetime | None) -> int | None:
-    return int(moment.timestamp() * 1000) if moment else None
-
-
 def _checked_name(name: str | None) -> str:
     """Return the name, or a random one; as a tag it could be too long for a name."""
     if name and len(name) > LONGEST_NAME:
@@ -156,68 +176,3 @@ def _checked_name(name: str | None) -> str:
             f"A run name has at most {LONGEST_NAME} characters: shorten it.",
         )
     return name or f"run-{secrets.token_hex(4)}"
-
-
-def shown(run: Run) -> dict[str, Any]:
-    """Return a run as MLflow prints it: info, data, inputs."""
-    uses = run.dataset_inputs.select_related("dataset").order_by("pk")
-    return {
-        "info": _info(run),
-        "data": {
-            "metrics": [
-                {
-                    "key": metric.key,
-                    "value": _number(metric.number),
-                    "timestamp": metric.timestamp_ms,
-                    "step": metric.step,
-                }
-                for metric in run.metrics.latest_of_each_key()
-            ],
-            "params": list(run.params.order_by("key").values("key", "value")),
-            "tags": list(run.tags.order_by("key").values("key", "value")),
-        },
-        "inputs": {
-            "dataset_inputs": [
-                {
-                    "dataset": {
-                        "name": use.dataset.name,
-                        "digest": use.dataset.digest,
-                        "source_type": use.dataset.source_type,
-                        "source": use.dataset.source,
-                        "schema": use.dataset.schema,
-                        "profile": use.dataset.profile,
-                    },
-                    "tags": [
-                        {"key": key, "value": value} for key, value in use.tags.items()
-                    ],
-                }
-                for use in uses
-            ]
-        },
-        "outputs": {},
-    }
-
-
-def _info(run: Run) -> dict[str, Any]:
-    info = {
-        "run_id": run.run_id,
-        "run_uuid": run.run_id,
-        "run_name": run.name,
-        "experiment_id": str(run.experiment_id),
-        "user_id": run.created_by.username,
-        "status": run.status,
-        "start_time": _milliseconds(run.started_at),
-        "artifact_uri": run.artifact_uri,
-        "lifecycle_stage": run.lifecycle_stage,
-    }
-    if run.ended_at:
-        info["end_time"] = _milliseconds(run.ended_at)
-    return info
-
-
-def _number(value: float) -> float | str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return value

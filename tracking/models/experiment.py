@@ -17,6 +17,9 @@ class Lifecycle(models.TextChoices):
     DELETED = "deleted"
 
 
+DEFAULT_EXPERIMENT = "Default"
+
+
 class ExperimentQuerySet(models.QuerySet["Experiment"]):
     """Questions about many experiments."""
 
@@ -54,6 +57,14 @@ class Experiment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.lifecycle_stage == Lifecycle.ACTIVE
+
+    @property
+    def artifact_location(self) -> str:
+        return f"mlflow-artifacts:/{self.pk}"
 
     @property
     def subject(self) -> str:

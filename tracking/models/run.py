@@ -83,6 +83,10 @@ class Run(models.Model):
         return self.status in ENDED
 
     @property
+    def is_active(self) -> bool:
+        return self.lifecycle_stage == Lifecycle.ACTIVE
+
+    @property
     def is_frozen(self) -> bool:
         return self.frozen_at is not None
 

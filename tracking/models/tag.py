@@ -1,9 +1,10 @@
-"""A tag: a label of a run that may change; the log keeps what it was."""
+"""Tags: labels of runs and experiments that may change; the log keeps what they were."""
 
 from typing import ClassVar
 
 from django.db import models
 
+from tracking.models.experiment import Experiment
 from tracking.models.run import Run
 
 
@@ -19,6 +20,26 @@ class Tag(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["run", "key"], name="tracking_a_tag_has_one_value"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
+
+class ExperimentTag(models.Model):
+    """A label of an experiment."""
+
+    experiment = models.ForeignKey(Experiment, models.PROTECT, related_name="tags")
+    key = models.CharField(max_length=250)
+    value = models.TextField()
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["experiment", "key"],
+                name="tracking_an_experiment_tag_has_one_value",
             )
         ]
 

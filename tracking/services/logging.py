@@ -1,18 +1,29 @@
 """Params, metrics, tags and dataset inputs are logged here."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from audit.errors import InvalidError
+from audit.errors import InvalidError, NotFoundError
 from audit.services import record
 from audit.tlog.canonical import digest
 from tracking.events import TrackingEvent
-from tracking.models import Dataset, DatasetInput, Metric, Param, Run, Tag
-from tracking.services.runs import writable
+from tracking.models import (
+    Dataset,
+    DatasetInput,
+    LatestMetric,
+    Metric,
+    Param,
+    Run,
+    Tag,
+)
+from tracking.services.runs import RUN_NAME_TAG, writable
+
+LONGEST_RUN_NAME = 250
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,18 @@ class Point:
     value: float
     timestamp_ms: int
     step: int
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Return what both tables of points store; a NaN as a flag beside a zero."""
+        is_nan = math.isnan(self.value)
+        return {
+            "key": self.key,
+            "value": 0.0 if is_nan else self.value,
+            "is_nan": is_nan,
+            "timestamp_ms": self.timestamp_ms,
+            "step": self.step,
+        }
 
 
 @dataclass(frozen=True)
@@ -96,29 +119,62 @@ def _write_params(run: Run, params: Sequence[tuple[str, str]]) -> None:
 
 
 def _write_metrics(run: Run, metrics: Sequence[Point]) -> None:
+    if not metrics:
+        return
+    points = [point.columns for point in metrics]
     Metric.objects.bulk_create(
-        (
-            Metric(
-                run=run,
-                key=point.key,
-                value=0.0 if math.isnan(point.value) else point.value,
-                is_nan=math.isnan(point.value),
-                timestamp_ms=point.timestamp_ms,
-                step=point.step,
-            )
-            for point in metrics
-        ),
-        ignore_conflicts=True,
+        (Metric(run=run, **point) for point in points), ignore_conflicts=True
+    )
+    _move_latest(run, points)
+
+
+def _move_latest(run: Run, points: Sequence[dict[str, Any]]) -> None:
+    """Let the latest point of each key be the latest; the run is locked."""
+    newest = {point["key"]: point for point in sorted(points, key=_rank)}
+    stored = run.latest_metrics.filter(key__in=newest).values()
+    for latest in stored:
+        if _rank(latest) >= _rank(newest[latest["key"]]):
+            del newest[latest["key"]]
+    LatestMetric.objects.bulk_create(
+        (LatestMetric(run=run, **point) for point in newest.values()),
+        update_conflicts=True,
+        unique_fields=["run", "key"],
+        update_fields=["value", "is_nan", "timestamp_ms", "step"],
     )
 
 
+def _rank(point: Mapping[str, Any]) -> tuple[int, int, float]:
+    return point["step"], point["timestamp_ms"], point["value"]
+
+
 def _write_tags(run: Run, tags: Sequence[tuple[str, str]]) -> None:
+    newest = dict(tags)
     Tag.objects.bulk_create(
-        (Tag(run=run, key=key, value=value) for key, value in dict(tags).items()),
+        (Tag(run=run, key=key, value=value) for key, value in newest.items()),
         update_conflicts=True,
         unique_fields=["run", "key"],
         update_fields=["value"],
     )
+    if name := newest.get(RUN_NAME_TAG, "")[:LONGEST_RUN_NAME]:
+        Run.objects.filter(pk=run.pk).update(name=name)
+
+
+def remove_tag(run: Run, *, key: str, actor: User) -> None:
+    """Take a label away; the entry says which, and the log keeps what it was."""
+    with transaction.atomic():
+        run = writable(run, actor=actor)
+        deleted, _ = run.tags.filter(key=key).delete()
+        if not deleted:
+            raise NotFoundError(
+                "tag_unknown",
+                f"The run {run.run_id} has no tag {key!r}: there is nothing to remove.",
+            )
+        record(
+            TrackingEvent.RUN_TAG_REMOVED,
+            actor=actor,
+            subject=run.subject,
+            payload={"content": digest({"key": key})},
+        )
 
 
 def log_inputs(run: Run, *, datasets: Sequence[UsedDataset], actor: User) -> None:

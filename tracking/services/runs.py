@@ -1,4 +1,4 @@
-"""Runs are created, ended and frozen here."""
+"""Runs are created, ended, archived and frozen here."""
 
 from datetime import datetime
 
@@ -30,7 +30,7 @@ def create_run(
     """Start a run; its author is the actor, whatever the tags claim."""
     if not may_log_in(actor, experiment):
         raise _may_not_log(experiment)
-    if experiment.lifecycle_stage != Lifecycle.ACTIVE:
+    if not experiment.is_active:
         raise ConflictError(
             "experiment_archived",
             f"The experiment {experiment} is archived: restore it or use another one.",
@@ -85,22 +85,54 @@ def update_run(
     return run
 
 
+def archive_run(run: Run, *, actor: User) -> None:
+    """Mark a run deleted, as MLflow says; again changes nothing, and nothing goes away."""
+    with transaction.atomic():
+        run = locked(run, actor=actor)
+        _refuse_frozen(run)
+        if run.is_active:
+            _move(run, Lifecycle.DELETED, TrackingEvent.RUN_ARCHIVED, actor)
+
+
+def restore_run(run: Run, *, actor: User) -> None:
+    """Bring an archived run back; an active one stays as it is."""
+    with transaction.atomic():
+        run = locked(run, actor=actor)
+        if not run.is_active:
+            _move(run, Lifecycle.ACTIVE, TrackingEvent.RUN_RESTORED, actor)
+
+
+def _move(run: Run, to: Lifecycle, event: TrackingEvent, actor: User) -> None:
+    run.lifecycle_stage = to
+    run.save(update_fields=["lifecycle_stage"])
+    record(event, actor=actor, subject=run.subject, payload={})
+
+
 def writable(run: Run, *, actor: User) -> Run:
-    """Return the run, locked, or refuse: first line of every write to a run."""
-    if not may_write(actor, run):
-        raise _may_not_log(run.experiment)
-    run = Run.objects.select_for_update().get(pk=run.pk)
-    if run.lifecycle_stage != Lifecycle.ACTIVE:
+    """Return the run, locked, or refuse: first line of every write to its content."""
+    run = locked(run, actor=actor)
+    if not run.is_active:
         raise ConflictError(
             "run_archived", f"The run {run.run_id} is archived: restore it first."
         )
+    _refuse_frozen(run)
+    return run
+
+
+def locked(run: Run, *, actor: User) -> Run:
+    """Return the run, locked for somebody who may write it."""
+    if not may_write(actor, run):
+        raise _may_not_log(run.experiment)
+    return Run.objects.select_for_update().get(pk=run.pk)
+
+
+def _refuse_frozen(run: Run) -> None:
     if run.is_frozen:
         raise ConflictError(
             "run_frozen",
             f"The run {run.run_id} is evidence of a promotion request and cannot change "
             f"any more. Log to a new run.",
         )
-    return run
 
 
 def _may_not_log(experiment: Experiment) -> PermissionDeniedError:

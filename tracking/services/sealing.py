@@ -31,6 +31,7 @@ WRITING = (
     TrackingEvent.RUN_LOGGED,
     TrackingEvent.RUN_INPUTS_LOGGED,
     TrackingEvent.ARTIFACT_UPLOADED,
+    TrackingEvent.RUN_TAG_REMOVED,
     TrackingEvent.RUN_UPDATED,
 )
 
@@ -109,6 +110,7 @@ def verify_run(run: Run) -> RunVerification:
             for key in sorted(keys)
             if then[section].get(key) != now[section].get(key)
         ]
+    differences += _stale_latest_metrics(run)
     differences += _altered_files(run)
     return RunVerification(content, sealed.index, tuple(differences))
 
@@ -122,6 +124,15 @@ def _metrics(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
             hashed.update(canonical_bytes(line) + b"\n")
             count += 1
         yield key, {"points": count, "digest": f"sha256:{hashed.hexdigest()}"}
+
+
+def _stale_latest_metrics(run: Run) -> Iterator[str]:
+    """Name each metric whose latest point, which searches use, is not its latest."""
+    fields = ("key", "step", "timestamp_ms", "value", "is_nan")
+    latest = set(run.metrics.latest_of_each_key().values_list(*fields))
+    shown = set(run.latest_metrics.values_list(*fields))
+    for key in sorted({point[0] for point in latest ^ shown}):
+        yield f"metric {key} (its latest point)"
 
 
 def _newest_seal(run: Run) -> TrailEntry:

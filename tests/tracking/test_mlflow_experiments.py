@@ -1,0 +1,224 @@
+"""Experiments over MLflow's API: labels, archive, search."""
+
+from typing import Any
+
+import pytest
+
+from audit.tlog.canonical import digest
+from tests import factories
+from tests.tracking.refusals import conflict, denied, invalid, unknown
+from tracking.models import Experiment, ExperimentTag, Run
+
+
+@pytest.fixture
+def experiment(workspace, cast):
+    return factories.experiment(workspace, cast.alice)
+
+
+def shown(alice, experiment):
+    return alice.get("experiments/get", experiment_id=experiment.pk)[1]["experiment"]
+
+
+def test_experiment_is_created_with_its_tags(alice, log):
+    log()
+    tags = [{"key": "team", "value": "credit"}]
+    alice.post("experiments/create", name="tagged", tags=tags)
+    experiment = Experiment.objects.get(name="tagged")
+    assert shown(alice, experiment)["tags"] == tags
+    assert log()[0][2] == {
+        "name": "tagged",
+        "content": digest({"tags": {"team": "credit"}}),
+    }
+
+
+def test_place_for_artifacts_is_not_taken(alice):
+    answer = alice.post("experiments/create", name="x", artifact_location="s3://b")
+    assert answer == invalid(
+        "artifact_location_not_taken",
+        "Attestry keeps artifacts itself, so that each has a digest in the log: leave "
+        "artifact_location out.",
+    )
+
+
+def test_tag_is_set_again_and_removed_with_an_entry_each(alice, experiment, log):
+    log()
+    named = {"experiment_id": str(experiment.pk), "key": "team"}
+    for value in ("one", "two"):
+        alice.post("experiments/set-experiment-tag", **named, value=value)
+    assert ExperimentTag.objects.get().value == "two"
+    assert alice.post("experiments/delete-experiment-tag", **named) == (200, {})
+    assert "tags" not in shown(alice, experiment)
+    assert [kind for kind, _, _ in log()] == [
+        "tracking.experiment.tag_set",
+        "tracking.experiment.tag_set",
+        "tracking.experiment.tag_removed",
+    ]
+    assert alice.post("experiments/delete-experiment-tag", **named) == unknown(
+        "tag_unknown",
+        "The experiment credit has no tag 'team': there is nothing to remove.",
+    )
+
+
+def test_experiment_is_renamed_to_a_free_name(alice, experiment, log):
+    alice.post("experiments/create", name="taken")
+    log()
+    named = {"experiment_id": str(experiment.pk)}
+    assert alice.post("experiments/update", **named, new_name="fraud") == (200, {})
+    assert log() == [
+        ("tracking.experiment.renamed", experiment.subject, {"name": "fraud"})
+    ]
+    assert alice.post("experiments/update", **named, new_name="taken")[0] == 400
+    assert shown(alice, experiment)["name"] == "fraud"
+
+
+def test_archived_experiment_takes_its_runs_along_and_back(alice, experiment, run, log):
+    log()
+    named = {"experiment_id": str(experiment.pk)}
+    assert alice.post("experiments/delete", **named) == (200, {})
+    assert alice.run(run.run_id)["info"]["lifecycle_stage"] == "deleted"
+    assert alice.post("experiments/update", **named, new_name="x") == invalid(
+        "experiment_archived",
+        "The experiment credit is archived: restore it or use another one.",
+    )
+    assert alice.post("experiments/delete", **named) == unknown(
+        "experiment_archived_before", "The experiment credit is archived already."
+    )
+    assert alice.post("experiments/create", name="credit")[1]["message"] == (
+        "The experiment 'credit' exists: it is archived: restore it or choose another "
+        "name."
+    )
+
+    assert alice.post("experiments/restore", **named) == (200, {})
+    assert alice.run(run.run_id)["info"]["lifecycle_stage"] == "active"
+    assert alice.post("experiments/restore", **named) == unknown(
+        "experiment_not_archived",
+        "The experiment credit is active: there is nothing to restore.",
+    )
+    assert [kind for kind, _, _ in log()] == [
+        "tracking.experiment.archived",
+        "tracking.experiment.restored",
+    ]
+
+
+def test_evidence_is_not_archived(alice, workspace, cast, log):
+    version = factories.version(workspace, cast)
+    factories.policy(workspace, cast)
+    factories.request(version, cast)
+    run = version.source_run
+    log()
+    experiment_id = str(run.experiment_id)
+    assert alice.post("experiments/delete", experiment_id=experiment_id) == conflict(
+        "experiment_holds_evidence",
+        "The experiment credit holds runs that are evidence of promotion requests: "
+        "archive the other runs one by one.",
+    )
+    assert alice.post("runs/delete", run_id=run.run_id) == conflict(
+        "run_frozen",
+        f"The run {run.run_id} is evidence of a promotion request and cannot change any "
+        f"more. Log to a new run.",
+    )
+    assert log() == []
+
+
+def test_who_may_not_log_may_not_write_experiments(mlflow_as, cast, experiment, run):
+    carol = mlflow_as(cast.carol)
+    refused = denied(
+        "may_not_log_run",
+        "You may not write in credit: ask for the developer role.",
+    )
+    named = {"experiment_id": str(experiment.pk)}
+    assert carol.post("experiments/delete", **named) == refused
+    assert carol.post("experiments/restore", **named) == refused
+    assert carol.post("experiments/update", **named, new_name="x") == refused
+    assert carol.post("experiments/set-experiment-tag", **named, key="a") == refused
+    assert carol.post("runs/delete", run_id=run.run_id)[0] == 403
+    assert carol.post("runs/restore", run_id=run.run_id)[0] == 403
+
+
+def test_run_is_archived_and_restored_once(alice, run, log):
+    log()
+    for path in ("runs/delete", "runs/delete", "runs/restore", "runs/restore"):
+        assert alice.post(path, run_id=run.run_id) == (200, {})
+    assert log() == [
+        ("tracking.run.archived", run.subject, {}),
+        ("tracking.run.restored", run.subject, {}),
+    ]
+
+
+def test_run_that_names_no_experiment_goes_to_the_default_one(alice, mlflow_as, cast):
+    first = alice.post("runs/create", experiment_id="0")[1]["run"]["info"]
+    alice.post("runs/create", experiment_id="0")
+    default = Experiment.objects.get(name="Default")
+    assert first["experiment_id"] == str(default.pk)
+    assert default.runs.count() == 2
+    found = alice.get("experiments/get", experiment_id="0")[1]["experiment"]
+    assert found["name"] == "Default"
+    runs = alice.post("runs/search", experiment_ids=["0"])[1]["runs"]
+    assert len(runs) == 2
+    assert mlflow_as(cast.mallory).post("runs/create", experiment_id="0")[0] == 404
+    assert Run.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("filter_string", "names"),
+    [
+        ("", ["a", "b", "c d"]),
+        ("name = 'a'", ["a"]),
+        ("attribute.name LIKE 'c%'", ["c d"]),
+        ("name ILIKE 'C%'", ["c d"]),
+        ("name != 'a'", ["b", "c d"]),
+        ("tags.team = 'credit'", ["a"]),
+        ("tag.team IS NULL", ["b", "c d"]),
+        ("tags.team IS NOT NULL AND creation_time > 0", ["a"]),
+        ("last_update_time < 5", []),
+        ("experiment_id = '0'", []),
+        ("experiment_id NOT IN ('0', 'x')", ["a", "b", "c d"]),
+    ],
+)
+def test_experiments_are_found(alice, filter_string, names):
+    tags = [{"key": "team", "value": "credit"}]
+    alice.post("experiments/create", name="a", tags=tags)
+    alice.post("experiments/create", name="b")
+    alice.post("experiments/create", name="c d")
+    status, answer = alice.post(
+        "experiments/search", filter=filter_string, max_results=10, order_by=["name"]
+    )
+    found = [row["name"] for row in answer.get("experiments", [])]
+    assert (status, found) == (200, names)
+
+
+def test_experiments_come_newest_first_page_by_page(alice):
+    for name in ("first", "second", "third"):
+        alice.post("experiments/create", name=name)
+    pages: list[list[Any]] = []
+    token = ""
+    while not pages or token:
+        _, answer = alice.post("experiments/search", max_results=2, page_token=token)
+        pages.append([row["name"] for row in answer["experiments"]])
+        token = answer.get("next_page_token", "")
+    assert pages == [["third", "second"], ["first"]]
+
+
+def test_others_experiments_are_not_found(alice, mlflow_as, cast, experiment):
+    assert mlflow_as(cast.mallory).post("experiments/search", max_results=5)[0] == 404
+    assert len(alice.post("experiments/search", max_results=5)[1]["experiments"]) == 1
+
+
+def test_datasets_of_experiments_are_listed(alice, run, cast):
+    factories.everything_logged(run, cast.alice)
+    answer = alice.post(
+        "experiments/search-datasets", experiment_ids=[str(run.experiment_id)]
+    )
+    assert answer == (
+        200,
+        {
+            "dataset_summaries": [
+                {
+                    "experiment_id": str(run.experiment_id),
+                    "name": "loans",
+                    "digest": "abc123",
+                    "context": "training",
+                }
+            ]
+        },
+    )

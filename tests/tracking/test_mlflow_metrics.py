@@ -1,0 +1,93 @@
+"""The history of metrics over MLflow's API."""
+
+from typing import Any
+
+import pytest
+
+from tests import factories
+from tests.tracking.refusals import invalid
+from tracking.services.logging import Point, log_batch
+
+
+@pytest.fixture
+def history(run, cast):
+    """Ten points of `loss` whose times run against their steps."""
+    points = [Point("loss", step / 10, 100 - step, step) for step in range(10)]
+    log_batch(run, metrics=[*points, Point("auc", 1, 1, 1)], actor=cast.alice)
+    return run
+
+
+def steps(answer):
+    return [point["step"] for point in answer[1].get("metrics", [])]
+
+
+def test_history_comes_in_the_order_of_time(alice, history):
+    answer = alice.get("metrics/get-history", run_id=history.run_id, metric_key="loss")
+    assert steps(answer) == list(range(9, -1, -1))
+    assert answer[1]["metrics"][0] == {
+        "key": "loss",
+        "value": 0.9,
+        "timestamp": 91,
+        "step": 9,
+    }
+
+
+def test_history_comes_page_by_page(alice, history):
+    query = {"run_id": history.run_id, "metric_key": "loss", "max_results": 4}
+    pages: list[list[Any]] = []
+    token = ""
+    while not pages or token:
+        answer = alice.get("metrics/get-history", **query, page_token=token)
+        pages.append(steps(answer))
+        token = answer[1].get("next_page_token", "")
+    assert pages == [[9, 8, 7, 6], [5, 4, 3, 2], [1, 0]]
+
+
+@pytest.mark.parametrize("key", ["loss", "none"])
+def test_history_that_is_not_there_is_empty(alice, run, key):
+    for run_id in (run.run_id, "0" * 32):
+        answer = alice.get("metrics/get-history", run_id=run_id, metric_key=key)
+        assert answer == (200, {})
+
+
+def test_histories_of_several_runs_come_run_by_run(alice, history, workspace, cast):
+    other = factories.run(workspace, cast.alice)
+    log_batch(other, metrics=[Point("loss", 7, 1, 1)], actor=cast.alice)
+    wanted = {"run_id": [history.run_id, other.run_id], "metric_key": "loss"}
+    _, answer = alice.get("metrics/get-history-bulk", **wanted)
+    found = [(point["run_id"], point["step"]) for point in answer["metrics"]]
+    of_first = [(history.run_id, step) for step in range(9, -1, -1)]
+    expected = sorted([(history.run_id, of_first), (other.run_id, [(other.run_id, 1)])])
+    assert found == [pair for _, pairs in expected for pair in pairs]
+    _, some = alice.get("metrics/get-history-bulk", **wanted, max_results=3)
+    assert some["metrics"] == answer["metrics"][:3]
+
+
+def test_curve_takes_some_points_and_always_the_last(alice, history):
+    query = {"run_ids": history.run_id, "metric_key": "loss"}
+    path = "metrics/get-history-bulk-interval"
+    assert steps(alice.get(path, **query)) == list(range(10))
+    assert steps(alice.get(path, **query, max_results=4)) == [0, 3, 6, 9]
+    assert steps(alice.get(path, **query, max_results=1)) == [9]
+    assert steps(alice.get(path, **query, start_step=2, end_step=4)) == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("interval", "code", "message"),
+    [
+        (
+            {"start_step": 1},
+            "interval_incomplete",
+            "Send start_step and end_step, or neither of them.",
+        ),
+        (
+            {"start_step": 2, "end_step": 1},
+            "interval_empty",
+            "The interval begins at step 2 and ends at 1: swap them.",
+        ),
+    ],
+)
+def test_interval_that_cannot_be_is_refused(alice, history, interval, code, message):
+    query = {"run_ids": history.run_id, "metric_key": "loss", **interval}
+    answer = alice.get("metrics/get-history-bulk-interval", **query)
+    assert answer == invalid(code, message)

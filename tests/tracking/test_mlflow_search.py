@@ -1,0 +1,367 @@
+"""Searching runs with MLflow's filter strings, orders and page tokens."""
+
+import base64
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from audit.errors import InvalidError
+from tests import factories
+from tests.tracking.refusals import invalid, unreadable
+from tracking.models import Run
+from tracking.search.parsing import parse_filter, parse_order
+from tracking.search.runs import GRAMMAR
+from tracking.services.logging import Point, log_batch
+from tracking.services.runs import archive_run, update_run
+
+
+@pytest.fixture
+def runs(workspace, cast):
+    """Five runs `r0` to `r4`, of which r3 has a NaN, r4 is archived, r0 has ended."""
+    made = []
+    for number in range(5):
+        run = factories.run(workspace, cast.alice, f"r{number}")
+        Run.objects.filter(pk=run.pk).update(
+            started_at=f"2026-01-01T00:00:0{number // 2}Z"
+        )
+        auc = float("nan") if number == 3 else number / 10
+        only = [Point("only", number, 1, 0)] if number % 2 else []
+        odd = [("odd.k/ey-1", "x")] if number == 2 else []
+        log_batch(
+            run,
+            metrics=[Point("auc", auc, 5, 1), *only],
+            params=[("alpha", str(number)), *odd],
+            tags=[("team", f"V{number}_%")],
+            actor=cast.alice,
+        )
+        made.append(run)
+    log_batch(made[1], tags=[("team", "credit")], actor=cast.alice)
+    factories.use_dataset(made[1], cast.alice)
+    factories.end(made[0], cast.alice)
+    archive_run(made[4], actor=cast.alice)
+    return made
+
+
+def found(alice, runs, filter_string="", order_by=("run_name",), **options):
+    """The names of the runs that a search finds, or the code of its refusal."""
+    for number, run in enumerate(runs):
+        filter_string = filter_string.replace(f"RUN{number}", run.run_id)
+    status, answer = alice.post(
+        "runs/search",
+        experiment_ids=[str(runs[0].experiment_id)],
+        filter=filter_string,
+        order_by=list(order_by),
+        **options,
+    )
+    if status != 200:
+        assert (status, answer["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        return answer["code"]
+    return [run["info"]["run_name"] for run in answer.get("runs", [])]
+
+
+ALL = ["r0", "r1", "r2", "r3"]
+START = 1767225600000
+
+
+# What MLflow's own server finds for the same filters over the same runs.
+@pytest.mark.parametrize(
+    ("filter_string", "names"),
+    [
+        ("", ALL),
+        ("metrics.auc > 0.1", ["r2"]),
+        ("metric.auc>=.1 and metrics.auc < 1e3", ["r1", "r2"]),
+        ("metrics.`auc` = 0", ["r0"]),
+        ('metrics."auc" > -1', ["r0", "r1", "r2"]),
+        ("metrics.auc != 0.1", ["r0", "r2", "r3"]),
+        ("metrics.only > 0", ["r1", "r3"]),
+        ("params.alpha = '1'", ["r1"]),
+        ('param.alpha = "1"', ["r1"]),
+        ("params.'alpha' != '1'", ["r0", "r2", "r3"]),
+        ("parameters.alpha LIKE '_'", ALL),
+        ("parameter.alpha IS NULL", []),
+        ("params.`odd.k/ey-1` is null", ["r0", "r1", "r3"]),
+        ('params."odd.k/ey-1" IS NOT NULL', ["r2"]),
+        ("tags.team LIKE 'V%'", ["r0", "r2", "r3"]),
+        ("tags.team LIKE 'v%'", []),
+        ("tags.team ILIKE 'v%'", ["r0", "r2", "r3"]),
+        ("tag.team LIKE 'V0\\_\\%'", []),
+        ("tags.team LIKE 'V[0]%'", []),
+        ("tags.team LIKE '*'", []),
+        ("tags.team != 'credit'", ["r0", "r2", "r3"]),
+        ("tags.none != 'x'", []),
+        ("tags.mlflow.runName = 'r1'", ["r1"]),
+        ("status = 'RUNNING'", ["r1", "r2", "r3"]),
+        ("attributes.status != 'RUNNING'", ["r0"]),
+        ("attr.run_name = 'r1'", ["r1"]),
+        ("`run name` = 'r1'", ["r1"]),
+        ("run.run_name ILIKE 'R_'", ALL),
+        (f"start_time > {START}", ["r2", "r3"]),
+        (f"created <= {START}.0", ["r0", "r1"]),
+        ("end_time > 1", ["r0"]),
+        ("end_time < 99999999999999999999", ["r0"]),
+        ("run_id IN ('RUN0', \"RUN1\")", ["r0", "r1"]),
+        ("run_id NOT IN ('RUN0')", ["r1", "r2", "r3"]),
+        ("run_id = 'RUN2'", ["r2"]),
+        ("user_id = 'alice'", ALL),
+        ("artifact_uri LIKE '%RUN1/artifacts'", ["r1"]),
+        ("dataset.name = 'loans'", ["r1"]),
+        ("datasets.digest LIKE 'abc%'", ["r1"]),
+        ("dataset.context IN ('training', 'x')", ["r1"]),
+        ("dataset.context != 'training'", []),
+        ("params.alpha = 'it''s'", []),
+        ("metrics.auc > 0 AND tags.team = 'V2_%' AND params.alpha = '2'", ["r2"]),
+        ("metrics.auc > 1e999", []),
+    ],
+)
+def test_filter_finds_what_mlflow_finds(alice, runs, filter_string, names):
+    assert found(alice, runs, filter_string) == names
+
+
+@pytest.mark.parametrize(
+    "filter_string",
+    [
+        " ",
+        "metrics.auc > 0 OR metrics.auc < 1",
+        "(metrics.auc > 0)",
+        "metrics.auc > 'a'",
+        "metrics.auc LIKE 'a'",
+        "metrics.auc IS NULL",
+        "metrics.auc",
+        "metrics.auc >",
+        "metrics.auc == 1",
+        "metrics.auc <> 1",
+        "= 1",
+        "metrics.auc = 1 AND",
+        "AND metrics.auc = 1",
+        "params.alpha = 1",
+        "params.alpha = x",
+        "params.alpha > '1'",
+        "params.odd-key = 'x'",
+        "params.alpha = 'a",
+        "params.alpha IN ('a')",
+        "status IN ('RUNNING')",
+        "run_id IN ()",
+        "run_id IN ('a'",
+        "run_id IN 'a'",
+        "start_time = '1'",
+        "foo.bar = 'x'",
+        "bar = 'x'",
+        "dataset.foo = 'x'",
+        "METRICS.auc > 0",
+        "metrics.auc > 1; DROP TABLE x",
+        "params.alpha = '1' -- x",
+        "lifecycle_stage = 'active'",
+        "metrics.auc > 0 AND " * 101 + "metrics.auc > 0",
+        "params.alpha = '" + "a" * 10_000 + "'",
+    ],
+)
+def test_filter_that_mlflow_refuses_is_refused(alice, runs, filter_string):
+    assert found(alice, runs, filter_string) == "filter_invalid"
+
+
+def test_refusal_says_what_to_write(alice, runs):
+    status, answer = alice.post("runs/search", experiment_ids=[], filter="a OR b")
+    assert (status, answer) == invalid(
+        "filter_invalid",
+        "The filter string is not valid: the attribute 'a' is none of artifact_uri, "
+        "end_time, run_id, run_name, start_time, status, user_id. Write comparisons such "
+        "as metrics.auc > 0.9 AND tags.team = 'credit'.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("order_by", "names"),
+    [
+        ([], ["r2", "r3", "r0", "r1"]),
+        (["metrics.auc"], ["r0", "r1", "r2", "r3"]),
+        (["metrics.`auc` DESC"], ["r2", "r1", "r0", "r3"]),
+        (["metrics.only desc"], ["r3", "r1", "r2", "r0"]),
+        (["params.alpha DESC"], ["r3", "r2", "r1", "r0"]),
+        (["tags.team"], ["r0", "r2", "r3", "r1"]),
+        (["start_time ASC", "run_name DESC"], ["r1", "r0", "r3", "r2"]),
+        (["attributes.Created DESC", "run_name"], ["r2", "r3", "r0", "r1"]),
+        (["end_time", "run_name"], ["r0", "r1", "r2", "r3"]),
+        (["artifact_uri", "run_name"], None),
+        (["user_id", "status", "run_name"], ["r0", "r1", "r2", "r3"]),
+    ],
+)
+def test_runs_come_in_the_wanted_order(alice, runs, order_by, names):
+    # Runs that started together come by their random ids, unless ordered.
+    for number, run in enumerate(runs):
+        Run.objects.filter(pk=run.pk).update(run_id=f"{number:032}")
+    assert found(alice, runs, order_by=order_by) == (names or ALL)
+
+
+@pytest.mark.parametrize(
+    "order_by",
+    [
+        ["run_name up"],
+        ["nope"],
+        [""],
+        ["metrics.auc", "metric.auc DESC"],
+        ["dataset.name"],
+        ["`metrics"],
+        ["run_name"] * 21,
+    ],
+)
+def test_order_that_cannot_be_is_refused(alice, runs, order_by):
+    assert found(alice, runs, order_by=order_by) in {"order_invalid", "filter_invalid"}
+
+
+@pytest.mark.parametrize(
+    ("view", "names"),
+    [("ACTIVE_ONLY", ALL), ("DELETED_ONLY", ["r4"]), ("ALL", [*ALL, "r4"])],
+)
+def test_view_says_which_stage_is_found(alice, runs, view, names):
+    assert found(alice, runs, run_view_type=view) == names
+
+
+@pytest.mark.parametrize("most", [0, -1, 50_001, "x"])
+def test_page_size_is_bounded(alice, runs, most):
+    assert found(alice, runs, max_results=most) == "message_invalid"
+
+
+def test_pages_are_walked_to_the_end(alice, runs):
+    pages: list[list[Any]] = []
+    token = ""
+    while not pages or token:
+        _, answer = alice.post(
+            "runs/search",
+            experiment_ids=[str(runs[0].experiment_id)],
+            order_by=["run_name"],
+            max_results=3,
+            page_token=token,
+        )
+        pages.append([run["info"]["run_name"] for run in answer["runs"]])
+        token = answer.get("next_page_token", "")
+    assert pages == [["r0", "r1", "r2"], ["r3"]]
+
+
+def encoded(content) -> str:
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "x",
+        "é",
+        encoded({}),
+        encoded([]),
+        encoded(123),
+        encoded({"offset": "1", "query": "x"}),
+        base64.b64encode(b"\xff").decode(),
+    ],
+)
+def test_page_token_that_nobody_made_is_refused(alice, runs, token):
+    assert found(alice, runs, page_token=token) == "page_token_invalid"
+
+
+def test_page_token_of_another_query_is_refused(alice, runs):
+    query = {"experiment_ids": [str(runs[0].experiment_id)], "max_results": 1}
+    _, first = alice.post("runs/search", **query, filter="metrics.auc > 0")
+    answer = alice.post("runs/search", **query, page_token=first["next_page_token"])
+    assert answer == invalid(
+        "page_token_invalid",
+        "The page token belongs to another query: send the next_page_token of the "
+        "answer before, with everything else as it was.",
+    )
+
+
+def test_runs_of_others_are_not_found(alice, mlflow_as, cast, runs):
+    query = {"experiment_ids": [str(runs[0].experiment_id), "999999", "x"]}
+    assert len(alice.post("runs/search", **query)[1]["runs"]) == 4
+    assert mlflow_as(cast.mallory).post("runs/search", **query)[0] == 404
+    assert alice.post("runs/search", experiment_ids=[]) == (200, {})
+
+
+def test_unknown_view_is_named(alice):
+    assert alice.post("runs/search", run_view_type="x") == unreadable(
+        "Invalid enum value 'x' - at `$.run_view_type`"
+    )
+
+
+def test_page_of_any_size_asks_the_database_as_often(
+    alice, runs, django_assert_num_queries
+):
+    query = {
+        "experiment_ids": [str(runs[0].experiment_id)],
+        "filter": "metrics.auc >= 0 AND params.alpha LIKE '_'",
+        "order_by": ["metrics.auc DESC"],
+    }
+    alice.post("runs/search", **query)  # a token notes its use once a minute
+    for most in (1, 3):
+        with django_assert_num_queries(9):
+            alice.post("runs/search", **query, max_results=most)
+
+
+PIECES = st.sampled_from(
+    [
+        "metrics.auc", "params.`a b`", "tags.x", "run_id", "status", "dataset.name",
+        "start_time", "=", "!=", "<", ">=", "LIKE", "ILIKE", "IN", "NOT", "IS", "NULL",
+        "AND", "OR", "(", ")", ",", "'a'", '"b"', "`c`", "1", "-2.5e3", ".", "'", '"',
+        "`", "\\", "%", ";", "--", "\x00", "é", " ", "\n", "attributes.", "metrics",
+    ]
+)  # fmt: skip
+
+
+@given(text=st.one_of(st.text(max_size=60), st.lists(PIECES).map(" ".join)))
+def test_any_filter_is_understood_or_refused_with_a_sentence(text):
+    # Anything but InvalidError fails the test.
+    with suppress(InvalidError):
+        parse_filter(text, GRAMMAR)
+    with suppress(InvalidError):
+        parse_order([text], GRAMMAR)
+
+
+KEYS = st.text("abc./ -", min_size=1, max_size=8)
+CLAUSES = st.one_of(
+    st.builds(
+        "metrics.`{}` {} {!r}".format,
+        KEYS,
+        st.sampled_from(["=", "!=", "<", "<=", ">", ">="]),
+        st.floats(allow_nan=False, allow_infinity=False) | st.integers(),
+    ),
+    st.builds(
+        "{}.`{}` {} '{}'".format,
+        st.sampled_from(["params", "tags"]),
+        KEYS,
+        st.sampled_from(["=", "!=", "LIKE", "ILIKE", "like"]),
+        st.text("ab%_\\*?[]é", max_size=8),
+    ),
+    st.builds("params.`{}` IS {}NULL".format, KEYS, st.sampled_from(["", "NOT "])),
+    st.builds(
+        "dataset.{} {}IN ('{}', 'b')".format,
+        st.sampled_from(["name", "digest", "context"]),
+        st.sampled_from(["", "NOT "]),
+        st.text("ab%é", max_size=4),
+    ),
+    st.builds(
+        "{} {} {}".format,
+        st.sampled_from(["start_time", "end_time"]),
+        st.sampled_from(["=", "!=", "<", ">"]),
+        st.integers(-(10**20), 10**20),
+    ),
+)
+
+
+# The searches write nothing, so all examples may share one transaction.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(clauses=st.lists(CLAUSES, min_size=1, max_size=6))
+def test_every_valid_filter_is_answered_by_the_database(alice, clauses):
+    status, answer = alice.post(
+        "runs/search",
+        experiment_ids=["0"],
+        filter=" AND ".join(clauses),
+        order_by=["metrics.`a/b` DESC", "params.c", "end_time"],
+    )
+    assert (status, answer) == (200, {})
+
+
+def test_ended_run_keeps_its_place(alice, runs, cast):
+    update_run(runs[1], status=None, ended_at=None, name="zz", actor=cast.alice)
+    assert found(alice, runs)[-1] == "zz"

@@ -1,0 +1,144 @@
+"""Experiments, runs and points as MLflow prints them.
+
+A page of runs costs five queries, however many runs it has.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tracking.models import DatasetInput, Experiment, LatestMetric, Param, Run, Tag
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(moment: datetime | None) -> int | None:
+    return (moment - EPOCH) // timedelta(milliseconds=1) if moment else None
+
+
+def number(value: float) -> float | str:
+    """Return a JSON number, or the text by which MLflow names what JSON lacks."""
+    if math.isfinite(value):
+        return value
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def point(
+    key: str,
+    value: float,
+    is_nan: bool,  # noqa: FBT001 - a column of the row
+    timestamp_ms: int,
+    step: int,
+) -> dict[str, Any]:
+    return {
+        "key": key,
+        "value": "NaN" if is_nan else number(value),
+        "timestamp": timestamp_ms,
+        "step": step,
+    }
+
+
+POINT_FIELDS = ("key", "value", "is_nan", "timestamp_ms", "step")
+
+
+def experiment_shown(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "experiment_id": str(experiment.pk),
+        "name": experiment.name,
+        "artifact_location": experiment.artifact_location,
+        "lifecycle_stage": experiment.lifecycle_stage,
+        "creation_time": milliseconds(experiment.created_at),
+        "last_update_time": milliseconds(experiment.updated_at),
+        **_unless_empty(
+            tags=[
+                {"key": tag.key, "value": tag.value}
+                for tag in sorted(experiment.tags.all(), key=lambda tag: tag.key)
+            ]
+        ),
+    }
+
+
+def run_shown(run: Run) -> dict[str, Any]:
+    return runs_shown([run])[0]
+
+
+def runs_shown(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return runs as MLflow prints them: info, data, inputs and outputs."""
+    wanted = [run.pk for run in runs]
+    metrics, params, tags = _metrics(wanted), _pairs(Param, wanted), _pairs(Tag, wanted)
+    datasets = _datasets(wanted)
+    return [
+        {
+            "info": run_info(run),
+            "data": _unless_empty(
+                metrics=metrics[run.pk], params=params[run.pk], tags=tags[run.pk]
+            ),
+            "inputs": _unless_empty(dataset_inputs=datasets[run.pk]),
+            "outputs": {},
+        }
+        for run in runs
+    ]
+
+
+def run_info(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "run_uuid": run.run_id,
+        "run_name": run.name,
+        "experiment_id": str(run.experiment_id),
+        "user_id": run.created_by.username,
+        "status": run.status,
+        "start_time": milliseconds(run.started_at),
+        "artifact_uri": run.artifact_uri,
+        "lifecycle_stage": run.lifecycle_stage,
+        **({"end_time": milliseconds(run.ended_at)} if run.ended_at else {}),
+    }
+
+
+def dataset_shown(use: DatasetInput) -> dict[str, Any]:
+    return {
+        "dataset": {
+            "name": use.dataset.name,
+            "digest": use.dataset.digest,
+            "source_type": use.dataset.source_type,
+            "source": use.dataset.source,
+            "schema": use.dataset.schema,
+            "profile": use.dataset.profile,
+        },
+        "tags": [{"key": key, "value": value} for key, value in use.tags.items()],
+    }
+
+
+def _metrics(runs: list[int]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    rows = LatestMetric.objects.filter(run__in=runs).order_by("run", "key")
+    for run, *columns in rows.values_list("run_id", *POINT_FIELDS):
+        found[run].append(point(*columns))
+    return found
+
+
+def _pairs(
+    model: type[Param] | type[Tag], runs: list[int]
+) -> dict[int, list[dict[str, str]]]:
+    found: dict[int, list[dict[str, str]]] = defaultdict(list)
+    rows = model._default_manager.filter(run__in=runs).order_by("run", "key")
+    for run, key, value in rows.values_list("run_id", "key", "value"):
+        found[run].append({"key": key, "value": value})
+    return found
+
+
+def _datasets(runs: list[int]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    uses = DatasetInput.objects.filter(run__in=runs).select_related("dataset")
+    for use in uses.order_by("pk"):
+        found[use.run_id].append(dataset_shown(use))
+    return found
+
+
+def _unless_empty(**lists: list[Any]) -> dict[str, Any]:
+    """Leave empty lists out, as MLflow does."""
+    return {name: items for name, items in lists.items() if items}

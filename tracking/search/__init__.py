@@ -1,0 +1,1 @@
+"""Searches as MLflow's filter strings ask for them, turned into query sets."""

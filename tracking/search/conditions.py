@@ -1,0 +1,45 @@
+"""One comparison as a condition on one field."""
+
+from datetime import UTC, datetime
+from typing import cast
+
+from django.db.models import Q
+
+import tracking.search.lookups  # noqa: F401 - registers LIKE and ILIKE
+from tracking.search.grammar import Comparison, Number, Operator, Value
+
+LATEST_TIME_MS = 253_402_300_799_000  # the end of year 9999, where datetime ends
+
+_LOOKUPS = {
+    Operator.EQUAL: "exact",
+    Operator.NOT_EQUAL: "exact",
+    Operator.LESS: "lt",
+    Operator.AT_MOST: "lte",
+    Operator.GREATER: "gt",
+    Operator.AT_LEAST: "gte",
+    Operator.LIKE: "like",
+    Operator.ILIKE: "ilike",
+    Operator.IN: "in",
+    Operator.NOT_IN: "in",
+}
+_NEGATED = frozenset({Operator.NOT_EQUAL, Operator.NOT_IN})
+
+
+def condition(field: str, comparison: Comparison) -> Q:
+    return _condition(field, comparison.operator, comparison.value)
+
+
+def time_condition(field: str, comparison: Comparison) -> Q:
+    """Compare a time with milliseconds since 1970."""
+    moment = _moment(cast("Number", comparison.value))
+    return _condition(field, comparison.operator, moment)
+
+
+def _condition(field: str, operator: Operator, value: Value | datetime) -> Q:
+    found = Q((f"{field}__{_LOOKUPS[operator]}", value))
+    return ~found if operator in _NEGATED else found
+
+
+def _moment(milliseconds: Number) -> datetime:
+    within = max(0, min(milliseconds, LATEST_TIME_MS))
+    return datetime.fromtimestamp(within / 1000, tz=UTC)

@@ -1,0 +1,62 @@
+"""Page tokens: where the next page begins, and of which query it is the next page."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+
+from audit.errors import InvalidError
+from audit.tlog.canonical import digest
+
+Row = TypeVar("Row", bound=Model)
+LARGEST_OFFSET = 2**31
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Some rows, and the token of the next page if there is one."""
+
+    rows: list[Row]
+    next_token: str | None
+
+
+def page_of(rows: "QuerySet[Row]", *, query: Any, size: int, token: str) -> Page[Row]:
+    """Return the page that a token names; `query` is what the client asked, as JSON.
+
+    A token that another query was given is refused (InvalidError).
+    """
+    name = digest(query)
+    offset = _offset(token, name) if token else 0
+    found = list(rows[offset : offset + size + 1])
+    has_more = len(found) > size
+    return Page(found[:size], _token(offset + size, name) if has_more else None)
+
+
+def _token(offset: int, name: str) -> str:
+    return base64.urlsafe_b64encode(
+        json.dumps({"offset": offset, "query": name}).encode()
+    ).decode()
+
+
+def _offset(token: str, name: str) -> int:
+    try:
+        content = json.loads(base64.urlsafe_b64decode(token.encode()))
+        offset, query = content["offset"], content["query"]
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        raise _refused("cannot be read") from None
+    if query != name:
+        raise _refused("belongs to another query")
+    if not isinstance(offset, int) or not 0 <= offset <= LARGEST_OFFSET:
+        raise _refused("cannot be read")
+    return offset
+
+
+def _refused(reason: str) -> InvalidError:
+    return InvalidError(
+        "page_token_invalid",
+        f"The page token {reason}: send the next_page_token of the answer before, with "
+        f"everything else as it was.",
+    )
