@@ -55,7 +55,7 @@ MLFLOW_CODE: dict[type[DomainError], str] = {
 MLFLOW_EXISTS = {"experiment_exists"}
 # MLflow itself answers these with 400, so its users and their tests expect that.
 MLFLOW_INVALID = {"experiment_archived", "run_archived"}
-MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:ajax-)?api/[23]\.0/")
+MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|get-artifact\Z)")
 
 
 class DomainErrorMiddleware:

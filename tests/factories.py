@@ -33,12 +33,18 @@ from registry.services.promotion import promote, request_promotion
 from registry.services.registered_models import register_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
-from tracking.models import Artifact, Experiment, Run, Workspace
+from tracking.models import Experiment, LoggedModel, Run, Workspace
+from tracking.models.logged_model import LoggedModelStatus, UseDirection
 from tracking.models.run import RunStatus
 from tracking.permissions import Role
 from tracking.services.accounts import create_person, create_service_account
-from tracking.services.artifacts import upload_artifact
+from tracking.services.artifacts import remove_artifacts, upload_artifact
 from tracking.services.experiments import create_experiment, tag_experiment
+from tracking.services.logged_models import (
+    create_logged_model,
+    log_model_uses,
+    move_logged_model,
+)
 from tracking.services.logging import Point, UsedDataset, log_batch, log_inputs
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
@@ -141,7 +147,7 @@ def end(run: Run, actor: User) -> Run:
     )
 
 
-def upload(run: Run, path: str, content: bytes, actor: User) -> Artifact:
+def upload(run: Run, path: str, content: bytes, actor: User) -> Any:
     return upload_artifact(
         run,
         path=path,
@@ -297,6 +303,36 @@ def use_dataset(run: Run, actor: User) -> None:
     )
 
 
+def logged_model(run: Run, actor: User) -> LoggedModel:
+    """Return a model that the run made, with one of everything."""
+    model = create_logged_model(
+        run.experiment,
+        name="scorer",
+        model_type="classifier",
+        source_run=run,
+        params={"depth": "3"},
+        tags={"team": "credit"},
+        actor=actor,
+    )
+    log_model_uses(run, models=[(model, 0)], direction=UseDirection.OUTPUT, actor=actor)
+    log_batch(
+        run,
+        metrics=[Point("auc", 0.9, 1, 0, model.model_id, "loans", "abc123")],
+        actor=actor,
+    )
+    for path in ("MLmodel", "model.pkl", "wrong.txt"):
+        content = path.encode()
+        upload_artifact(
+            model,
+            path=path,
+            stream=io.BytesIO(content),
+            expected_bytes=len(content),
+            actor=actor,
+        )
+    remove_artifacts(model, path="wrong.txt", actor=actor)
+    return move_logged_model(model, to=LoggedModelStatus.READY, actor=actor)
+
+
 def report(asked: ModelVersion, actor: User) -> ReportOrder:
     """Return an order whose PDF is stored, without laying out a PDF."""
     order = order_report(asked, actor=actor)
@@ -311,7 +347,11 @@ def report(asked: ModelVersion, actor: User) -> ReportOrder:
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
     policy(workspace, people)
-    everything_logged(run(workspace, people.alice, "other"), people.alice)
+    other = run(workspace, people.alice, "other")
+    everything_logged(other, people.alice)
+    logged_model(other, people.alice)
+    upload(other, "wrong.txt", b"wrong", people.alice)
+    remove_artifacts(other, path="wrong.txt", actor=people.alice)
     promoted = champion(workspace, people)
     report(promoted, people.carol)
     sequence_pending()

@@ -32,6 +32,8 @@ MUTABLE = {
     "tracking.ApiToken": "revoked, and remembers when it was last used",
     "tracking.Experiment": "renamed and archived",
     "tracking.ExperimentTag": "MLflow overwrites tags; each write is an entry",
+    "tracking.LoggedModel": "pending until its files are there; each move is an entry",
+    "tracking.LoggedModelTag": "MLflow overwrites tags; each write is an entry",
     "tracking.LatestMetric": "moves on with the points; verify_run compares the two",
     "tracking.Run": "runs until it is sealed; each write is an entry",
     "tracking.ServiceAccount": "its purpose is a note for administrators",

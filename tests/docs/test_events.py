@@ -39,6 +39,12 @@ from tracking.services.experiments import (
     tag_experiment,
 )
 from tracking.services.log_ins import record_failed_log_in
+from tracking.services.logged_models import (
+    archive_logged_model,
+    log_model_params,
+    remove_model_tag,
+    tag_logged_model,
+)
 from tracking.services.logging import log_batch, remove_tag
 from tracking.services.runs import archive_run, restore_run
 
@@ -171,6 +177,11 @@ def write_and_take_back(workspace, actor) -> None:
     remove_tag(run, key="team", actor=actor)
     archive_run(run, actor=actor)
     restore_run(run, actor=actor)
+    model = factories.logged_model(run, actor)
+    log_model_params(model, params={"width": "4"}, actor=actor)
+    tag_logged_model(model, tags={"stage": "test"}, actor=actor)
+    remove_model_tag(model, key="stage", actor=actor)
+    archive_logged_model(model, actor=actor)
     experiment = create_experiment(workspace, name="other", actor=actor)
     rename_experiment(experiment, name="another", actor=actor)
     tag_experiment(experiment, key="team", value="credit", actor=actor)

@@ -3,12 +3,20 @@
 import http.client
 import logging
 import math
+import os
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import mlflow
+import mlflow.onnx
+import mlflow.pyfunc
+import mlflow.sklearn
+import numpy as np
+import pandas as pd
 import pytest
 import requests
 from mlflow import MlflowClient
@@ -16,6 +24,8 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException, RestException
+from skl2onnx import to_onnx
+from sklearn.linear_model import LogisticRegression
 
 from tests.installation import Installation
 
@@ -264,6 +274,166 @@ def test_upload_that_breaks_off_keeps_nothing(installation, experiment):
         mlflow.log_text("whole", "whole.txt")
     listed = MlflowClient().list_artifacts(run.info.run_id)
     assert [item.path for item in listed] == ["whole.txt"]
+
+
+def test_logged_model_is_loaded_as_it_was_logged(experiment):
+    features = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]})
+    model = LogisticRegression().fit(features, [0, 0, 1, 1])
+    with mlflow.start_run() as run:
+        mlflow.log_metric("auc", 0.9)
+        logged = mlflow.sklearn.log_model(
+            model,
+            name="scorer",
+            input_example=features,
+            serialization_format="cloudpickle",
+        )
+
+    loaded = mlflow.sklearn.load_model(logged.model_uri)
+    assert (loaded.predict(features) == model.predict(features)).all()
+    by_run = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/scorer")
+    assert (by_run.predict(features) == model.predict(features)).all()
+    stored = mlflow.get_logged_model(logged.model_id)
+    assert stored.status == "READY"
+    assert stored.source_run_id == run.info.run_id
+    assert [(metric.key, metric.value) for metric in stored.metrics or []] == [
+        ("auc", 0.9)
+    ]
+    (found,) = mlflow.search_logged_models(
+        experiment_ids=[run.info.experiment_id],
+        filter_string="metrics.auc > 0.8 AND name = 'scorer'",
+        output_format="list",
+    )
+    assert found.model_id == logged.model_id
+    outputs = mlflow.get_run(run.info.run_id).outputs
+    assert outputs is not None
+    assert [one.model_id for one in outputs.model_outputs] == [logged.model_id]
+
+
+def test_onnx_model_is_loaded_as_it_was_logged(experiment):
+    features = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]], np.float32)
+    model = LogisticRegression().fit(features, [0, 0, 1, 1])
+    converted = to_onnx(model, features[:1], options={"zipmap": False})
+    with mlflow.start_run():
+        logged = mlflow.onnx.log_model(converted, name="scorer")
+    loaded = mlflow.onnx.load_model(logged.model_uri)
+    assert loaded.SerializeToString() == converted.SerializeToString()
+
+
+def test_autolog_logs_params_metrics_dataset_and_model(experiment):
+    features = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
+    mlflow.sklearn.autolog(silent=True, serialization_format="cloudpickle")
+    try:
+        with mlflow.start_run() as run:
+            LogisticRegression(C=0.5).fit(features, [0, 0, 1, 1])
+    finally:
+        mlflow.sklearn.autolog(disable=True)
+    stored = mlflow.get_run(run.info.run_id)
+    assert stored.data.params["C"] == "0.5"
+    assert "training_score" in stored.data.metrics
+    assert stored.inputs is not None
+    assert len(stored.inputs.dataset_inputs) == 1
+    assert stored.outputs is not None
+    assert len(stored.outputs.model_outputs) == 1
+
+
+def test_asynchronous_logging_arrives_whole(experiment):
+    with mlflow.start_run() as run:
+        for step in range(300):
+            mlflow.log_metric("loss", step, step=step, synchronous=False)
+        mlflow.log_params({f"p{n}": n for n in range(20)}, synchronous=False)
+        mlflow.flush_async_logging()
+    history = MlflowClient().get_metric_history(run.info.run_id, "loss")
+    assert [point.step for point in history] == list(range(300))
+    assert len(mlflow.get_run(run.info.run_id).data.params) == 20
+
+
+def test_runs_are_searched_as_a_table(experiment):
+    with mlflow.start_run(run_name="parent") as parent:
+        for number in range(5):
+            with mlflow.start_run(run_name=f"child {number}", nested=True):
+                mlflow.log_param("depth", number)
+                mlflow.log_metric("auc", number / 10)
+    found: Any = mlflow.search_runs(
+        experiment_names=[experiment],
+        filter_string=f"tags.mlflow.parentRunId = '{parent.info.run_id}' AND "
+        f"metrics.auc >= 0.2",
+        order_by=["metrics.auc DESC"],
+    )
+    assert list(found["params.depth"]) == ["4", "3", "2"]
+    walked = MlflowClient().search_runs(
+        [parent.info.experiment_id], order_by=["attributes.run_name"], max_results=2
+    )
+    assert [run.info.run_name for run in walked] == ["child 0", "child 1"]
+    assert walked.token
+
+
+def test_experiments_and_runs_are_archived_and_restored(experiment):
+    client = MlflowClient()
+    with mlflow.start_run() as run:
+        mlflow.set_tag("team", "credit")
+    client.delete_tag(run.info.run_id, "team")
+    client.delete_run(run.info.run_id)
+    assert client.get_run(run.info.run_id).info.lifecycle_stage == "deleted"
+    with pytest.raises(MlflowException, match="is archived"):
+        client.log_metric(run.info.run_id, "late", 1)
+    client.restore_run(run.info.run_id)
+    client.set_experiment_tag(run.info.experiment_id, "team", "credit")
+    client.rename_experiment(run.info.experiment_id, f"{experiment} b")
+    (found,) = client.search_experiments(
+        filter_string=f"tags.team = 'credit' AND name LIKE '{experiment}%'"
+    )
+    assert found.experiment_id == run.info.experiment_id
+    client.delete_experiment(run.info.experiment_id)
+    assert client.get_run(run.info.run_id).info.lifecycle_stage == "deleted"
+    client.restore_experiment(run.info.experiment_id)
+    assert client.get_run(run.info.run_id).info.lifecycle_stage == "active"
+
+
+def test_run_without_an_experiment_goes_to_the_default_one(monkeypatch):
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+    mlflow.tracking.fluent._active_experiment_id = None
+    with mlflow.start_run() as run:
+        mlflow.log_param("alpha", 1)
+    assert mlflow.get_experiment(run.info.experiment_id).name == "Default"
+
+
+def test_trace_is_refused_without_harm(experiment, caplog):
+    @mlflow.trace
+    def double(number: int) -> int:
+        return 2 * number
+
+    assert double(2) == 4
+    mlflow.flush_trace_async_logging()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["experiments", "search"],
+        ["runs", "list", "--experiment-id", "{experiment_id}"],
+        ["experiments", "csv", "-x", "{experiment_id}"],
+        ["artifacts", "list", "-r", "{run_id}"],
+        ["artifacts", "download", "-r", "{run_id}", "-d", "{folder}"],
+        ["runs", "delete", "--run-id", "{run_id}"],
+        ["experiments", "delete", "-x", "{experiment_id}"],
+    ],
+)
+def test_command_line_works(experiment, installation, tmp_path: Path, arguments):
+    with mlflow.start_run() as run:
+        mlflow.log_text("hello", "hello.txt")
+    names = {
+        "experiment_id": run.info.experiment_id,
+        "run_id": run.info.run_id,
+        "folder": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "mlflow", *(word.format(**names) for word in arguments)],
+        env={**os.environ, "MLFLOW_TRACKING_URI": installation.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def artifact_url(installation: Installation, run: mlflow.ActiveRun, path: str) -> str:

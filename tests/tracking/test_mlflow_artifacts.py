@@ -4,6 +4,7 @@ import hashlib
 import io
 
 import pytest
+from django.test import Client
 
 from audit.errors import ConflictError
 from tests.tracking.refusals import conflict, invalid, unknown, unknown_run
@@ -278,3 +279,81 @@ def test_stored_file_is_read_only(client, place):
     client.put(f"{place}/a.txt", b"kept")
     path = storage.path_of(Artifact.objects.get().sha256)
     assert path.stat().st_mode & 0o777 == 0o444
+
+
+def test_removed_file_is_no_longer_listed_and_is_kept(
+    client, place, run, log, settings
+):
+    for path in ("d/a.txt", "d/b.txt", "dd.txt"):
+        client.put(f"{place}/{path}", path.encode())
+    log()
+    assert answer(client.delete(f"{place}/d")) == (200, {})
+    assert [(kind, body["path"], body["files"]) for kind, _, body in log()] == [
+        ("tracking.artifact.removed", "d", 2)
+    ]
+    assert [file.path for file in run.artifacts.current()] == ["dd.txt"]
+    assert len(kept_files(settings)) == 3
+    assert answer(client.delete(f"{place}/d")) == unknown(
+        "artifact_unknown",
+        f"The run {run.run_id} has no artifact 'd': upload it first.",
+    )
+    client.put(f"{place}/d/a.txt", b"again")
+    assert client.get(f"{place}/d/a.txt").getvalue() == b"again"
+
+
+def test_pages_list_upload_and_fetch_files_of_a_run(client, run):
+    api = "/ajax-api/2.0/mlflow"
+    named = f"run_uuid={run.run_id}&path=d/a.txt"
+    assert answer(
+        client.post(f"{api}/upload-artifact?{named}", b"1", "text/plain")
+    ) == (200, {})
+    listed = client.get(f"{api}/artifacts/list", {"run_id": run.run_id, "path": "d"})
+    assert answer(listed) == (
+        200,
+        {
+            "root_uri": run.artifact_uri,
+            "files": [{"path": "d/a.txt", "is_dir": False, "file_size": 1}],
+        },
+    )
+    fetched = client.get("/get-artifact", {"run_id": run.run_id, "path": "d/a.txt"})
+    assert fetched.getvalue() == b"1"
+    missing = client.get("/get-artifact", {"run_id": run.run_id, "path": "none"})
+    assert answer(missing)[1]["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+
+
+def test_upload_in_parts_sends_the_client_back_to_one_put(client):
+    response = client.post("/api/2.0/mlflow-artifacts/mpu/create/1/x/artifacts/f")
+    assert (response.status_code, response.json()["error_code"]) == (
+        501,
+        "NOT_IMPLEMENTED",
+    )
+
+
+@pytest.mark.parametrize("prefix", ["", "/w/default"])
+def test_server_tells_about_itself_without_a_token(prefix):
+    info = Client().get(f"{prefix}/api/3.0/mlflow/server-info").json()
+    assert info["store_type"] == "SqlStore"
+    assert Client().get(f"{prefix}/version").content == b"3.17.2"
+    assert Client().get(f"{prefix}/health").content == b"OK"
+
+
+@pytest.mark.parametrize(
+    ("path", "topic"),
+    [
+        ("3.0/mlflow/traces", "traces"),
+        ("2.0/mlflow/gateway/endpoints", "the AI gateway"),
+        ("2.0/mlflow/scorers/list", "scorers"),
+        ("2.0/mlflow/webhooks", "MLflow's webhooks"),
+    ],
+)
+def test_what_is_out_of_scope_is_named(path, topic):
+    response = Client().post(f"/api/{path}")
+    assert answer(response) == (
+        404,
+        {
+            "error_code": "ENDPOINT_NOT_FOUND",
+            "message": (
+                f"Attestry does not keep {topic}: it tracks experiments, runs and models."
+            ),
+        },
+    )

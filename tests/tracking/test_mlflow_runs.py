@@ -325,7 +325,7 @@ def test_runs_get_asks_the_database_as_often_however_much_was_logged(
     alice, cast, run, django_assert_num_queries
 ):
     alice.run(run.run_id)  # a token notes its use once a minute
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         alice.run(run.run_id)
     factories.everything_logged(run, cast.alice)
     alice.post(
@@ -334,5 +334,5 @@ def test_runs_get_asks_the_database_as_often_however_much_was_logged(
         params=[{"key": f"p{n}", "value": "1"} for n in range(50)],
         metrics=[{"key": f"m{n}", "value": n, "timestamp": 1} for n in range(50)],
     )
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         alice.run(run.run_id)

@@ -1,48 +1,67 @@
-"""MLflow's proxied artifact API: upload, download and list the files of a run.
+"""MLflow's proxied artifact API: files of runs and of logged models.
 
-A path is `<experiment id>/<run id>/artifacts/<path in the run>`, as the run's artifact
-URI says.
+A path is `<experiment id>/<run id>/artifacts/<path in the run>`, or
+`<experiment id>/models/<model id>/artifacts/<path in the model>`, as the artifact URI of
+the run or of the model says.
 """
 
 import mimetypes
 from typing import IO, Any, cast
 
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
+from msgspec import Struct
 
-from audit.errors import NotFoundError
+from audit.errors import InvalidError, NotFoundError
 from tracking import storage
 from tracking.mlflow_api.endpoint import (
     Caller,
     answer,
     authenticate,
+    endpoint,
     unknown_endpoint,
+    visible_model,
     visible_run,
 )
-from tracking.models import Run
+from tracking.mlflow_api.fields import NamedRun, Text
 from tracking.models.workspace import DEFAULT_WORKSPACE
-from tracking.services.artifacts import current_artifact, upload_artifact
+from tracking.services.artifacts import (
+    Holder,
+    current_file,
+    remove_artifacts,
+    upload_artifact,
+)
+
+
+class ListFolder(NamedRun, kw_only=True):
+    """`artifacts/list`."""
+
+    path: Text = ""
+
+
+class ListModelFolder(Struct):
+    """`logged-models/{id}/artifacts/directories`."""
+
+    model_id: Text = ""
+    artifact_directory_path: Text = ""
 
 
 @csrf_exempt
 def one_file(
     request: HttpRequest, path: str, workspace: str = DEFAULT_WORKSPACE
 ) -> HttpResponseBase:
-    """PUT stores the body, GET streams the file."""
-    if request.method not in {"PUT", "GET"}:
+    """PUT stores the body, GET streams the file, DELETE takes it off the list."""
+    if request.method not in {"PUT", "GET", "DELETE"}:
         return unknown_endpoint(request)
     caller = authenticate(request, workspace)
-    run, inner = _run_and_path(caller, path)
+    holder, inner = _holder_and_path(caller, path)
     if request.method == "GET":
-        return _download(run, inner)
-    upload_artifact(
-        run,
-        path=inner,
-        stream=_body(request),
-        expected_bytes=_content_length(request),
-        actor=caller.user,
-    )
+        return _download(holder, inner)
+    if request.method == "DELETE":
+        remove_artifacts(holder, path=inner, actor=caller.user)
+    else:
+        _upload(request, holder, inner, caller)
     return answer({})
 
 
@@ -54,26 +73,110 @@ def folder(
     if request.method != "GET":
         return unknown_endpoint(request)
     caller = authenticate(request, workspace)
-    run, inner = _run_and_path(caller, request.GET.get("path", ""))
-    files = _children(run, inner)
+    holder, inner = _holder_and_path(caller, request.GET.get("path", ""))
+    files = _children(holder, inner.strip("/"))
     return answer({"files": files} if files else {})
 
 
-def _run_and_path(caller: Caller, path: str) -> tuple[Run, str]:
+@csrf_exempt
+def no_multipart(_request: HttpRequest, **_path: str) -> JsonResponse:
+    """Send the client back to one PUT a file, which it then does by itself."""
+    return JsonResponse(
+        {
+            "error_code": "NOT_IMPLEMENTED",
+            "message": "Attestry takes each file in one PUT, so that its digest is that "
+            "of what arrived.",
+        },
+        status=501,
+    )
+
+
+@endpoint(ListFolder)
+def list_folder(caller: Caller, message: ListFolder) -> dict[str, Any]:
+    run = visible_run(caller, message.wanted)
+    listed = _below(_children(run, message.path.strip("/")), message.path)
+    return {"root_uri": run.artifact_uri, **({"files": listed} if listed else {})}
+
+
+@endpoint(ListModelFolder)
+def list_model_folder(caller: Caller, message: ListModelFolder) -> dict[str, Any]:
+    model = visible_model(caller, message.model_id)
+    path = message.artifact_directory_path
+    listed = _below(_children(model, path.strip("/")), path)
+    return {"root_uri": model.artifact_uri, **({"files": listed} if listed else {})}
+
+
+def file_of_run(
+    request: HttpRequest, workspace: str = DEFAULT_WORKSPACE
+) -> HttpResponseBase:
+    """Stream `?path=` of `?run_id=`, as links of MLflow's pages ask for it."""
+    caller = authenticate(request, workspace)
+    run_id = request.GET.get("run_id") or request.GET.get("run_uuid") or ""
+    return _download(
+        visible_run(caller, _named(run_id)), _named(request.GET.get("path", ""))
+    )
+
+
+def file_of_model(
+    request: HttpRequest, model_id: str, workspace: str = DEFAULT_WORKSPACE
+) -> HttpResponseBase:
+    """Stream `?artifact_file_path=` of a logged model."""
+    caller = authenticate(request, workspace)
+    path = request.GET.get("artifact_file_path", "")
+    return _download(visible_model(caller, _named(model_id)), _named(path))
+
+
+@csrf_exempt
+def upload(
+    request: HttpRequest, workspace: str = DEFAULT_WORKSPACE
+) -> HttpResponseBase:
+    """Store the body as `?path=` of `?run_uuid=`, as MLflow's pages do."""
+    if request.method != "POST":
+        return unknown_endpoint(request)
+    caller = authenticate(request, workspace)
+    run = visible_run(caller, _named(request.GET.get("run_uuid", "")))
+    _upload(request, run, _named(request.GET.get("path", "")), caller)
+    return answer({})
+
+
+def _named(text: str) -> str:
+    if "\0" in text:  # which no text in PostgreSQL holds
+        raise InvalidError(
+            "message_invalid", "A name holds a NUL character: leave it out."
+        )
+    return text
+
+
+def _holder_and_path(caller: Caller, path: str) -> tuple[Holder, str]:
     experiment_id, _, rest = path.strip("/").partition("/")
-    run_id, _, rest = rest.partition("/")
-    marker, _, inner = rest.partition("/")
+    name, _, rest = rest.partition("/")
     unknown = NotFoundError(
         "artifact_unknown",
-        f"The path {path[:200]!r} is not below the artifact URI of a run: use the "
-        f"run's artifact_uri.",
+        f"The path {path[:200]!r} is not below the artifact URI of a run or a logged "
+        f"model: use the artifact_uri that it was given.",
     )
     if "\0" in path:  # which no text in PostgreSQL holds
         raise unknown
-    run = visible_run(caller, run_id)
-    if str(run.experiment_id) != experiment_id or marker != "artifacts":
+    holder: Holder
+    if name == "models":
+        model_id, _, rest = rest.partition("/")
+        holder = visible_model(caller, model_id)
+    else:
+        holder = visible_run(caller, name)
+    marker, _, inner = rest.partition("/")
+    if str(holder.experiment_id) != experiment_id or marker != "artifacts":
         raise unknown
-    return run, inner
+    return holder, inner
+
+
+def _upload(request: HttpRequest, holder: Holder, path: str, caller: Caller) -> None:
+    upload_artifact(
+        holder,
+        path=path,
+        stream=_body(request),
+        expected_bytes=_content_length(request),
+        actor=caller.user,
+    )
 
 
 def _body(request: HttpRequest) -> IO[bytes]:
@@ -93,8 +196,8 @@ def _content_length(request: HttpRequest) -> int | None:
     return int(length) if length.isdecimal() else None
 
 
-def _download(run: Run, path: str) -> FileResponse:
-    artifact = current_artifact(run, path)
+def _download(holder: Holder, path: str) -> FileResponse:
+    artifact = current_file(holder, path)
     response = FileResponse(
         storage.open_file(artifact.sha256),
         as_attachment=True,
@@ -106,10 +209,10 @@ def _download(run: Run, path: str) -> FileResponse:
     return response
 
 
-def _children(run: Run, inner: str) -> list[dict[str, Any]]:
+def _children(holder: Holder, inner: str) -> list[dict[str, Any]]:
     prefix = f"{inner}/" if inner else ""
     found: dict[str, dict[str, Any]] = {}
-    for artifact in run.artifacts.current().filter(path__startswith=prefix):
+    for artifact in holder.artifacts.current().filter(path__startswith=prefix):
         name, _, deeper = artifact.path.removeprefix(prefix).partition("/")
         found[name] = (
             {"path": name, "is_dir": True}
@@ -117,3 +220,9 @@ def _children(run: Run, inner: str) -> list[dict[str, Any]]:
             else {"path": name, "is_dir": False, "file_size": artifact.size_bytes}
         )
     return list(found.values())
+
+
+def _below(files: list[dict[str, Any]], folder: str) -> list[dict[str, Any]]:
+    """Name files from the root, as this list of MLflow does and its proxy does not."""
+    prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
+    return [{**file, "path": f"{prefix}{file['path']}"} for file in files]

@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from audit.errors import InvalidError, NotFoundError, UnauthenticatedError
 from tracking.mlflow_api.fields import IN_WORDS
-from tracking.models import Experiment, Run, Workspace
+from tracking.models import Experiment, LoggedModel, Run, Workspace
 from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.services.tokens import secret_in, user_of_token
@@ -238,3 +238,23 @@ def visible_run(caller: Caller, run_id: str) -> Run:
             f"the id.",
         )
     return run
+
+
+def visible_model(
+    caller: Caller, model_id: str, *, with_archived: bool = False
+) -> LoggedModel:
+    models = LoggedModel.objects.visible_to(caller.user)
+    if not with_archived:
+        models = models.active()
+    model = (
+        models.filter(experiment__workspace=caller.workspace, model_id=model_id)
+        .select_related("experiment__workspace", "source_run")
+        .first()
+    )
+    if model is None:
+        raise NotFoundError(
+            "logged_model_unknown",
+            f"There is no logged model {model_id!r} in {caller.workspace} that you may "
+            f"see: check the id.",
+        )
+    return model

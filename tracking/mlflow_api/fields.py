@@ -50,6 +50,9 @@ class Metric(Struct):
     value: float | str
     timestamp: Milliseconds
     step: Step = 0
+    model_id: Text = ""
+    dataset_name: Annotated[str, Meta(max_length=500, pattern=NO_NUL)] = ""
+    dataset_digest: Annotated[str, Meta(max_length=36, pattern=NO_NUL)] = ""
 
 
 class NamedRun(Struct, kw_only=True):

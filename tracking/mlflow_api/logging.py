@@ -1,11 +1,17 @@
-"""What runs log, in MLflow's API: `runs/log-*`, `runs/set-tag`, `runs/delete-tag`."""
+"""What runs log, in MLflow's API: `runs/log-*`, tags, inputs, outputs."""
 
+import json
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
 from audit.errors import InvalidError
-from tracking.mlflow_api.endpoint import Caller, endpoint, visible_run
+from tracking.mlflow_api.endpoint import (
+    Caller,
+    endpoint,
+    visible_model,
+    visible_run,
+)
 from tracking.mlflow_api.fields import (
     LONGEST_PARAM_VALUE,
     LONGEST_TAG_VALUE,
@@ -20,6 +26,9 @@ from tracking.mlflow_api.fields import (
     Tag,
     Text,
 )
+from tracking.models import Run
+from tracking.models.logged_model import UseDirection
+from tracking.services.logged_models import log_model_uses
 from tracking.services.logging import (
     Point,
     UsedDataset,
@@ -29,6 +38,8 @@ from tracking.services.logging import (
 )
 
 MOST_ITEMS = 1000
+MODEL_HISTORY_TAG = "mlflow.log-model.history"
+WANTED_OF_MODEL = {"artifact_path", "flavors", "utc_time_created", "run_id"}
 
 
 class LogMetric(NamedRun, kw_only=True):
@@ -38,6 +49,9 @@ class LogMetric(NamedRun, kw_only=True):
     value: float | str
     timestamp: Milliseconds
     step: Step = 0
+    model_id: Text = ""
+    dataset_name: Annotated[str, Meta(max_length=500, pattern=NO_NUL)] = ""
+    dataset_digest: Annotated[str, Meta(max_length=36, pattern=NO_NUL)] = ""
 
 
 class LogParam(NamedRun, kw_only=True):
@@ -88,10 +102,30 @@ class DatasetInput(Struct):
     tags: list[Tag] = field(default_factory=list)
 
 
+class UsedModel(Struct):
+    """A logged model, and for one that a run made the step of it."""
+
+    model_id: Text
+    step: Step = 0
+
+
 class LogInputs(NamedRun, kw_only=True):
     """`runs/log-inputs`."""
 
     datasets: list[DatasetInput] = field(default_factory=list)
+    models: list[UsedModel] = field(default_factory=list)
+
+
+class LogOutputs(NamedRun, kw_only=True):
+    """`runs/outputs`."""
+
+    models: list[UsedModel]
+
+
+class LogModel(NamedRun, kw_only=True):
+    """`runs/log-model`, which clients of MLflow 2 send; the model is JSON in a text."""
+
+    model_json: Text
 
 
 @endpoint(LogMetric)
@@ -153,9 +187,14 @@ def log_many(caller: Caller, message: LogBatch) -> dict[str, Any]:
 
 
 @endpoint(LogInputs)
-def log_datasets(caller: Caller, message: LogInputs) -> dict[str, Any]:
+def log_used(caller: Caller, message: LogInputs) -> dict[str, Any]:
+    run = visible_run(caller, message.wanted)
+    if message.models:
+        _log_models(caller, run, message.models, UseDirection.INPUT)
+    if not message.datasets and message.models:
+        return {}
     log_inputs(
-        visible_run(caller, message.wanted),
+        run,
         datasets=[
             UsedDataset(
                 name=use.dataset.name,
@@ -173,6 +212,60 @@ def log_datasets(caller: Caller, message: LogInputs) -> dict[str, Any]:
     return {}
 
 
+@endpoint(LogOutputs)
+def log_outputs(caller: Caller, message: LogOutputs) -> dict[str, Any]:
+    run = visible_run(caller, message.wanted)
+    _log_models(caller, run, message.models, UseDirection.OUTPUT)
+    return {}
+
+
+@endpoint(LogModel)
+def log_model(caller: Caller, message: LogModel) -> dict[str, Any]:
+    run = visible_run(caller, message.wanted)
+    tag = run.tags.filter(key=MODEL_HISTORY_TAG).first()
+    history = [*_models_in(tag.value if tag else "[]"), _model(message.model_json)]
+    # The newest models that the tag has room for.
+    while len(text := json.dumps(history)) > LONGEST_TAG_VALUE:
+        history.pop(0)
+    log_batch(run, tags=[(MODEL_HISTORY_TAG, text)], actor=caller.user)
+    return {}
+
+
+def _models_in(text: str) -> list[Any]:
+    """Return the models of the tag, none if somebody wrote something else into it."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _model(text: str) -> dict[str, Any]:
+    try:
+        model = json.loads(text)
+    except (ValueError, RecursionError):
+        model = None
+    missing = WANTED_OF_MODEL - set(model if isinstance(model, dict) else ())
+    if not isinstance(model, dict) or missing:
+        raise InvalidError(
+            "model_json_invalid",
+            f"model_json is not a JSON object with {', '.join(sorted(missing))}: send "
+            f"what MLflow's Model.to_json writes.",
+        )
+    return model
+
+
+def _log_models(
+    caller: Caller, run: Run, used: list[UsedModel], direction: UseDirection
+) -> None:
+    log_model_uses(
+        run,
+        models=[(visible_model(caller, one.model_id), one.step) for one in used],
+        direction=direction,
+        actor=caller.user,
+    )
+
+
 def _point(metric: Metric | LogMetric) -> Point:
     try:
         value = float(metric.value)
@@ -182,4 +275,12 @@ def _point(metric: Metric | LogMetric) -> Point:
             f"The value {metric.value!r} of metric {metric.key!r} is not a number: send "
             f'a number, "NaN", "Infinity" or "-Infinity".',
         ) from None
-    return Point(metric.key, value, metric.timestamp, metric.step)
+    return Point(
+        metric.key,
+        value,
+        metric.timestamp,
+        metric.step,
+        metric.model_id,
+        metric.dataset_name,
+        metric.dataset_digest,
+    )

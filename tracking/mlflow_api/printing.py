@@ -1,15 +1,28 @@
 """Experiments, runs and points as MLflow prints them.
 
-A page of runs costs five queries, however many runs it has.
+A page of runs costs five queries more, however many runs it has.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tracking.models import DatasetInput, Experiment, LatestMetric, Param, Run, Tag
+from django.db.models import prefetch_related_objects
+
+from tracking.models import (
+    DatasetInput,
+    Experiment,
+    LatestMetric,
+    LoggedModel,
+    LoggedModelMetric,
+    ModelUse,
+    Param,
+    Run,
+    Tag,
+)
+from tracking.models.logged_model import LoggedModelStatus, UseDirection
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -70,15 +83,18 @@ def runs_shown(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Return runs as MLflow prints them: info, data, inputs and outputs."""
     wanted = [run.pk for run in runs]
     metrics, params, tags = _metrics(wanted), _pairs(Param, wanted), _pairs(Tag, wanted)
-    datasets = _datasets(wanted)
+    datasets, models = _datasets(wanted), _models(wanted)
     return [
         {
             "info": run_info(run),
             "data": _unless_empty(
                 metrics=metrics[run.pk], params=params[run.pk], tags=tags[run.pk]
             ),
-            "inputs": _unless_empty(dataset_inputs=datasets[run.pk]),
-            "outputs": {},
+            "inputs": _unless_empty(
+                dataset_inputs=datasets[run.pk],
+                model_inputs=models[run.pk, UseDirection.INPUT],
+            ),
+            "outputs": _unless_empty(model_outputs=models[run.pk, UseDirection.OUTPUT]),
         }
         for run in runs
     ]
@@ -137,6 +153,72 @@ def _datasets(runs: list[int]) -> dict[int, list[dict[str, Any]]]:
     for use in uses.order_by("pk"):
         found[use.run_id].append(dataset_shown(use))
     return found
+
+
+def _models(runs: list[int]) -> dict[tuple[int, str], list[dict[str, Any]]]:
+    found: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
+    uses = ModelUse.objects.filter(run__in=runs).order_by("pk")
+    for run, direction, model_id, step in uses.values_list(
+        "run_id", "direction", "logged_model__model_id", "step"
+    ):
+        step_of_output = {"step": step} if direction == UseDirection.OUTPUT else {}
+        found[run, direction].append({"model_id": model_id, **step_of_output})
+    return found
+
+
+def models_shown(models: Sequence[LoggedModel]) -> list[dict[str, Any]]:
+    """Return logged models as MLflow prints them; a page costs three queries."""
+    prefetch_related_objects(list(models), "params", "tags", "metrics__run")
+    return [
+        {
+            "info": {
+                "model_id": model.model_id,
+                "experiment_id": str(model.experiment_id),
+                "name": model.name,
+                "creation_timestamp_ms": milliseconds(model.created_at),
+                "last_updated_timestamp_ms": milliseconds(model.updated_at),
+                "artifact_uri": model.artifact_uri,
+                "status": STATUS_SHOWN[LoggedModelStatus(model.status)],
+                "model_type": model.model_type,
+                "source_run_id": model.source_run.run_id if model.source_run else "",
+                **_unless_empty(tags=_pairs_of(model.tags.all())),
+            },
+            "data": _unless_empty(
+                params=_pairs_of(model.params.all()),
+                metrics=[
+                    _model_metric(model, metric) for metric in model.metrics.all()
+                ],
+            ),
+        }
+        for model in models
+    ]
+
+
+STATUS_SHOWN = {
+    LoggedModelStatus.PENDING: "LOGGED_MODEL_PENDING",
+    LoggedModelStatus.READY: "LOGGED_MODEL_READY",
+    LoggedModelStatus.FAILED: "LOGGED_MODEL_UPLOAD_FAILED",
+}
+
+
+def _model_metric(model: LoggedModel, metric: LoggedModelMetric) -> dict[str, Any]:
+    on_dataset = {
+        "dataset_name": metric.dataset_name,
+        "dataset_digest": metric.dataset_digest,
+    }
+    return {
+        **point(
+            metric.key, metric.value, metric.is_nan, metric.timestamp_ms, metric.step
+        ),
+        "model_id": model.model_id,
+        "run_id": metric.run.run_id,
+        **(on_dataset if metric.dataset_name else {}),
+    }
+
+
+def _pairs_of(rows: Iterable[Any]) -> list[dict[str, str]]:
+    pairs = [{"key": row.key, "value": row.value} for row in rows]
+    return sorted(pairs, key=lambda pair: pair["key"])
 
 
 def _unless_empty(**lists: list[Any]) -> dict[str, Any]:

@@ -5,10 +5,19 @@ from collections import defaultdict
 from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
 
-from tracking.mlflow_api import artifacts, experiments, logging, metrics, runs
+from tracking.mlflow_api import (
+    artifacts,
+    experiments,
+    info,
+    logged_models,
+    logging,
+    metrics,
+    runs,
+)
 from tracking.mlflow_api.endpoint import View, by_method, unknown_endpoint
 
 PREFIXES = ("api/2.0", "ajax-api/2.0")
+MODEL = "logged-models/<str:model_id>"
 MLFLOW = (
     ("POST", "experiments/create", experiments.create),
     ("GET", "experiments/get", experiments.get),
@@ -30,28 +39,48 @@ MLFLOW = (
     ("POST", "runs/log-metric", logging.log_metric),
     ("POST", "runs/log-parameter", logging.log_parameter),
     ("POST", "runs/log-batch", logging.log_many),
-    ("POST", "runs/log-inputs", logging.log_datasets),
+    ("POST", "runs/log-inputs", logging.log_used),
+    ("POST", "runs/outputs", logging.log_outputs),
+    ("POST", "runs/log-model", logging.log_model),
     ("POST", "runs/set-tag", logging.set_tag),
     ("POST", "runs/delete-tag", logging.delete_tag),
     ("GET", "metrics/get-history", metrics.get_history),
     ("GET", "metrics/get-history-bulk", metrics.get_history_bulk),
     ("GET", "metrics/get-history-bulk-interval", metrics.get_history_bulk_interval),
+    ("POST", "logged-models", logged_models.create),
+    ("POST", "logged-models/search", logged_models.search),
+    ("GET", MODEL, logged_models.get),
+    ("PATCH", MODEL, logged_models.finish),
+    ("DELETE", MODEL, logged_models.delete),
+    ("POST", f"{MODEL}/params", logged_models.log_params),
+    ("PATCH", f"{MODEL}/tags", logged_models.set_tags),
+    ("DELETE", f"{MODEL}/tags/<path:key>", logged_models.delete_tag),
+    ("GET", f"{MODEL}/artifacts/directories", artifacts.list_model_folder),
+    ("GET", f"{MODEL}/artifacts/files", artifacts.file_of_model),
+    ("GET", "artifacts/list", artifacts.list_folder),
+    ("POST", "upload-artifact", artifacts.upload),
 )
 
 
 def _routes(prefix: str) -> list[URLPattern]:
-    files = f"{prefix}/mlflow-artifacts/artifacts"
+    files = f"{prefix}/mlflow-artifacts"
     views: dict[str, dict[str, View]] = defaultdict(dict)
     for method, name, view in MLFLOW:
         views[f"{prefix}/mlflow/{name}"][method] = view
     return [
         *(path(name, by_method(methods)) for name, methods in views.items()),
-        path(f"{files}/<path:path>", artifacts.one_file),
-        path(files, artifacts.folder),
+        path(f"{files}/artifacts/<path:path>", artifacts.one_file),
+        path(f"{files}/artifacts", artifacts.folder),
+        path(f"{files}/mpu/<path:path>", artifacts.no_multipart),
     ]
 
 
 urlpatterns = [
     *(route for prefix in PREFIXES for route in _routes(prefix)),
+    path("get-artifact", by_method({"GET": artifacts.file_of_run})),
+    path("api/3.0/mlflow/server-info", info.server_info),
+    path("ajax-api/3.0/mlflow/server-info", info.server_info),
+    path("version", info.version),
+    path("health", info.health),
     re_path(r"^(?:ajax-)?api/[23]\.0/[\s\S]*\Z", unknown_endpoint),
 ]

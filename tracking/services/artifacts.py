@@ -1,40 +1,53 @@
-"""Artifacts of runs are uploaded and looked up here."""
+"""Artifacts of runs and of logged models are uploaded, removed and looked up here."""
 
 import posixpath
-from typing import IO
+from typing import IO, Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from audit.errors import InvalidError, NotFoundError
 from audit.services import record
+from audit.tlog.canonical import digest
 from tracking import storage
 from tracking.events import TrackingEvent
-from tracking.models import Artifact, Run
+from tracking.models import (
+    Artifact,
+    ArtifactRemoval,
+    LoggedModel,
+    LoggedModelArtifactRemoval,
+    Run,
+)
+from tracking.models.artifact import StoredArtifact
+from tracking.services.logged_models import writable_model
 from tracking.services.runs import writable
 
+Holder = Run | LoggedModel
 LONGEST_PATH = 1000
 
 
 def upload_artifact(
-    run: Run,
+    holder: Holder,
     *,
     path: str,
     stream: IO[bytes],
     expected_bytes: int | None,
     actor: User,
-) -> Artifact:
-    """Store a file under its digest and name it in the run; the newest upload counts."""
+) -> StoredArtifact:
+    """Store a file under its digest and name it in its run or logged model.
+
+    The newest upload of a path counts.
+    """
     path = checked_path(path)
     with transaction.atomic():
-        writable(run, actor=actor)
+        _writable(holder, actor=actor)
     # Outside a transaction: a slow upload must not hold a lock. A file that no row
     # names afterwards does no harm.
     stored = storage.store(stream, expected_bytes=expected_bytes)
     with transaction.atomic():
-        run = writable(run, actor=actor)
-        artifact = Artifact.objects.create(
-            run=run,
+        holder = _writable(holder, actor=actor)
+        artifact = holder.artifacts.create(
             path=path,
             sha256=stored.sha256,
             size_bytes=stored.size_bytes,
@@ -43,7 +56,7 @@ def upload_artifact(
         record(
             TrackingEvent.ARTIFACT_UPLOADED,
             actor=actor,
-            subject=run.subject,
+            subject=holder.subject,
             payload={
                 "path": path,
                 "sha256": stored.sha256,
@@ -51,6 +64,42 @@ def upload_artifact(
             },
         )
     return artifact
+
+
+def remove_artifacts(holder: Holder, *, path: str, actor: User) -> None:
+    """Take a file, or all files of a folder, off the list; what was stored is kept."""
+    path = checked_path(path)
+    with transaction.atomic():
+        holder = _writable(holder, actor=actor)
+        found = list(
+            holder.artifacts.current().filter(
+                Q(path=path) | Q(path__startswith=f"{path}/")
+            )
+        )
+        if not found:
+            raise _unknown(holder, path)
+        removal: Any = (
+            ArtifactRemoval if isinstance(holder, Run) else LoggedModelArtifactRemoval
+        )
+        removal.objects.bulk_create(
+            removal(artifact=artifact, removed_by=actor) for artifact in found
+        )
+        record(
+            TrackingEvent.ARTIFACT_REMOVED,
+            actor=actor,
+            subject=holder.subject,
+            payload={
+                "path": path,
+                "files": len(found),
+                "content": digest([[file.path, file.sha256] for file in found]),
+            },
+        )
+
+
+def _writable(holder: Holder, *, actor: User) -> Holder:
+    if isinstance(holder, Run):
+        return writable(holder, actor=actor)
+    return writable_model(holder, actor=actor)
 
 
 def checked_path(path: str) -> str:
@@ -76,10 +125,20 @@ def checked_path(path: str) -> str:
 
 def current_artifact(run: Run, path: str) -> Artifact:
     """Return the newest upload of a path; NotFoundError says which path is missing."""
-    artifact = run.artifacts.current().filter(path=path).first()
-    if artifact is None:
-        raise NotFoundError(
-            "artifact_unknown",
-            f"The run {run.run_id} has no artifact {path!r}: upload it first.",
-        )
+    artifact: Artifact = current_file(run, path)
     return artifact
+
+
+def current_file(holder: Holder, path: str) -> Any:
+    """Return the newest upload of a path, of a run or of a logged model."""
+    found = holder.artifacts.current().filter(path=path).first()
+    if found is None:
+        raise _unknown(holder, path)
+    return found
+
+
+def _unknown(holder: Holder, path: str) -> NotFoundError:
+    named = f"run {holder.run_id}" if isinstance(holder, Run) else f"model {holder}"
+    return NotFoundError(
+        "artifact_unknown", f"The {named} has no artifact {path!r}: upload it first."
+    )

@@ -16,6 +16,8 @@ from tracking.models import (
     Dataset,
     DatasetInput,
     LatestMetric,
+    LoggedModel,
+    LoggedModelMetric,
     Metric,
     Param,
     Run,
@@ -34,6 +36,16 @@ class Point:
     value: float
     timestamp_ms: int
     step: int
+    model_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+    @property
+    def content(self) -> list[Any]:
+        """Return what an entry commits to."""
+        of_model = [self.model_id, self.dataset_name, self.dataset_digest]
+        point = [self.key, self.step, self.timestamp_ms, self.value]
+        return point + (of_model if self.model_id else [])
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -85,9 +97,7 @@ def log_batch(
                 "tags": len(tags),
                 "content": digest(
                     {
-                        "metrics": [
-                            [m.key, m.step, m.timestamp_ms, m.value] for m in metrics
-                        ],
+                        "metrics": [point.content for point in metrics],
                         "params": params,
                         "tags": tags,
                     }
@@ -126,6 +136,32 @@ def _write_metrics(run: Run, metrics: Sequence[Point]) -> None:
         (Metric(run=run, **point) for point in points), ignore_conflicts=True
     )
     _move_latest(run, points)
+    _write_model_metrics(run, [point for point in metrics if point.model_id])
+
+
+def _write_model_metrics(run: Run, points: Sequence[Point]) -> None:
+    if not points:
+        return
+    models = LoggedModel.objects.active().filter(
+        experiment__workspace=run.experiment.workspace
+    )
+    by_id = models.in_bulk({point.model_id for point in points}, field_name="model_id")
+    for point in points:
+        if point.model_id not in by_id:
+            raise NotFoundError(
+                "logged_model_unknown",
+                f"There is no logged model {point.model_id!r} here: check the id.",
+            )
+    LoggedModelMetric.objects.bulk_create(
+        LoggedModelMetric(
+            run=run,
+            logged_model=by_id[point.model_id],
+            dataset_name=point.dataset_name,
+            dataset_digest=point.dataset_digest,
+            **point.columns,
+        )
+        for point in points
+    )
 
 
 def _move_latest(run: Run, points: Sequence[dict[str, Any]]) -> None:

@@ -29,7 +29,7 @@ def create_run(
 ) -> Run:
     """Start a run; its author is the actor, whatever the tags claim."""
     if not may_log_in(actor, experiment):
-        raise _may_not_log(experiment)
+        raise may_not_log(experiment)
     if not experiment.is_active:
         raise ConflictError(
             "experiment_archived",
@@ -122,7 +122,7 @@ def writable(run: Run, *, actor: User) -> Run:
 def locked(run: Run, *, actor: User) -> Run:
     """Return the run, locked for somebody who may write it."""
     if not may_write(actor, run):
-        raise _may_not_log(run.experiment)
+        raise may_not_log(run.experiment)
     return Run.objects.select_for_update().get(pk=run.pk)
 
 
@@ -135,7 +135,8 @@ def _refuse_frozen(run: Run) -> None:
         )
 
 
-def _may_not_log(experiment: Experiment) -> PermissionDeniedError:
+def may_not_log(experiment: Experiment) -> PermissionDeniedError:
+    """Return the refusal of somebody who is not a developer there."""
     return PermissionDeniedError(
         "may_not_log_run",
         f"You may not log runs in {experiment}: ask for the developer role.",

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from audit.errors import ConflictError
 from audit.proofs import TrailEntry, trail
@@ -16,7 +17,8 @@ from audit.services import record
 from audit.tlog.canonical import canonical_bytes, digest
 from tracking import storage
 from tracking.events import TrackingEvent
-from tracking.models import Run, RunSeal
+from tracking.models import LoggedModel, LoggedModelArtifact, Run, RunSeal
+from tracking.models.logged_model import UseDirection
 
 SECTIONS = {
     "params": "param",
@@ -24,13 +26,17 @@ SECTIONS = {
     "tags": "tag",
     "datasets": "dataset",
     "artifacts": "artifact",
+    "models": "logged model",
 }
 SEALING = (TrackingEvent.RUN_SEALED, TrackingEvent.RUN_FROZEN)
 # After one of these the content is no longer what was sealed, and not by stealth.
 WRITING = (
     TrackingEvent.RUN_LOGGED,
     TrackingEvent.RUN_INPUTS_LOGGED,
+    TrackingEvent.RUN_MODELS_LOGGED,
     TrackingEvent.ARTIFACT_UPLOADED,
+    TrackingEvent.ARTIFACT_REMOVED,
+    TrackingEvent.LOGGED_MODEL_PARAMS_LOGGED,
     TrackingEvent.RUN_TAG_REMOVED,
     TrackingEvent.RUN_UPDATED,
 )
@@ -94,7 +100,27 @@ def manifest_of(run: Run) -> dict[str, Any]:
             path: {"sha256": sha256, "size_bytes": size}
             for path, sha256, size in artifacts
         },
+        "models": {model.model_id: _model_digest(model) for model in outputs_of(run)},
     }
+
+
+def outputs_of(run: Run) -> QuerySet[LoggedModel]:
+    """Return the logged models that a run made."""
+    return LoggedModel.objects.filter(
+        uses__run=run, uses__direction=UseDirection.OUTPUT
+    ).distinct()
+
+
+def _model_digest(model: LoggedModel) -> str:
+    """Return the digest over what gates and releases use of a model: params and files."""
+    files = model.artifacts.current().values_list("path", "sha256", "size_bytes")
+    return digest(
+        {
+            "name": model.name,
+            "params": dict(model.params.values_list("key", "value")),
+            "artifacts": {path: [sha256, size] for path, sha256, size in files},
+        }
+    )
 
 
 def verify_run(run: Run) -> RunVerification:
@@ -104,11 +130,12 @@ def verify_run(run: Run) -> RunVerification:
     then, now = _read_manifest(content), manifest_of(run)
     differences = [] if then["status"] == now["status"] else ["status"]
     for section, word in SECTIONS.items():
-        keys = then[section].keys() | now[section].keys()
+        sealed_then = then.get(section, {})  # older seals knew no logged models
+        keys = sealed_then.keys() | now[section].keys()
         differences += [
             f"{word} {key}"
             for key in sorted(keys)
-            if then[section].get(key) != now[section].get(key)
+            if sealed_then.get(key) != now[section].get(key)
         ]
     differences += _stale_latest_metrics(run)
     differences += _altered_files(run)
@@ -136,7 +163,7 @@ def _stale_latest_metrics(run: Run) -> Iterator[str]:
 
 
 def _newest_seal(run: Run) -> TrailEntry:
-    entries = trail([run.subject])
+    entries = trail([run.subject, *(model.subject for model in outputs_of(run))])
     seals = [entry for entry in entries if entry.kind in SEALING]
     if not seals:
         raise ConflictError(
@@ -170,7 +197,8 @@ def _read_manifest(content: str) -> dict[str, Any]:
 
 
 def _altered_files(run: Run) -> Iterator[str]:
-    for artifact in run.artifacts.current():
+    of_models = LoggedModelArtifact.objects.filter(logged_model__in=outputs_of(run))
+    for artifact in [*run.artifacts.current(), *of_models.current()]:
         try:
             with storage.path_of(artifact.sha256).open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()

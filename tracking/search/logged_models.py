@@ -1,0 +1,137 @@
+"""Which logged models a filter means, and in which order they come."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+
+from tracking.models import (
+    LoggedModel,
+    LoggedModelMetric,
+    LoggedModelParam,
+    LoggedModelTag,
+)
+from tracking.search.conditions import condition, time_condition
+from tracking.search.grammar import Comparison, Entity, Grammar, Operator, Ordering
+from tracking.search.parsing import parse_filter, parse_order
+
+_TIMES = {
+    "creation_timestamp": "created_at",
+    "creation_time": "created_at",
+    "last_updated_timestamp": "updated_at",
+    "last_updated_time": "updated_at",
+}
+_FIELDS = {
+    **_TIMES,
+    "name": "name",
+    "model_id": "model_id",
+    "model_type": "model_type",
+    "status": "status",
+    "source_run_id": "source_run__run_id",
+}
+GRAMMAR = Grammar(
+    entities={
+        "attribute": Entity.ATTRIBUTE,
+        "attributes": Entity.ATTRIBUTE,
+        "metrics": Entity.METRIC,
+        "params": Entity.PARAM,
+        "tags": Entity.TAG,
+    },
+    text_attributes=frozenset(_FIELDS.keys() - _TIMES.keys()),
+    number_attributes=frozenset(_TIMES),
+    list_attributes=frozenset(_FIELDS.keys() - _TIMES.keys()),
+    orderable=frozenset({Entity.ATTRIBUTE, Entity.METRIC}),
+)
+
+
+@dataclass(frozen=True)
+class OnDataset:
+    """Only metrics on this dataset count; an empty digest is any."""
+
+    name: str
+    digest: str = ""
+
+    @property
+    def condition(self) -> Q:
+        digest = Q(dataset_digest=self.digest) if self.digest else Q()
+        return Q(dataset_name=self.name) & digest
+
+
+@dataclass(frozen=True)
+class ModelOrder:
+    """One clause of an order: MLflow sends them taken apart."""
+
+    field_name: str
+    descending: bool = False
+    dataset: OnDataset | None = None
+
+
+def search_logged_models(
+    models: QuerySet[LoggedModel],
+    *,
+    filter_string: str,
+    datasets: Sequence[OnDataset],
+    order_by: Sequence[ModelOrder],
+) -> QuerySet[LoggedModel]:
+    """Return the models that the filter means, newest first unless ordered."""
+    on_datasets = Q()
+    for dataset in datasets:
+        on_datasets |= dataset.condition
+    comparisons = parse_filter(filter_string, GRAMMAR)
+    for comparison in comparisons:
+        models = models.filter(_condition(comparison, on_datasets))
+    if datasets and not any(one.entity == Entity.METRIC for one in comparisons):
+        models = models.filter(Exists(_metrics().filter(on_datasets)))
+    orderings = parse_order([clause.field_name for clause in order_by], GRAMMAR)
+    for number, (clause, ordering) in enumerate(zip(order_by, orderings, strict=True)):
+        models = _with_value(models, number, ordering, clause.dataset)
+    terms = [
+        F(f"ordering_{number}").desc(nulls_last=True)
+        if clause.descending
+        else F(f"ordering_{number}").asc(nulls_last=True)
+        for number, clause in enumerate(order_by)
+    ]
+    return models.order_by(*terms, "-created_at", "-pk")
+
+
+def _with_value(
+    models: QuerySet[LoggedModel],
+    number: int,
+    ordering: Ordering,
+    dataset: OnDataset | None,
+) -> QuerySet[LoggedModel]:
+    if ordering.entity == Entity.ATTRIBUTE:
+        return models.alias(**{f"ordering_{number}": F(_FIELDS[ordering.key])})
+    points = _metrics().filter(dataset.condition if dataset else Q(), key=ordering.key)
+    latest = points.filter(is_nan=False).order_by("-timestamp_ms", "-step", "-pk")
+    return models.alias(**{f"ordering_{number}": Subquery(latest.values("value")[:1])})
+
+
+def _condition(comparison: Comparison, on_datasets: Q) -> Q:
+    if comparison.entity == Entity.METRIC:
+        points = _metrics().filter(on_datasets, key=comparison.key)
+        matching = condition("value", comparison) & Q(is_nan=False)
+        if comparison.operator == Operator.NOT_EQUAL:
+            matching = condition("value", comparison) | Q(is_nan=True)
+        return Q(Exists(points.filter(matching)))
+    if comparison.entity == Entity.ATTRIBUTE:
+        compare = time_condition if comparison.key in _TIMES else condition
+        return compare(_FIELDS[comparison.key], comparison)
+    held: QuerySet[LoggedModelParam] | QuerySet[LoggedModelTag] = (
+        LoggedModelParam.objects.all()
+        if comparison.entity == Entity.PARAM
+        else LoggedModelTag.objects.all()
+    )
+    return Q(
+        Exists(
+            held.filter(
+                condition("value", comparison),
+                logged_model=OuterRef("pk"),
+                key=comparison.key,
+            )
+        )
+    )
+
+
+def _metrics() -> QuerySet[LoggedModelMetric]:
+    return LoggedModelMetric.objects.filter(logged_model=OuterRef("pk"))

@@ -1,0 +1,249 @@
+"""Logged models are created, finished, labelled and archived here."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from audit.errors import ConflictError, InvalidError, NotFoundError
+from audit.services import record
+from audit.tlog.canonical import digest
+from tracking.events import TrackingEvent
+from tracking.models import (
+    Experiment,
+    LoggedModel,
+    LoggedModelParam,
+    LoggedModelTag,
+    ModelUse,
+    Run,
+)
+from tracking.models.experiment import Lifecycle
+from tracking.models.logged_model import LoggedModelStatus, UseDirection
+from tracking.permissions import may_log_in
+from tracking.services.experiments import writable_experiment
+from tracking.services.runs import may_not_log, writable
+
+# They would be ambiguous in `models:/` addresses and in paths (MLflow's rule).
+NOT_IN_NAMES = frozenset("/:.%\"'")
+
+
+def create_logged_model(
+    experiment: Experiment,
+    *,
+    name: str,
+    model_type: str,
+    source_run: Run | None,
+    params: Mapping[str, str],
+    tags: Mapping[str, str],
+    actor: User,
+) -> LoggedModel:
+    """Start a logged model, whose files follow; without a name it gets a random one."""
+    _refuse_odd_name(name)
+    with transaction.atomic():
+        experiment = writable_experiment(experiment, actor=actor)
+        if source_run is not None:
+            source_run = writable(source_run, actor=actor)
+        model = LoggedModel.objects.create(
+            experiment=experiment,
+            source_run=source_run,
+            name=name or f"model-{secrets.token_hex(4)}",
+            model_type=model_type,
+            created_by=actor,
+        )
+        _write_params(model, params)
+        _write_tags(model, tags)
+        record(
+            TrackingEvent.LOGGED_MODEL_CREATED,
+            actor=actor,
+            subject=model.subject,
+            payload={
+                "experiment": experiment.subject,
+                "source_run": source_run.subject if source_run else None,
+                "content": digest(
+                    {
+                        "name": model.name,
+                        "type": model_type,
+                        "params": dict(params),
+                        "tags": dict(tags),
+                    }
+                ),
+            },
+        )
+    return model
+
+
+def log_model_params(
+    model: LoggedModel, *, params: Mapping[str, str], actor: User
+) -> None:
+    """Add params; another value for one that is there is refused."""
+    with transaction.atomic():
+        model = writable_model(model, actor=actor)
+        _write_params(model, params)
+        record(
+            TrackingEvent.LOGGED_MODEL_PARAMS_LOGGED,
+            actor=actor,
+            subject=model.subject,
+            payload={"params": len(params), "content": digest(dict(params))},
+        )
+
+
+def move_logged_model(
+    model: LoggedModel, *, to: LoggedModelStatus, actor: User
+) -> LoggedModel:
+    """Say that the files are there, or that they could not be uploaded."""
+    with transaction.atomic():
+        model = writable_model(model, actor=actor)
+        model.status = to
+        model.save(update_fields=["status", "updated_at"])
+        record(
+            TrackingEvent.LOGGED_MODEL_MOVED,
+            actor=actor,
+            subject=model.subject,
+            payload={"status": to},
+        )
+    return model
+
+
+def tag_logged_model(
+    model: LoggedModel, *, tags: Mapping[str, str], actor: User
+) -> None:
+    """Label a model; a label is no evidence, so a frozen one takes it as well."""
+    with transaction.atomic():
+        model = _locked(model, actor=actor)
+        _write_tags(model, tags)
+        model.save(update_fields=["updated_at"])
+        record(
+            TrackingEvent.LOGGED_MODEL_TAGS_SET,
+            actor=actor,
+            subject=model.subject,
+            payload={"content": digest(dict(tags))},
+        )
+
+
+def remove_model_tag(model: LoggedModel, *, key: str, actor: User) -> None:
+    """Take a label away."""
+    with transaction.atomic():
+        model = _locked(model, actor=actor)
+        deleted, _ = model.tags.filter(key=key).delete()
+        if not deleted:
+            raise NotFoundError(
+                "tag_unknown",
+                f"The logged model {model.model_id} has no tag {key!r}: there is nothing "
+                f"to remove.",
+            )
+        model.save(update_fields=["updated_at"])
+        record(
+            TrackingEvent.LOGGED_MODEL_TAG_REMOVED,
+            actor=actor,
+            subject=model.subject,
+            payload={"content": digest({"key": key})},
+        )
+
+
+def archive_logged_model(model: LoggedModel, *, actor: User) -> None:
+    """Mark a model deleted, as MLflow says; nothing goes away."""
+    with transaction.atomic():
+        model = writable_model(model, actor=actor)
+        model.lifecycle_stage = Lifecycle.DELETED
+        model.save(update_fields=["lifecycle_stage", "updated_at"])
+        record(
+            TrackingEvent.LOGGED_MODEL_ARCHIVED,
+            actor=actor,
+            subject=model.subject,
+            payload={},
+        )
+
+
+def log_model_uses(
+    run: Run,
+    *,
+    models: Sequence[tuple[LoggedModel, int]],
+    direction: UseDirection,
+    actor: User,
+) -> None:
+    """Say which models a run made or worked with, each at a step."""
+    with transaction.atomic():
+        run = writable(run, actor=actor)
+        ModelUse.objects.bulk_create(
+            (
+                ModelUse(run=run, logged_model=model, direction=direction, step=step)
+                for model, step in models
+            ),
+            ignore_conflicts=True,
+        )
+        record(
+            TrackingEvent.RUN_MODELS_LOGGED,
+            actor=actor,
+            subject=run.subject,
+            payload={
+                "direction": direction,
+                "content": digest([[model.model_id, step] for model, step in models]),
+            },
+        )
+
+
+def writable_model(model: LoggedModel, *, actor: User) -> LoggedModel:
+    """Return the model, locked, or refuse: first line of every write to its content."""
+    model = _locked(model, actor=actor)
+    if model.is_frozen:
+        raise ConflictError(
+            "run_frozen",
+            f"The source run of the logged model {model.model_id} is evidence of a "
+            f"promotion request, so the model cannot change any more. Log a new one.",
+        )
+    return model
+
+
+def _locked(model: LoggedModel, *, actor: User) -> LoggedModel:
+    if not may_log_in(actor, model.experiment):
+        raise may_not_log(model.experiment)
+    model = (
+        LoggedModel.objects.select_related("experiment", "source_run")
+        .select_for_update(of=("self",))
+        .get(pk=model.pk)
+    )
+    if not model.is_active:
+        raise ConflictError(
+            "logged_model_archived",
+            f"The logged model {model.model_id} is archived: log a new one.",
+        )
+    return model
+
+
+def _write_params(model: LoggedModel, params: Mapping[str, str]) -> None:
+    stored = dict(model.params.filter(key__in=params).values_list("key", "value"))
+    for key, value in stored.items():
+        if value != params[key]:
+            raise InvalidError(
+                "param_is_immutable",
+                f"The param {key!r} of logged model {model.model_id} is {value!r} and "
+                f"cannot become {params[key]!r}. Log a new model for other params.",
+            )
+    LoggedModelParam.objects.bulk_create(
+        LoggedModelParam(logged_model=model, key=key, value=value)
+        for key, value in params.items()
+        if key not in stored
+    )
+
+
+def _write_tags(model: LoggedModel, tags: Mapping[str, str]) -> None:
+    LoggedModelTag.objects.bulk_create(
+        (
+            LoggedModelTag(logged_model=model, key=key, value=value)
+            for key, value in tags.items()
+        ),
+        update_conflicts=True,
+        unique_fields=["logged_model", "key"],
+        update_fields=["value"],
+    )
+
+
+def _refuse_odd_name(name: str) -> None:
+    odd = sorted(NOT_IN_NAMES & set(name))
+    if odd:
+        raise InvalidError(
+            "model_name_invalid",
+            f"The name {name[:100]!r} of a logged model holds {' '.join(odd)}: leave "
+            f"that out.",
+        )
