@@ -10,6 +10,7 @@ from config import health
 
 api = [
     path("api/v1/", include("registry.api.urls")),
+    path("api/v1/", include("tracking.api.urls")),
     path("", include("tracking.mlflow_api.urls")),
 ]
 

@@ -7,21 +7,21 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit.errors import InvalidError, NotFoundError
+from audit.errors import InvalidError
 from registry.api.inputs import RegisterModelInput, RegisterVersionInput
 from registry.api.outputs import (
     ModelVersionOutput,
     RegisteredModelOutput,
     SlotOutput,
 )
-from registry.api.workspace_views import WorkspaceView, parsed
+from registry.api.registry_views import RegistryView
 from registry.models import ModelVersion, RegisteredModel, Slot
 from registry.services.model_versions import register_version
 from registry.services.registered_models import register_model
-from tracking.models import Run
+from tracking.api.workspace_views import parsed
 
 
-class RegisteredModels(WorkspaceView, ListAPIView[RegisteredModel]):
+class RegisteredModels(RegistryView, ListAPIView[RegisteredModel]):
     """List models, register one."""
 
     serializer_class = RegisteredModelOutput
@@ -42,7 +42,7 @@ class RegisteredModels(WorkspaceView, ListAPIView[RegisteredModel]):
         return Response(RegisteredModelOutput(model).data, status=201)
 
 
-class ModelVersions(WorkspaceView, ListAPIView[ModelVersion]):
+class ModelVersions(RegistryView, ListAPIView[ModelVersion]):
     """List versions (`?registered_model=`), register one."""
 
     serializer_class = ModelVersionOutput
@@ -60,30 +60,15 @@ class ModelVersions(WorkspaceView, ListAPIView[ModelVersion]):
         fields = parsed(RegisterVersionInput, request)
         version = register_version(
             self.model(fields["registered_model"]),
-            source_run=self._run(fields["run_id"]),
+            source_run=self.run(fields["run_id"]),
             artifact_path=fields["artifact_path"],
             artifact_sha256=fields["artifact_sha256"],
             actor=self.user,
         )
         return Response(ModelVersionOutput(version).data, status=201)
 
-    def _run(self, run_id: str) -> Run:
-        run = (
-            Run.objects.visible_to(self.user)
-            .filter(experiment__workspace=self.workspace, run_id=run_id)
-            .select_related("experiment")
-            .first()
-        )
-        if run is None:
-            raise NotFoundError(
-                "run_unknown",
-                f"There is no run {run_id!r} that you may see. A version needs the run "
-                f"that made it: log the training first.",
-            )
-        return run
 
-
-class Slots(WorkspaceView, ListAPIView[Slot]):
+class Slots(RegistryView, ListAPIView[Slot]):
     """List which version serves where (`?registered_model=`)."""
 
     serializer_class = SlotOutput

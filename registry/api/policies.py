@@ -9,12 +9,13 @@ from rest_framework.response import Response
 from audit.errors import NotFoundError
 from registry.api.inputs import DraftPolicyInput
 from registry.api.outputs import PolicyOutput
-from registry.api.workspace_views import WorkspaceView, parsed
+from registry.api.registry_views import RegistryView
 from registry.models import Policy
 from registry.services.policies import draft_policy, publish_policy
+from tracking.api.workspace_views import parsed
 
 
-class Policies(WorkspaceView, ListAPIView[Policy]):
+class Policies(RegistryView, ListAPIView[Policy]):
     """List policies, draft one."""
 
     serializer_class = PolicyOutput
@@ -34,7 +35,7 @@ class Policies(WorkspaceView, ListAPIView[Policy]):
         return Response(PolicyOutput(policy).data, status=201)
 
 
-class Publication(WorkspaceView):
+class Publication(RegistryView):
     """Put a policy into force."""
 
     @extend_schema(request=None, responses={201: PolicyOutput})

@@ -12,14 +12,15 @@ from registry.api.outputs import (
     PromotionRequestOutput,
     SignOffOutput,
 )
-from registry.api.workspace_views import WorkspaceView, parsed
+from registry.api.registry_views import RegistryView
 from registry.models import PromotionRequest
 from registry.models.sign_off import SignerRole
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.sign_offs import sign_off
+from tracking.api.workspace_views import parsed
 
 
-class PromotionRequests(WorkspaceView, ListAPIView[PromotionRequest]):
+class PromotionRequests(RegistryView, ListAPIView[PromotionRequest]):
     """List requests, newest first; open one."""
 
     serializer_class = PromotionRequestLine
@@ -43,7 +44,7 @@ class PromotionRequests(WorkspaceView, ListAPIView[PromotionRequest]):
         return Response(PromotionRequestOutput(opened).data, status=201)
 
 
-class OnePromotionRequest(WorkspaceView):
+class OnePromotionRequest(RegistryView):
     """A request with its gates, signatures and what is missing."""
 
     @extend_schema(responses=PromotionRequestOutput)
@@ -51,7 +52,7 @@ class OnePromotionRequest(WorkspaceView):
         return Response(PromotionRequestOutput(self.promotion_request(pk)).data)
 
 
-class Evaluations(WorkspaceView):
+class Evaluations(RegistryView):
     """Start a new attempt."""
 
     @extend_schema(request=None, responses={202: PromotionRequestOutput})
@@ -60,7 +61,7 @@ class Evaluations(WorkspaceView):
         return Response(PromotionRequestOutput(started).data, status=202)
 
 
-class SignOffs(WorkspaceView):
+class SignOffs(RegistryView):
     """Sign with the password entered again; only in a logged-in session."""
 
     @extend_schema(request=SignOffInput, responses={201: SignOffOutput})
@@ -78,7 +79,7 @@ class SignOffs(WorkspaceView):
         return Response(SignOffOutput(signed).data, status=201)
 
 
-class PromotionOfRequest(WorkspaceView):
+class PromotionOfRequest(RegistryView):
     """Redeem the approval."""
 
     @extend_schema(request=None, responses={201: PromotionRequestOutput})

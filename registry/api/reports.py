@@ -9,13 +9,14 @@ from rest_framework.response import Response
 from audit.errors import ConflictError, NotFoundError
 from registry.api.inputs import OrderReportInput
 from registry.api.outputs import ReportOrderOutput
-from registry.api.workspace_views import WorkspaceView, parsed
+from registry.api.registry_views import RegistryView
 from registry.models import Report, ReportOrder
 from registry.services.reports import order_report
 from tracking import storage
+from tracking.api.workspace_views import parsed
 
 
-class ReportView(WorkspaceView):
+class ReportView(RegistryView):
     """Finds an order that the user may see."""
 
     def order(self, pk: int) -> ReportOrder:

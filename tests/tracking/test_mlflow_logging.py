@@ -361,9 +361,9 @@ def test_batch_of_any_size_asks_the_database_as_often(
         )
 
     log_batch(0, 1)  # a token notes its use once a minute
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(15):
         log_batch(1, 2)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(15):
         log_batch(2, 62)
 
 

@@ -17,6 +17,7 @@ from tracking.mlflow_api.fields import IN_WORDS
 from tracking.models import Experiment, LoggedModel, Run, Workspace
 from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.workspace import DEFAULT_WORKSPACE
+from tracking.permissions import may_see
 from tracking.services.tokens import secret_in, user_of_token
 
 Message = TypeVar("Message", bound=msgspec.Struct)
@@ -81,8 +82,8 @@ def authenticate(request: HttpRequest, workspace: str) -> Caller:
             "and MLFLOW_TRACKING_PASSWORD with the token as the password.",
         )
     user = user_of_token(secret)
-    seen = Workspace.objects.visible_to(user).filter(name=workspace).first()
-    if seen is None:
+    seen = Workspace.objects.filter(name=workspace).first()
+    if seen is None or not may_see(user, "view_workspace", seen):
         raise NotFoundError(
             "workspace_unknown",
             f"There is no workspace {workspace!r} that you may see: check the path in "
@@ -226,12 +227,11 @@ def is_key(text: str) -> bool:
 
 def visible_run(caller: Caller, run_id: str) -> Run:
     run = (
-        Run.objects.visible_to(caller.user)
-        .filter(experiment__workspace=caller.workspace, run_id=run_id)
+        Run.objects.filter(experiment__workspace=caller.workspace, run_id=run_id)
         .select_related("experiment__workspace", "created_by")
         .first()
     )
-    if run is None:
+    if run is None or not may_see(caller.user, "view_experiment", run.experiment):
         raise NotFoundError(
             "run_unknown",
             f"There is no run {run_id!r} in {caller.workspace} that you may see: check "

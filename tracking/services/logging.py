@@ -1,7 +1,7 @@
 """Params, metrics, tags and dataset inputs are logged here."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from tracking.models import (
 from tracking.services.runs import RUN_NAME_TAG, writable
 
 LONGEST_RUN_NAME = 250
+POINT_FIELDS = ("key", "value", "is_nan", "timestamp_ms", "step")
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,11 @@ class Point:
         return point + (of_model if self.model_id else [])
 
     @property
-    def columns(self) -> dict[str, Any]:
-        """Return what both tables of points store; a NaN as a flag beside a zero."""
+    def row(self) -> tuple[str, float, bool, int, int]:
+        """Return what is stored: a NaN as a flag beside a zero."""
         is_nan = math.isnan(self.value)
-        return {
-            "key": self.key,
-            "value": 0.0 if is_nan else self.value,
-            "is_nan": is_nan,
-            "timestamp_ms": self.timestamp_ms,
-            "step": self.step,
-        }
+        value = 0.0 if is_nan else float(self.value)
+        return self.key, value, is_nan, self.timestamp_ms, self.step
 
 
 @dataclass(frozen=True)
@@ -84,9 +80,12 @@ def log_batch(
     """Log a batch whole or not at all; one entry commits to its exact content."""
     with transaction.atomic():
         run = writable(run, actor=actor)
-        _write_params(run, params)
-        _write_metrics(run, metrics)
-        _write_tags(run, tags)
+        if params:
+            _write_params(run, params)
+        if metrics:
+            _write_metrics(run, metrics)
+        if tags:
+            _write_tags(run, tags)
         record(
             TrackingEvent.RUN_LOGGED,
             actor=actor,
@@ -129,13 +128,9 @@ def _write_params(run: Run, params: Sequence[tuple[str, str]]) -> None:
 
 
 def _write_metrics(run: Run, metrics: Sequence[Point]) -> None:
-    if not metrics:
-        return
-    points = [point.columns for point in metrics]
-    Metric.objects.bulk_create(
-        (Metric(run=run, **point) for point in points), ignore_conflicts=True
-    )
-    _move_latest(run, points)
+    points = [point.row for point in metrics]
+    Metric.objects.append(run, points)
+    LatestMetric.objects.move_on(run, points)
     _write_model_metrics(run, [point for point in metrics if point.model_id])
 
 
@@ -158,29 +153,10 @@ def _write_model_metrics(run: Run, points: Sequence[Point]) -> None:
             logged_model=by_id[point.model_id],
             dataset_name=point.dataset_name,
             dataset_digest=point.dataset_digest,
-            **point.columns,
+            **dict(zip(POINT_FIELDS, point.row, strict=True)),
         )
         for point in points
     )
-
-
-def _move_latest(run: Run, points: Sequence[dict[str, Any]]) -> None:
-    """Let the latest point of each key be the latest; the run is locked."""
-    newest = {point["key"]: point for point in sorted(points, key=_rank)}
-    stored = run.latest_metrics.filter(key__in=newest).values()
-    for latest in stored:
-        if _rank(latest) >= _rank(newest[latest["key"]]):
-            del newest[latest["key"]]
-    LatestMetric.objects.bulk_create(
-        (LatestMetric(run=run, **point) for point in newest.values()),
-        update_conflicts=True,
-        unique_fields=["run", "key"],
-        update_fields=["value", "is_nan", "timestamp_ms", "step"],
-    )
-
-
-def _rank(point: Mapping[str, Any]) -> tuple[int, int, float]:
-    return point["step"], point["timestamp_ms"], point["value"]
 
 
 def _write_tags(run: Run, tags: Sequence[tuple[str, str]]) -> None:

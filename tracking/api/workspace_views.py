@@ -1,4 +1,4 @@
-"""What the registry's views share: a workspace, and how to find things in it."""
+"""What the native API's views share: a workspace, and how to find things in it."""
 
 from typing import Any
 
@@ -8,8 +8,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from audit.errors import NotFoundError
-from registry.models import ModelVersion, PromotionRequest, RegisteredModel
-from tracking.models import Workspace
+from tracking.models import Experiment, Run, Workspace
 from tracking.models.workspace import DEFAULT_WORKSPACE
 
 
@@ -41,41 +40,31 @@ class WorkspaceView(APIView):
             )
         return workspace
 
-    def model(self, name: str) -> RegisteredModel:
-        model = (
-            RegisteredModel.objects.visible_to(self.user)
-            .filter(workspace=self.workspace, name=name)
-            .select_related("workspace", "owner")
+    def experiment(self, pk: int) -> Experiment:
+        experiment = (
+            Experiment.objects.visible_to(self.user)
+            .filter(workspace=self.workspace, pk=pk)
+            .select_related("workspace")
             .first()
         )
-        if model is None:
+        if experiment is None:
             raise NotFoundError(
-                "model_unknown",
-                f"There is no model {name!r} that you may see: check the name.",
+                "experiment_unknown",
+                f"There is no experiment {pk} that you may see: check the id.",
             )
-        return model
+        return experiment
 
-    def version(self, model: str, number: int) -> ModelVersion:
-        version = (
-            self.model(model).versions.with_lineage().filter(number=number).first()
-        )
-        if version is None:
-            raise NotFoundError(
-                "version_unknown",
-                f"The model {model!r} has no version {number}: check the number.",
-            )
-        return version
-
-    def promotion_request(self, pk: int) -> PromotionRequest:
-        request = (
-            PromotionRequest.objects.visible_to(self.user)
-            .filter(model_version__registered_model__workspace=self.workspace, pk=pk)
-            .with_subject()
+    def run(self, run_id: str) -> Run:
+        run = (
+            Run.objects.visible_to(self.user)
+            .filter(experiment__workspace=self.workspace, run_id=run_id)
+            .select_related("experiment__workspace", "created_by")
             .first()
         )
-        if request is None:
+        if run is None:
             raise NotFoundError(
-                "request_unknown",
-                f"There is no promotion request {pk} that you may see: check the id.",
+                "run_unknown",
+                f"There is no run {run_id!r} that you may see: check the id, or log the "
+                f"training first.",
             )
-        return request
+        return run

@@ -1,0 +1,48 @@
+"""What the registry's views share: how to find its things in a workspace."""
+
+from audit.errors import NotFoundError
+from registry.models import ModelVersion, PromotionRequest, RegisteredModel
+from tracking.api.workspace_views import WorkspaceView
+
+
+class RegistryView(WorkspaceView):
+    """Finds what the user may see in the workspace of the path; else 404."""
+
+    def model(self, name: str) -> RegisteredModel:
+        model = (
+            RegisteredModel.objects.visible_to(self.user)
+            .filter(workspace=self.workspace, name=name)
+            .select_related("workspace", "owner")
+            .first()
+        )
+        if model is None:
+            raise NotFoundError(
+                "model_unknown",
+                f"There is no model {name!r} that you may see: check the name.",
+            )
+        return model
+
+    def version(self, model: str, number: int) -> ModelVersion:
+        version = (
+            self.model(model).versions.with_lineage().filter(number=number).first()
+        )
+        if version is None:
+            raise NotFoundError(
+                "version_unknown",
+                f"The model {model!r} has no version {number}: check the number.",
+            )
+        return version
+
+    def promotion_request(self, pk: int) -> PromotionRequest:
+        request = (
+            PromotionRequest.objects.visible_to(self.user)
+            .filter(model_version__registered_model__workspace=self.workspace, pk=pk)
+            .with_subject()
+            .first()
+        )
+        if request is None:
+            raise NotFoundError(
+                "request_unknown",
+                f"There is no promotion request {pk} that you may see: check the id.",
+            )
+        return request
