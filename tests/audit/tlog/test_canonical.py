@@ -1,4 +1,10 @@
+import math
+from typing import Any
+
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audit.tlog.canonical import canonical_bytes, digest
 from audit.tlog.errors import MalformedError
@@ -41,6 +47,34 @@ def test_numbers_are_written_as_appendix_b_of_rfc8785_says(number: object, text:
 )
 def test_numbers_that_rfc8785_does_not_know_become_strings(number: float, text: str):
     assert canonical_bytes({"n": [number]}) == f'{{"n":[{text}]}}'.encode()
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+NUMBERS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(-1e-3, 1e-3),
+    st.floats(1e14, 1e24),
+    st.integers(-(2**53) + 1, 2**53 - 1),
+)
+JSON_VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), TEXTS, NUMBERS),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)
+    ),
+)
+
+
+@given(value=JSON_VALUES)
+def test_bytes_are_those_of_another_implementation(value: Any):
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("exponent", range(-330, 310))
+def test_powers_of_ten_are_those_of_another_implementation(exponent: int):
+    for digits in ("1", "-1", "1.5", "9.999999999999998", "1.2345678901234567"):
+        number = float(f"{digits}e{exponent}")
+        if math.isfinite(number):
+            assert canonical_bytes(number) == rfc8785.dumps(number)
 
 
 def test_keys_are_sorted_by_utf16_as_in_section_3_2_3():
