@@ -168,6 +168,14 @@ def _database() -> dict[str, Any]:
             "ATTESTRY_DATABASE_URL names another database than PostgreSQL or SQLite: "
             "use postgres:// or sqlite://."
         )
+    config["ENGINE"] = "config.postgresql"
+    # Statements are prepared when they come for the fifth time on a connection: planning
+    # the question who may see a run takes five times as long as answering it.
+    config["OPTIONS"] = {
+        **config.get("OPTIONS", {}),
+        "server_side_binding": True,
+        "prepare_threshold": 5,
+    }
     # Plain persistent connections: psycopg's pool does not survive Celery's fork.
     config["CONN_MAX_AGE"] = 60
     config["CONN_HEALTH_CHECKS"] = True
