@@ -5,11 +5,10 @@ decided by permissions that somebody was really given.
 """
 
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
 from tracking.models.experiment import Experiment
-from tracking.models.run import Run
+from tracking.models.rights import given
 from tracking.models.workspace import Workspace
 
 
@@ -43,19 +42,7 @@ EXPERIMENT_GRANTS: dict[str, frozenset[Role]] = {
 }
 
 
-# Asked for every call of a training run, so it is one query and not the three of an
-# ObjectPermissionChecker.
-_HELD = """
-SELECT 1 FROM auth_permission p
-WHERE p.content_type_id = %s AND p.codename = %s AND (
-    EXISTS (
-        SELECT 1 FROM guardian_groupobjectpermission o
-        JOIN auth_user_groups m ON m.group_id = o.group_id
-        WHERE o.permission_id = p.id AND o.object_pk = %s AND m.user_id = %s)
-    OR EXISTS (
-        SELECT 1 FROM guardian_userobjectpermission o
-        WHERE o.permission_id = p.id AND o.object_pk = %s AND o.user_id = %s))
-"""
+_HELD = "SELECT " + given("%s", "%s", "%s", pk="%s", user="%s")
 
 
 def holds(user: User, permission: str, subject: models.Model) -> bool:
@@ -65,21 +52,12 @@ def holds(user: User, permission: str, subject: models.Model) -> bool:
     """
     if not user.is_active or user.pk is None:
         return False
-    content_type = ContentType.objects.get_for_model(subject)
-    held_by: list[str | int] = [str(subject.pk), user.pk]
+    wanted = [subject._meta.app_label, subject._meta.model_name, permission]
+    held_by = [*wanted, subject.pk, user.pk]
     with connection.cursor() as cursor:
-        cursor.execute(_HELD, [content_type.pk, permission, *held_by, *held_by])
-        return cursor.fetchone() is not None
-
-
-def may_see(user: User, permission: str, subject: models.Model) -> bool:
-    """Say of one subject what `visible_to` says of many; superusers see everything."""
-    app = subject._meta.app_label
-    return user.is_active and (
-        user.is_superuser
-        or holds(user, permission, subject)
-        or user.has_perm(f"{app}.{permission}")
-    )
+        cursor.execute(_HELD, held_by * 2)  # alone, or by a group
+        (is_held,) = cursor.fetchone()
+        return bool(is_held)
 
 
 def may_create_experiment(user: User, workspace: Workspace) -> bool:
@@ -88,7 +66,3 @@ def may_create_experiment(user: User, workspace: Workspace) -> bool:
 
 def may_log_in(user: User, experiment: Experiment) -> bool:
     return holds(user, "log_run", experiment)
-
-
-def may_write(user: User, run: Run) -> bool:
-    return may_log_in(user, run.experiment)

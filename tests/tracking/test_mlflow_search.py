@@ -295,7 +295,7 @@ def test_page_of_any_size_asks_the_database_as_often(
     }
     alice.post("runs/search", **query)  # a token notes its use once a minute
     for most in (1, 3):
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(6):
             alice.post("runs/search", **query, max_results=most)
 
 

@@ -1,6 +1,6 @@
 """What every MLflow endpoint shares: who asks, in which workspace, with what message."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, get_args, get_origin
@@ -13,12 +13,12 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from audit.errors import InvalidError, NotFoundError, UnauthenticatedError
+from tracking import access
 from tracking.mlflow_api.fields import IN_WORDS
 from tracking.models import Experiment, LoggedModel, Run, Workspace
 from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.workspace import DEFAULT_WORKSPACE
-from tracking.permissions import may_see
-from tracking.services.tokens import secret_in, user_of_token
+from tracking.services.tokens import secret_in, user_and_workspace
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 View = Callable[..., HttpResponseBase]
@@ -81,9 +81,8 @@ def authenticate(request: HttpRequest, workspace: str) -> Caller:
             "Send an API token: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME "
             "and MLFLOW_TRACKING_PASSWORD with the token as the password.",
         )
-    user = user_of_token(secret)
-    seen = Workspace.objects.filter(name=workspace).first()
-    if seen is None or not may_see(user, "view_workspace", seen):
+    user, seen = user_and_workspace(secret, workspace)
+    if seen is None:
         raise NotFoundError(
             "workspace_unknown",
             f"There is no workspace {workspace!r} that you may see: check the path in "
@@ -205,19 +204,24 @@ def visible_experiments(caller: Caller) -> Any:
 
 
 def visible_experiment(caller: Caller, experiment_id: str) -> Experiment:
-    experiment = None
-    if experiment_id == DEFAULT_EXPERIMENT_ID:
-        experiment = visible_experiments(caller).filter(name=DEFAULT_EXPERIMENT).first()
-    elif is_key(experiment_id):
-        experiment = visible_experiments(caller).filter(pk=int(experiment_id)).first()
-    if experiment is None:
+    found = experiments_named(caller, [experiment_id])
+    if not found:
         raise NotFoundError(
             "experiment_unknown",
             f"There is no experiment {experiment_id!r} in {caller.workspace} that you "
             f"may see: check the id.",
         )
-    found: Experiment = experiment
-    return found
+    return found[0]
+
+
+def experiments_named(caller: Caller, ids: Sequence[str]) -> list[Experiment]:
+    """Return those of the experiments that the caller may see."""
+    return access.visible_experiments(
+        [int(name) for name in ids if is_key(name) and name != DEFAULT_EXPERIMENT_ID],
+        or_name=DEFAULT_EXPERIMENT if DEFAULT_EXPERIMENT_ID in ids else None,
+        workspace=caller.workspace,
+        user=caller.user,
+    )
 
 
 def is_key(text: str) -> bool:
@@ -226,12 +230,8 @@ def is_key(text: str) -> bool:
 
 
 def visible_run(caller: Caller, run_id: str) -> Run:
-    run = (
-        Run.objects.filter(experiment__workspace=caller.workspace, run_id=run_id)
-        .select_related("experiment__workspace", "created_by")
-        .first()
-    )
-    if run is None or not may_see(caller.user, "view_experiment", run.experiment):
+    run = access.visible_run(run_id, workspace=caller.workspace, user=caller.user)
+    if run is None:
         raise NotFoundError(
             "run_unknown",
             f"There is no run {run_id!r} in {caller.workspace} that you may see: check "

@@ -7,8 +7,9 @@ from msgspec import Meta, Struct
 from audit.errors import InvalidError, NotFoundError
 from tracking.mlflow_api.endpoint import Caller, endpoint, visible_run
 from tracking.mlflow_api.fields import Key, NamedRun, Step, Text
-from tracking.mlflow_api.printing import POINT_FIELDS, point
+from tracking.mlflow_api.printing import point
 from tracking.models import Metric
+from tracking.models.metric import POINT_FIELDS
 from tracking.search.pages import page_of
 from tracking.search.points import points_in_time_order, sampled_points
 

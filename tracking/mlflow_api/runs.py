@@ -12,7 +12,7 @@ from tracking.mlflow_api.endpoint import (
     DEFAULT_EXPERIMENT_ID,
     Caller,
     endpoint,
-    is_key,
+    experiments_named,
     visible_experiment,
     visible_run,
 )
@@ -28,7 +28,6 @@ from tracking.mlflow_api.fields import (
 from tracking.mlflow_api.printing import run_info, run_shown, runs_shown
 from tracking.mlflow_api.view_types import ViewType, in_view
 from tracking.models import Run
-from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.run import RunStatus
 from tracking.search.conditions import LATEST_TIME_MS
 from tracking.search.pages import page_of
@@ -127,14 +126,8 @@ def restore(caller: Caller, message: Get) -> dict[str, Any]:
 
 @endpoint(Search)
 def search(caller: Caller, message: Search) -> dict[str, Any]:
-    ids = [int(name) for name in message.experiment_ids if is_key(name)]
-    runs = Run.objects.visible_to(caller.user).filter(
-        experiment__workspace=caller.workspace, experiment__in=ids
-    )
-    if DEFAULT_EXPERIMENT_ID in message.experiment_ids:
-        runs |= Run.objects.visible_to(caller.user).filter(
-            experiment__workspace=caller.workspace, experiment__name=DEFAULT_EXPERIMENT
-        )
+    experiments = experiments_named(caller, message.experiment_ids)
+    runs = Run.objects.filter(experiment__in=[row.pk for row in experiments])
     page = page_of(
         search_runs(
             in_view(runs, message.run_view_type),

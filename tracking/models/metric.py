@@ -1,18 +1,23 @@
 """A metric point, append-only; and of each metric the latest point, for searches."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
+import msgspec
 from django.db import connection, models
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
 from tracking.models.run import Run
 
-# Written by hand, because a run logs a thousand points at once, and saving them through
-# the ORM costs ten times what the database takes.
-_COLUMNS = ("run_id", "key", "value", "is_nan", "timestamp_ms", "step")
-_ARRAYS = "%s::text[], %s::float8[], %s::boolean[], %s::bigint[], %s::bigint[]"
+POINT_FIELDS = ("key", "value", "is_nan", "timestamp_ms", "step")
+_INTO = """
+INSERT INTO {table} (run_id, key, value, is_nan, timestamp_ms, step)
+"""
+_ONE = "VALUES (%s, %s, %s, %s, %s, %s)"
+_POINTS = _INTO.format(table="tracking_metric")
+_LATEST = _INTO.format(table="tracking_latestmetric")
 _IF_NEW = "ON CONFLICT DO NOTHING"
 _IF_LATER = """
 ON CONFLICT (run_id, key) DO UPDATE SET
@@ -22,25 +27,20 @@ WHERE (excluded.step, excluded.timestamp_ms, excluded.value)
     > (tracking_latestmetric.step, tracking_latestmetric.timestamp_ms,
        tracking_latestmetric.value)
 """
-
-
-def _insert(
-    table: str, run_pk: int, points: Sequence[Sequence[Any]], *, on_conflict: str
-) -> None:
-    """Insert points `(key, value, is_nan, timestamp_ms, step)` of one run."""
-    into = f"INSERT INTO {table} ({', '.join(_COLUMNS)})"
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            columns = [list(column) for column in zip(*points, strict=True)]
-            cursor.execute(
-                f"{into} SELECT %s, * FROM unnest({_ARRAYS}) {on_conflict}",  # noqa: S608 - words of this module
-                [run_pk, *columns],
-            )
-        else:
-            cursor.executemany(
-                f"{into} VALUES (%s, %s, %s, %s, %s, %s) {on_conflict}",
-                [(run_pk, *point) for point in points],
-            )
+# By hand and all at once, because a run logs a thousand points at a time, and saving
+# them through the ORM costs ten times what the database takes. In the order of the keys,
+# so that two batches never wait for each other.
+_BOTH_AT_ONCE = f"""
+WITH point AS (
+    SELECT %s::bigint AS run_id, p.*
+    FROM json_to_recordset(%s::json) AS p(
+        key text, value float8, is_nan boolean, timestamp_ms bigint, step bigint)
+), stored AS ({_POINTS} SELECT * FROM point {_IF_NEW})
+{_LATEST}
+SELECT DISTINCT ON (key) * FROM point
+ORDER BY key, step DESC, timestamp_ms DESC, value DESC
+{_IF_LATER}
+"""  # noqa: S608 - words of this module
 
 
 class MetricQuerySet(models.QuerySet["Metric"]):
@@ -55,25 +55,24 @@ class MetricQuerySet(models.QuerySet["Metric"]):
         )
         return self.annotate(rank=rank).filter(rank=1).order_by("key")
 
-    def append(self, run: Run, points: Sequence[Sequence[Any]]) -> None:
-        """Store points `(key, value, is_nan, timestamp_ms, step)`, each once."""
-        _insert("tracking_metric", run.pk, points, on_conflict=_IF_NEW)
+    def append(self, run: Run, points: Sequence[tuple[Any, ...]]) -> None:
+        """Store points (`POINT_FIELDS`), each once, and of each metric the latest."""
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute(_BOTH_AT_ONCE, [run.pk, _as_json(points)])
+                return
+            rows = [(run.pk, *point) for point in points]
+            cursor.executemany(f"{_POINTS} {_ONE} {_IF_NEW}", rows)
+            cursor.executemany(f"{_LATEST} {_ONE} {_IF_LATER}", rows)
 
 
-class LatestMetricQuerySet(models.QuerySet["LatestMetric"]):
-    """Questions about many latest points."""
-
-    def move_on(self, run: Run, points: Iterable[Sequence[Any]]) -> None:
-        """Let later points take the place of earlier ones of their key."""
-        latest = {point[0]: point for point in sorted(points, key=_rank)}
-        # In one order everywhere, so that two batches never wait for each other.
-        ordered = [latest[key] for key in sorted(latest)]
-        _insert("tracking_latestmetric", run.pk, ordered, on_conflict=_IF_LATER)
-
-
-def _rank(point: Sequence[Any]) -> tuple[int, int, float]:
-    _, value, _, timestamp_ms, step = point
-    return step, timestamp_ms, value
+def _as_json(points: Sequence[tuple[Any, ...]]) -> str:
+    """Return points as JSON objects; what JSON cannot say is the text that it casts."""
+    named = [dict(zip(POINT_FIELDS, point, strict=True)) for point in points]
+    for point in named:
+        if math.isinf(point["value"]):
+            point["value"] = str(point["value"])
+    return msgspec.json.encode(named).decode()
 
 
 class Metric(models.Model):
@@ -123,8 +122,6 @@ class LatestMetric(models.Model):
     is_nan = models.BooleanField(default=False)
     timestamp_ms = models.BigIntegerField()
     step = models.BigIntegerField(default=0)
-
-    objects = LatestMetricQuerySet.as_manager()
 
     class Meta:
         default_permissions = ("view",)

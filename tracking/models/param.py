@@ -1,10 +1,20 @@
 """A param: one input of a run, immutable from the first write."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from django.db import models
 
+from tracking.models.pairs import insert_pairs
 from tracking.models.run import Run
+
+
+class ParamQuerySet(models.QuerySet["Param"]):
+    """Questions about many params."""
+
+    def append(self, run: Run, pairs: Iterable[tuple[str, str]]) -> None:
+        """Store `(key, value)` for keys that have no value yet."""
+        insert_pairs("tracking_param", run, pairs)
 
 
 class Param(models.Model):
@@ -13,6 +23,8 @@ class Param(models.Model):
     run = models.ForeignKey(Run, models.PROTECT, related_name="params")
     key = models.CharField(max_length=250)
     value = models.CharField(max_length=6000)
+
+    objects = ParamQuerySet.as_manager()
 
     class Meta:
         default_permissions = ("view",)

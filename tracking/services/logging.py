@@ -15,7 +15,6 @@ from tracking.events import TrackingEvent
 from tracking.models import (
     Dataset,
     DatasetInput,
-    LatestMetric,
     LoggedModel,
     LoggedModelMetric,
     Metric,
@@ -23,10 +22,10 @@ from tracking.models import (
     Run,
     Tag,
 )
+from tracking.models.metric import POINT_FIELDS
 from tracking.services.runs import RUN_NAME_TAG, writable
 
 LONGEST_RUN_NAME = 250
-POINT_FIELDS = ("key", "value", "is_nan", "timestamp_ms", "step")
 
 
 @dataclass(frozen=True)
@@ -120,17 +119,12 @@ def _write_params(run: Run, params: Sequence[tuple[str, str]]) -> None:
                 f"The param {key!r} of run {run.run_id} is {value!r} and cannot "
                 f"become {wanted[key]!r}. Log a new run for other params.",
             )
-    Param.objects.bulk_create(
-        Param(run=run, key=key, value=value)
-        for key, value in wanted.items()
-        if key not in stored
-    )
+    if new := [pair for pair in params if pair[0] not in stored]:
+        Param.objects.append(run, new)
 
 
 def _write_metrics(run: Run, metrics: Sequence[Point]) -> None:
-    points = [point.row for point in metrics]
-    Metric.objects.append(run, points)
-    LatestMetric.objects.move_on(run, points)
+    Metric.objects.append(run, [point.row for point in metrics])
     _write_model_metrics(run, [point for point in metrics if point.model_id])
 
 
@@ -161,12 +155,7 @@ def _write_model_metrics(run: Run, points: Sequence[Point]) -> None:
 
 def _write_tags(run: Run, tags: Sequence[tuple[str, str]]) -> None:
     newest = dict(tags)
-    Tag.objects.bulk_create(
-        (Tag(run=run, key=key, value=value) for key, value in newest.items()),
-        update_conflicts=True,
-        unique_fields=["run", "key"],
-        update_fields=["value"],
-    )
+    Tag.objects.put(run, newest.items())
     if name := newest.get(RUN_NAME_TAG, "")[:LONGEST_RUN_NAME]:
         Run.objects.filter(pk=run.pk).update(name=name)
 

@@ -9,11 +9,12 @@ from django.utils import timezone
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import record
 from audit.tlog.canonical import digest
+from tracking.access import locked_run
 from tracking.events import TrackingEvent
 from tracking.models import Experiment, Run, Tag
 from tracking.models.experiment import Lifecycle
 from tracking.models.run import RunStatus
-from tracking.permissions import may_log_in, may_write
+from tracking.permissions import may_log_in
 from tracking.services.sealing import keep_manifest, seal
 
 RUN_NAME_TAG = "mlflow.runName"
@@ -39,10 +40,7 @@ def create_run(
         run = Run.objects.create(
             experiment=experiment, name=name, started_at=started_at, created_by=actor
         )
-        Tag.objects.bulk_create(
-            Tag(run=run, key=key, value=value)
-            for key, value in {**tags, RUN_NAME_TAG: name}.items()
-        )
+        Tag.objects.put(run, {**tags, RUN_NAME_TAG: name}.items())
         record(
             TrackingEvent.RUN_CREATED,
             actor=actor,
@@ -121,9 +119,10 @@ def writable(run: Run, *, actor: User) -> Run:
 
 def locked(run: Run, *, actor: User) -> Run:
     """Return the run, locked for somebody who may write it."""
-    if not may_write(actor, run):
+    found = locked_run(run, user=actor)
+    if found is None:
         raise may_not_log(run.experiment)
-    return Run.objects.select_for_update().get(pk=run.pk)
+    return found
 
 
 def _refuse_frozen(run: Run) -> None:

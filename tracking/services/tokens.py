@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from audit.errors import UnauthenticatedError
 from audit.services import record
+from tracking.access import admission
 from tracking.events import TrackingEvent
-from tracking.models import ApiToken
+from tracking.models import ApiToken, Workspace
 from tracking.services.log_ins import record_failed_log_in
 
 MARK = "atty_"
@@ -62,10 +63,18 @@ def revoke_token(token: ApiToken, *, actor: User) -> None:
 
 def user_of_token(secret: str) -> User:
     """Return whose token this is; UnauthenticatedError for a wrong or expired one."""
+    tokens = ApiToken.objects.select_related("user")
+    return _admitted(tokens.filter(sha256=_sha256(secret)).first())
+
+
+def user_and_workspace(secret: str, workspace: str) -> tuple[User, Workspace | None]:
+    """Return whose token this is, and the workspace of this name if they may see it."""
+    token, seen = admission(_sha256(secret), workspace=workspace)
+    return _admitted(token), seen
+
+
+def _admitted(token: ApiToken | None) -> User:
     now = timezone.now()
-    token = (
-        ApiToken.objects.select_related("user").filter(sha256=_sha256(secret)).first()
-    )
     if token is None:
         record_failed_log_in(None, door="token", code="token_unknown")
         raise UnauthenticatedError(

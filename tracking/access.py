@@ -1,0 +1,156 @@
+"""What every call of a training run asks first, each in one query written by hand.
+
+Whose token is this, and may they see the workspace? May they see this run, and write to
+it? The rows come back as models that hold just what such a call needs; anything else is
+loaded when it is asked for. The tests hold the answers against `visible_to` and `holds`.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import User
+from django.db import connection, models
+
+from tracking.models import ApiToken, Experiment, Run, Workspace
+from tracking.models.rights import given, sees
+
+Row = TypeVar("Row", bound=models.Model)
+
+# Each in the order of the model's fields, which `from_db` goes by.
+_TOKEN = ("id", "user_id", "expires_at", "revoked_at", "last_used_at")
+_USER = ("id", "is_superuser", "username", "is_active")
+_WORKSPACE = ("id", "name")
+_RUN = (
+    *("id", "run_id", "experiment_id", "name", "status", "lifecycle_stage"),
+    *("started_at", "ended_at", "frozen_at", "created_by_id"),
+)
+_EXPERIMENT = (
+    *("id", "workspace_id", "name", "lifecycle_stage"),
+    *("created_by_id", "created_at", "updated_at"),
+)
+
+
+def _columns(alias: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
+
+
+# Put together from the words above and never from what somebody sends.
+_SEES_WORKSPACE = sees(
+    "'tracking'", "'workspace'", "'view_workspace'", pk="w.id", user="u.id"
+)
+_SEES_EXPERIMENT = sees(
+    "'tracking'", "'experiment'", "'view_experiment'", pk="e.id", user="a.id"
+)
+_MAY_LOG = given(
+    "'tracking'", "'experiment'", "'log_run'", pk="r.experiment_id", user="a.id"
+)
+_ADMISSION = f"""
+SELECT {_columns("t", _TOKEN)}, {_columns("u", _USER)}, {_columns("w", _WORKSPACE)},
+    w.id IS NOT NULL AND {_SEES_WORKSPACE}
+FROM tracking_apitoken t
+JOIN auth_user u ON u.id = t.user_id
+LEFT JOIN tracking_workspace w ON w.name = %s
+WHERE t.sha256 = %s
+"""  # noqa: S608 - words of this module
+
+_VISIBLE_RUN = f"""
+SELECT {_columns("r", _RUN)}, {_columns("u", _USER)}, {_columns("e", _EXPERIMENT)}
+FROM tracking_run r
+JOIN tracking_experiment e ON e.id = r.experiment_id
+JOIN auth_user u ON u.id = r.created_by_id
+JOIN auth_user a ON a.id = %s
+WHERE r.run_id = %s AND e.workspace_id = %s AND {_SEES_EXPERIMENT}
+"""  # noqa: S608 - words of this module
+
+_VISIBLE_EXPERIMENTS = f"""
+SELECT {_columns("e", _EXPERIMENT)}
+FROM tracking_experiment e
+JOIN auth_user a ON a.id = %s
+WHERE e.workspace_id = %s AND (e.id IN ({{places}}) OR e.name = %s)
+    AND {_SEES_EXPERIMENT}
+"""  # noqa: S608 - words of this module
+_LOCKED_RUN = f"""
+SELECT {_columns("r", _RUN)}, {_MAY_LOG}
+FROM tracking_run r
+JOIN auth_user a ON a.id = %s AND a.is_active
+WHERE r.id = %s
+"""  # noqa: S608 - words of this module
+
+
+def admission(
+    sha256: str, *, workspace: str
+) -> tuple[ApiToken | None, Workspace | None]:
+    """Return the token of a digest, whatever its state, and the workspace if seen."""
+    row = _one(_ADMISSION, [workspace, sha256])
+    if row is None:
+        return None, None
+    *columns, is_seen = row
+    values: Sequence[Any] = columns
+    token, values = _taken(ApiToken, _TOKEN, values)
+    token.user, values = _taken(User, _USER, values)
+    return token, _taken(Workspace, _WORKSPACE, values)[0] if is_seen else None
+
+
+def visible_run(run_id: str, *, workspace: Workspace, user: User) -> Run | None:
+    """Return a run that the user may see, with its creator and experiment."""
+    row = _one(_VISIBLE_RUN, [user.pk, run_id, workspace.pk])
+    if row is None:
+        return None
+    run, values = _taken(Run, _RUN, row)
+    run.created_by, values = _taken(User, _USER, values)
+    run.experiment, _ = _taken(Experiment, _EXPERIMENT, values)
+    run.experiment.workspace = workspace
+    return run
+
+
+def visible_experiments(
+    ids: Sequence[int], *, or_name: str | None = None, workspace: Workspace, user: User
+) -> list[Experiment]:
+    """Return those of the experiments that the user may see; one may be meant by name."""
+    places = ", ".join(["%s"] * len(ids) + ["NULL"])
+    sql = _VISIBLE_EXPERIMENTS.format(places=places)
+    rows = _all(sql, [user.pk, workspace.pk, *ids, or_name])
+    found = [_taken(Experiment, _EXPERIMENT, row)[0] for row in rows]
+    for experiment in found:
+        experiment.workspace = workspace
+    return found
+
+
+def locked_run(run: Run, *, user: User) -> Run | None:
+    """Return the run as it stands, locked, or None if the user may not log in it."""
+    lock = " FOR UPDATE OF r" if connection.features.has_select_for_update_of else ""
+    row = _one(_LOCKED_RUN + lock, [user.pk, run.pk])
+    if row is None or not row[-1]:
+        return None
+    locked, _ = _taken(Run, _RUN, row)
+    locked.experiment, locked.created_by = run.experiment, run.created_by
+    return locked
+
+
+def _one(sql: str, parameters: Sequence[Any]) -> Sequence[Any] | None:
+    rows = _all(sql, parameters)
+    return rows[0] if rows else None
+
+
+def _all(sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[Sequence[Any]] = cursor.fetchall()
+        return rows
+
+
+def _taken(
+    model: type[Row], names: Sequence[str], values: Sequence[Any]
+) -> tuple[Row, Sequence[Any]]:
+    """Return a model from the first values, and the rest of them."""
+    own = [
+        _moment(value) if name.endswith("_at") else value
+        for name, value in zip(names, values, strict=False)
+    ]
+    return model.from_db(connection.alias, names, own), values[len(names) :]
+
+
+def _moment(value: datetime | None) -> datetime | None:
+    """Return a moment in UTC, as which SQLite hands it over without saying so."""
+    return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
