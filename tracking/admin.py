@@ -25,7 +25,10 @@ from audit.admin import (
     moment,
     table,
 )
-from tracking.models import Experiment, Run, Workspace
+from tracking.completeness import completeness
+from tracking.evidence import read_content
+from tracking.metadata_rules import violations
+from tracking.models import Experiment, MetadataTemplate, Run, Workspace
 
 admin.site.unregister(Group)
 admin.site.unregister(User)
@@ -132,6 +135,7 @@ class ExperimentAdmin(VisibleRowsAdmin[Experiment]):
         person("created_by", "created by"),
         moment("created_at", "created at"),
         "runs",
+        "asks_for",
     )
 
     @admin.display(description="runs")
@@ -143,6 +147,18 @@ class ExperimentAdmin(VisibleRowsAdmin[Experiment]):
             experiment.pk,
             f"{experiment.runs.count():,}",
         )
+
+    @admin.display(description="runs must have")
+    def asks_for(self, experiment: Experiment) -> str:
+        template = MetadataTemplate.objects.newest_of(experiment)
+        shown = [
+            (field["kind"], field["key"], "yes" if field["required"] else "if there")
+            for field in template.fields
+        ]
+        shown += [("artifact", pattern, "yes") for pattern in template.artifacts]
+        if template.blocks_registration:
+            shown.append(("without it", "no version is registered", NOTHING))
+        return table(("kind", "name", "required"), shown)
 
 
 @admin.register(Run)
@@ -173,6 +189,8 @@ class RunAdmin(VisibleRowsAdmin[Run]):
         moment("frozen_at", "frozen at"),
         "sealed_by",
         "versions",
+        "lacks",
+        "complete",
         "datasets",
         "params",
         "metrics",
@@ -204,6 +222,31 @@ class RunAdmin(VisibleRowsAdmin[Run]):
     def versions(self, run: Run) -> str:
         versions = run.model_versions.select_related("registered_model")
         return table(("version",), ((link(version),) for version in versions))
+
+    @admin.display(description="against its template")
+    def lacks(self, run: Run) -> str:
+        return table(
+            ("violation", "what to do"),
+            ((found.code, found.sentence) for found in violations(run)),
+        )
+
+    @admin.display(description="completeness")
+    def complete(self, run: Run) -> str:
+        template = MetadataTemplate.objects.newest_of(run.experiment)
+        found = completeness(read_content(run), template)
+        rows = [
+            (
+                str(part.category),
+                f"{part.score:.0%}",
+                ", ".join(part.missing) or NOTHING,
+            )
+            for part in found.categories
+        ]
+        tree = {True: "differs from its commit", False: "as committed", None: "unknown"}
+        kept = "diff kept" if found.is_diff_kept else "no diff kept"
+        rows.append(("overall", f"{found.score:.0%}", NOTHING))
+        rows.append(("working tree", tree[found.is_dirty], kept))
+        return table(("category", "score", "missing"), rows)
 
     @admin.display(description="datasets")
     def datasets(self, run: Run) -> str:

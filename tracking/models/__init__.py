@@ -16,6 +16,7 @@ from tracking.models.logged_model import (
     LoggedModelTag,
     ModelUse,
 )
+from tracking.models.metadata import FieldDefinition, MetadataTemplate
 from tracking.models.metric import LatestMetric, Metric
 from tracking.models.param import Param
 from tracking.models.run import Run, RunSeal
@@ -30,6 +31,7 @@ __all__ = [
     "DatasetInput",
     "Experiment",
     "ExperimentTag",
+    "FieldDefinition",
     "LatestMetric",
     "LoggedModel",
     "LoggedModelArtifact",
@@ -37,6 +39,7 @@ __all__ = [
     "LoggedModelMetric",
     "LoggedModelParam",
     "LoggedModelTag",
+    "MetadataTemplate",
     "Metric",
     "ModelUse",
     "Param",
