@@ -28,7 +28,8 @@ from audit.admin import (
 from tracking.completeness import completeness
 from tracking.evidence import read_content
 from tracking.metadata_rules import violations
-from tracking.models import Experiment, MetadataTemplate, Run, Workspace
+from tracking.models import Experiment, MetadataTemplate, Reproduction, Run, Workspace
+from tracking.reproduction import open_claim
 
 admin.site.unregister(Group)
 admin.site.unregister(User)
@@ -191,6 +192,8 @@ class RunAdmin(VisibleRowsAdmin[Run]):
         "versions",
         "lacks",
         "complete",
+        "reproductions",
+        "claim",
         "datasets",
         "params",
         "metrics",
@@ -247,6 +250,28 @@ class RunAdmin(VisibleRowsAdmin[Run]):
         rows.append(("overall", f"{found.score:.0%}", NOTHING))
         rows.append(("working tree", tree[found.is_dirty], kept))
         return table(("category", "score", "missing"), rows)
+
+    @admin.display(description="claim")
+    def claim(self, run: Run) -> str:
+        tags = dict(run.tags.values_list("key", "value"))
+        return open_claim(run, tags, viewer=run.created_by) or NOTHING
+
+    @admin.display(description="reproductions")
+    def reproductions(self, run: Run) -> str:
+        rows = Reproduction.objects.about(run).select_related("run", "original")
+        return table(
+            ("run", "reproduces", "level", "relative", "absolute"),
+            (
+                (
+                    row.run.run_id,
+                    row.original.run_id,
+                    row.level_reached,
+                    row.tolerances["relative"],
+                    row.tolerances["absolute"],
+                )
+                for row in rows
+            ),
+        )
 
     @admin.display(description="datasets")
     def datasets(self, run: Run) -> str:

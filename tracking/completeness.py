@@ -73,7 +73,7 @@ ITEMS: tuple[Item, ...] = (
     Item(
         Category.CODE,
         "entry point",
-        _tagged(SourceTag.SOURCE, SourceTag.PROJECT_ENTRY_POINT, SourceTag.COMMAND),
+        lambda content: content.entry_point is not None,
     ),
     Item(Category.CODE, "clean tree, or its diff", _tree_is_known),
     Item(Category.ENVIRONMENT, "a lock file", lambda content: bool(content.lock_files)),

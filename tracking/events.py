@@ -33,6 +33,7 @@ class TrackingEvent(StrEnum):
     RUN_FROZEN = "tracking.run.frozen"
     RUN_LOGGED = "tracking.run.logged"
     RUN_INPUTS_LOGGED = "tracking.run.inputs_logged"
+    RUN_REPRODUCED = "tracking.run.reproduced"
     RUN_RESTORED = "tracking.run.restored"
     RUN_MODELS_LOGGED = "tracking.run.models_logged"
     RUN_SEALED = "tracking.run.sealed"

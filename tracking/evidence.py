@@ -58,6 +58,8 @@ SEED = re.compile(
 )
 # What autologging writes for a seed that nobody set.
 UNSET = frozenset({"", "none", "null", "nan"})
+# MLflow's word for a run that no file started.
+INTERACTIVE = frozenset({"<console>"})
 TRUE = frozenset({"true", "1", "yes"})
 FALSE = frozenset({"false", "0", "no"})
 MODEL_FILES = (
@@ -130,6 +132,13 @@ class RunContent:
         return next((self.tags[name] for name in names if self.tags.get(name)), None)
 
     @property
+    def entry_point(self) -> str | None:
+        """Return what was called; of an interactive session nobody knows."""
+        called = self.tag(SourceTag.COMMAND, SourceTag.PROJECT_ENTRY_POINT)
+        source = self.tag(SourceTag.SOURCE)
+        return called or (None if source in INTERACTIVE else source)
+
+    @property
     def is_dirty(self) -> bool | None:
         """Say whether the tree differed from its commit; None if no tag tells."""
         said = {
@@ -200,13 +209,12 @@ def read_content(run: Run) -> RunContent:
             *_FILE, "logged_model__model_id", "logged_model__name"
         )
     ]
+    points = sorted(run.latest_metrics.all(), key=lambda point: point.key)
     inputs = run.dataset_inputs.select_related("dataset")
     return RunContent(
-        params=dict(run.params.order_by("key").values_list("key", "value")),
-        tags=dict(run.tags.order_by("key").values_list("key", "value")),
-        metrics={
-            point.key: point.number for point in run.latest_metrics.order_by("key")
-        },
+        params=dict(sorted(run.params.values_list("key", "value"))),
+        tags=dict(sorted(run.tags.values_list("key", "value"))),
+        metrics={point.key: point.number for point in points},
         files=tuple(sorted(files, key=lambda file: (file.model_id, file.path))),
         models=tuple(sorted(model.model_id for model in models)),
         datasets=tuple(

@@ -215,6 +215,7 @@ def test_answer_over_http_names_everything(run, cast, as_token):
         "is_dirty": None,
         "is_diff_kept": False,
         "violations": [],
+        "claim": None,
     }
 
 

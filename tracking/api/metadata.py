@@ -1,6 +1,5 @@
 """The dictionary of a workspace, templates of experiments, and what a run lacks."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,12 +9,13 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tracking.api.workspace_views import WorkspaceView, parsed
+from tracking.api.workspace_views import StrictInput, WorkspaceView, parsed
 from tracking.completeness import Category, completeness
 from tracking.evidence import read_content
 from tracking.metadata_rules import ViolationCode, violations_of
 from tracking.models import FieldDefinition, MetadataTemplate
 from tracking.models.metadata import FieldKind, FieldType
+from tracking.reproduction import open_claim
 from tracking.services.metadata import (
     LONGEST_DESCRIPTION,
     LONGEST_KEY,
@@ -25,19 +25,6 @@ from tracking.services.metadata import (
     define_field,
     set_template,
 )
-
-
-class StrictInput(serializers.Serializer[Any]):
-    """Refuses names that it does not know: a misspelt demand would ask for nothing."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            unknown = {str(name) for name in data} - self.fields.keys()
-            if unknown:
-                raise serializers.ValidationError(
-                    {name[:100]: ["There is no such field."] for name in unknown}
-                )
-        return super().to_internal_value(data)
 
 
 class FieldDefinitionInput(StrictInput):
@@ -135,6 +122,10 @@ class RunCompletenessOutput(serializers.Serializer[Any]):
     is_dirty = serializers.BooleanField(allow_null=True, source="completeness.is_dirty")
     is_diff_kept = serializers.BooleanField(source="completeness.is_diff_kept")
     violations = ViolationOutput(many=True)
+    claim = serializers.CharField(
+        allow_null=True,
+        help_text="why a run that it claims to reproduce was not compared",
+    )
 
 
 class MetadataFields(WorkspaceView, ListAPIView[FieldDefinition]):
@@ -182,5 +173,6 @@ class RunCompleteness(WorkspaceView):
             "template": template.number,
             "completeness": completeness(content, template),
             "violations": violations_of(content, template),
+            "claim": open_claim(run, content.tags, viewer=self.user),
         }
         return Response(RunCompletenessOutput(found).data)

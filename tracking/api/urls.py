@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tracking.api import metadata
+from tracking.api import metadata, reproductions
 
 urlpatterns = [
     path("metadata-fields/", metadata.MetadataFields.as_view()),
@@ -11,4 +11,6 @@ urlpatterns = [
         metadata.MetadataTemplateOfExperiment.as_view(),
     ),
     path("runs/<str:run_id>/completeness/", metadata.RunCompleteness.as_view()),
+    path("runs/<str:run_id>/rehydration/", reproductions.RunRehydration.as_view()),
+    path("runs/<str:run_id>/reproductions/", reproductions.RunReproductions.as_view()),
 ]

@@ -19,6 +19,7 @@ from tracking.models.logged_model import (
 from tracking.models.metadata import FieldDefinition, MetadataTemplate
 from tracking.models.metric import LatestMetric, Metric
 from tracking.models.param import Param
+from tracking.models.reproduction import Reproduction
 from tracking.models.run import Run, RunSeal
 from tracking.models.tag import ExperimentTag, Tag
 from tracking.models.workspace import Workspace
@@ -43,6 +44,7 @@ __all__ = [
     "Metric",
     "ModelUse",
     "Param",
+    "Reproduction",
     "Run",
     "RunSeal",
     "ServiceAccount",

@@ -14,6 +14,7 @@ from tracking.models import Experiment, Run, Tag
 from tracking.models.experiment import Lifecycle
 from tracking.models.run import RunStatus
 from tracking.permissions import may_log_in, may_write
+from tracking.services.reproductions import compare_as_claimed
 from tracking.services.sealing import keep_manifest, seal
 
 RUN_NAME_TAG = "mlflow.runName"
@@ -63,7 +64,10 @@ def update_run(
     name: str | None,
     actor: User,
 ) -> Run:
-    """Change status, end or name; ending a run seals its content."""
+    """Change status, end or name; ending a run seals its content.
+
+    A run that claims by a tag to reproduce another one is then compared with it.
+    """
     with transaction.atomic():
         run = writable(run, actor=actor)
         run.status = status or run.status
@@ -82,6 +86,7 @@ def update_run(
         )
         if run.has_ended:
             seal(run, actor=actor)
+            compare_as_claimed(run, actor=actor)
     return run
 
 
