@@ -129,12 +129,8 @@ def _earlier_values(run: Run, original: Run) -> dict[str, list[float]]:
     A run counts once, and only if its newest comparison found the same inputs.
     """
     others = Reproduction.objects.filter(original=original).exclude(run=run)
-    newest = {
-        other: comparison["has_same_inputs"]
-        for other, comparison in others.order_by("pk").values_list(
-            "run_id", "comparison"
-        )
-    }
+    found = others.order_by("pk").values_list("run_id", "comparison__has_same_inputs")
+    newest = dict(found)  # the last of a run stays
     counted = [other for other, has_same_inputs in newest.items() if has_same_inputs]
     values: dict[str, list[float]] = defaultdict(list)
     for point in LatestMetric.objects.filter(run__in=counted).order_by("pk"):
