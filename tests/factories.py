@@ -33,8 +33,9 @@ from registry.services.promotion import promote, request_promotion
 from registry.services.registered_models import register_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
-from tracking.models import Experiment, LoggedModel, Run, Workspace
+from tracking.models import Experiment, LoggedModel, Reproduction, Run, Workspace
 from tracking.models.logged_model import LoggedModelStatus, UseDirection
+from tracking.models.metadata import FieldKind, FieldType
 from tracking.models.run import RunStatus
 from tracking.permissions import Role
 from tracking.services.accounts import create_person, create_service_account
@@ -46,6 +47,8 @@ from tracking.services.logged_models import (
     move_logged_model,
 )
 from tracking.services.logging import Point, UsedDataset, log_batch, log_inputs
+from tracking.services.metadata import define_field, set_template
+from tracking.services.reproductions import declare_reproduction
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
 from tracking.services.tokens import create_token
@@ -147,7 +150,7 @@ def end(run: Run, actor: User) -> Run:
     )
 
 
-def upload(run: Run, path: str, content: bytes, actor: User) -> Any:
+def upload(run: Run | LoggedModel, path: str, content: bytes, actor: User) -> Any:
     return upload_artifact(
         run,
         path=path,
@@ -333,6 +336,34 @@ def logged_model(run: Run, actor: User) -> LoggedModel:
     return move_logged_model(model, to=LoggedModelStatus.READY, actor=actor)
 
 
+def ask_for_metadata(run: Run, people: Cast) -> None:
+    """Let the policy author demand a param of the run's experiment, without blocking."""
+    define_field(
+        run.experiment.workspace,
+        kind=FieldKind.PARAM,
+        key="team",
+        field_type=FieldType.TEXT,
+        actor=people.paul,
+    )
+    set_template(
+        run.experiment,
+        fields=[{"kind": FieldKind.PARAM, "key": "team", "required": True}],
+        actor=people.paul,
+    )
+
+
+def reproduction(original: Run, actor: User, **metrics: float) -> Reproduction:
+    """Do a run again: of the same inputs, with these metrics."""
+    again = run(original.experiment.workspace, actor, "again")
+    log_batch(
+        again,
+        params=list(original.params.values_list("key", "value")),
+        metrics=[Point(key, value, 1, 0) for key, value in metrics.items()],
+        actor=actor,
+    )
+    return declare_reproduction(end(again, actor), original=original, actor=actor)
+
+
 def report(asked: ModelVersion, actor: User) -> ReportOrder:
     """Return an order whose PDF is stored, without laying out a PDF."""
     order = order_report(asked, actor=actor)
@@ -352,7 +383,9 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     logged_model(other, people.alice)
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)
+    ask_for_metadata(other, people)
     promoted = champion(workspace, people)
+    reproduction(promoted.source_run, people.alice)
     report(promoted, people.carol)
     sequence_pending()
     log = Head.objects.current()

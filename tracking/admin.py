@@ -25,7 +25,11 @@ from audit.admin import (
     moment,
     table,
 )
-from tracking.models import Experiment, Run, Workspace
+from tracking.completeness import completeness
+from tracking.evidence import read_content
+from tracking.metadata_rules import violations
+from tracking.models import Experiment, MetadataTemplate, Reproduction, Run, Workspace
+from tracking.reproduction import open_claim
 
 admin.site.unregister(Group)
 admin.site.unregister(User)
@@ -132,6 +136,7 @@ class ExperimentAdmin(VisibleRowsAdmin[Experiment]):
         person("created_by", "created by"),
         moment("created_at", "created at"),
         "runs",
+        "asks_for",
     )
 
     @admin.display(description="runs")
@@ -143,6 +148,18 @@ class ExperimentAdmin(VisibleRowsAdmin[Experiment]):
             experiment.pk,
             f"{experiment.runs.count():,}",
         )
+
+    @admin.display(description="runs must have")
+    def asks_for(self, experiment: Experiment) -> str:
+        template = MetadataTemplate.objects.newest_of(experiment)
+        shown = [
+            (field["kind"], field["key"], "yes" if field["required"] else "if there")
+            for field in template.fields
+        ]
+        shown += [("artifact", pattern, "yes") for pattern in template.artifacts]
+        if template.blocks_registration:
+            shown.append(("without it", "no version is registered", NOTHING))
+        return table(("kind", "name", "required"), shown)
 
 
 @admin.register(Run)
@@ -173,6 +190,10 @@ class RunAdmin(VisibleRowsAdmin[Run]):
         moment("frozen_at", "frozen at"),
         "sealed_by",
         "versions",
+        "lacks",
+        "complete",
+        "reproductions",
+        "claim",
         "datasets",
         "params",
         "metrics",
@@ -204,6 +225,53 @@ class RunAdmin(VisibleRowsAdmin[Run]):
     def versions(self, run: Run) -> str:
         versions = run.model_versions.select_related("registered_model")
         return table(("version",), ((link(version),) for version in versions))
+
+    @admin.display(description="against its template")
+    def lacks(self, run: Run) -> str:
+        return table(
+            ("violation", "what to do"),
+            ((found.code, found.sentence) for found in violations(run)),
+        )
+
+    @admin.display(description="completeness")
+    def complete(self, run: Run) -> str:
+        template = MetadataTemplate.objects.newest_of(run.experiment)
+        found = completeness(read_content(run), template)
+        rows = [
+            (
+                str(part.category),
+                f"{part.score:.0%}",
+                ", ".join(part.missing) or NOTHING,
+            )
+            for part in found.categories
+        ]
+        tree = {True: "differs from its commit", False: "as committed", None: "unknown"}
+        kept = "diff kept" if found.is_diff_kept else "no diff kept"
+        rows.append(("overall", f"{found.score:.0%}", NOTHING))
+        rows.append(("working tree", tree[found.is_dirty], kept))
+        return table(("category", "score", "missing"), rows)
+
+    @admin.display(description="claim")
+    def claim(self, run: Run) -> str:
+        tags = dict(run.tags.values_list("key", "value"))
+        return open_claim(run, tags, viewer=run.created_by) or NOTHING
+
+    @admin.display(description="reproductions")
+    def reproductions(self, run: Run) -> str:
+        rows = Reproduction.objects.about(run).select_related("run", "original")
+        return table(
+            ("run", "reproduces", "level", "relative", "absolute"),
+            (
+                (
+                    row.run.run_id,
+                    row.original.run_id,
+                    row.level_reached,
+                    row.tolerances["relative"],
+                    row.tolerances["absolute"],
+                )
+                for row in rows
+            ),
+        )
 
     @admin.display(description="datasets")
     def datasets(self, run: Run) -> str:

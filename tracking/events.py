@@ -18,6 +18,7 @@ class TrackingEvent(StrEnum):
     EXPERIMENT_RESTORED = "tracking.experiment.restored"
     EXPERIMENT_TAG_REMOVED = "tracking.experiment.tag_removed"
     EXPERIMENT_TAG_SET = "tracking.experiment.tag_set"
+    FIELD_DEFINED = "tracking.field.defined"
     LOGGED_MODEL_ARCHIVED = "tracking.logged_model.archived"
     LOGGED_MODEL_CREATED = "tracking.logged_model.created"
     LOGGED_MODEL_MOVED = "tracking.logged_model.moved"
@@ -32,11 +33,13 @@ class TrackingEvent(StrEnum):
     RUN_FROZEN = "tracking.run.frozen"
     RUN_LOGGED = "tracking.run.logged"
     RUN_INPUTS_LOGGED = "tracking.run.inputs_logged"
+    RUN_REPRODUCED = "tracking.run.reproduced"
     RUN_RESTORED = "tracking.run.restored"
     RUN_MODELS_LOGGED = "tracking.run.models_logged"
     RUN_SEALED = "tracking.run.sealed"
     RUN_TAG_REMOVED = "tracking.run.tag_removed"
     RUN_UPDATED = "tracking.run.updated"
+    TEMPLATE_SET = "tracking.template.set"
     TOKEN_CREATED = "tracking.token.created"  # noqa: S105 - an event, not a password
     TOKEN_REVOKED = "tracking.token.revoked"  # noqa: S105 - likewise
     WORKSPACE_CREATED = "tracking.workspace.created"

@@ -66,3 +66,20 @@ def may_create_experiment(user: User, workspace: Workspace) -> bool:
 
 def may_log_in(user: User, experiment: Experiment) -> bool:
     return holds(user, "log_run", experiment)
+
+
+def may_define_fields(user: User, workspace: Workspace) -> bool:
+    """Say who keeps the dictionary: authors of policies, unless they log runs as well.
+
+    Whoever made experiments there could otherwise loosen what holds up their own runs.
+    """
+    return holds(user, "draft_policy", workspace) and not may_create_experiment(
+        user, workspace
+    )
+
+
+def may_ask_for_metadata(user: User, experiment: Experiment) -> bool:
+    """Say who sets an experiment's template: likewise, and nobody who logs in it."""
+    return may_define_fields(user, experiment.workspace) and not may_log_in(
+        user, experiment
+    )

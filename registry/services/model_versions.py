@@ -1,5 +1,7 @@
 """Model versions are registered here, each with its source run and artifact digest."""
 
+from dataclasses import asdict
+
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -9,8 +11,12 @@ from registry.events import RegistryEvent
 from registry.models import ModelVersion, RegisteredModel
 from registry.permissions import may_register_version
 from tracking import storage
-from tracking.models import Run
+from tracking.metadata_rules import violations
+from tracking.models import MetadataTemplate, Run
 from tracking.services.artifacts import current_artifact
+
+# A sentence is for a person to read; all of them go along as data.
+NAMED_AT_ONCE = 3
 
 
 def register_version(
@@ -43,6 +49,7 @@ def register_version(
     with transaction.atomic():
         RegisteredModel.objects.select_for_update().get(pk=model.pk)
         _refuse_second_registration(model, artifact_sha256)
+        _refuse_incomplete_metadata(source_run)
         version = ModelVersion.objects.create(
             registered_model=model,
             number=model.versions.count() + 1,
@@ -72,4 +79,19 @@ def _refuse_second_registration(model: RegisteredModel, sha256: str) -> None:
             f"This artifact is {model.name} version {twin.number} already: use that "
             f"version.",
             version=twin.number,
+        )
+
+
+def _refuse_incomplete_metadata(run: Run) -> None:
+    """Refuse a run that lacks what its experiment's template asks for, if that blocks."""
+    if not MetadataTemplate.objects.newest_of(run.experiment).blocks_registration:
+        return
+    found = violations(run)
+    if found:
+        first = " ".join(violation.sentence for violation in found[:NAMED_AT_ONCE])
+        raise ConflictError(
+            "metadata_incomplete",
+            f"The run {run.run_id} lacks {len(found)} of what its experiment asks for. "
+            f"{first}",
+            violations=[asdict(violation) for violation in found],
         )

@@ -319,6 +319,44 @@ def test_onnx_model_is_loaded_as_it_was_logged(experiment):
     assert loaded.SerializeToString() == converted.SerializeToString()
 
 
+def test_run_that_claims_to_reproduce_another_is_compared_when_it_ends(
+    installation, experiment
+):
+    model = LogisticRegression(random_state=7).fit(np.array([[0.0], [1.0]]), [0, 1])
+
+    def train(**options: Any) -> str:
+        with mlflow.start_run(**options) as run:
+            mlflow.log_param("random_state", 7)
+            mlflow.log_metric("auc", 0.1 + 0.2)
+            mlflow.sklearn.log_model(
+                model, name="model", serialization_format="cloudpickle"
+            )
+        return str(run.info.run_id)
+
+    def asked(path: str) -> Any:
+        token = installation.account("developer").token
+        return requests.get(
+            f"{installation.url}/api/v1/runs/{path}/",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        ).json()
+
+    original = train()
+    again = train(tags={"attestry.reproduces": original})
+
+    [found] = asked(f"{again}/reproductions")["results"]
+    assert (found["original"], found["level_reached"]) == (original, "bitwise")
+    assert found["comparison"]["has_same_inputs"] is True
+    bundle = asked(f"{original}/rehydration")
+    files = {file["path"] for file in bundle["environment"]["lock_files"]}
+    assert files >= {"conda.yaml", "python_env.yaml", "requirements.txt"}
+    assert bundle["seeds"] == {"random_state": "7"}
+    categories = asked(f"{original}/completeness")["categories"]
+    assert [part["score"] for part in categories if part["category"] != "code"] == [
+        1
+    ] * 4
+
+
 def test_autolog_logs_params_metrics_dataset_and_model(experiment):
     features = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
     mlflow.sklearn.autolog(silent=True, serialization_format="cloudpickle")

@@ -1,10 +1,11 @@
 """What the native API's views share: a workspace, and how to find things in it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
 from rest_framework.request import Request
-from rest_framework.serializers import Serializer
+from rest_framework.serializers import Serializer, ValidationError
 from rest_framework.views import APIView
 
 from audit.errors import NotFoundError
@@ -18,6 +19,19 @@ def parsed(serializer: type[Serializer[Any]], request: Request) -> dict[str, Any
     filled.is_valid(raise_exception=True)
     fields: dict[str, Any] = filled.validated_data
     return fields
+
+
+class StrictInput(Serializer[Any]):
+    """Refuses names that it does not know: a misspelt demand would ask for nothing."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = {str(name) for name in data} - self.fields.keys()
+            if unknown:
+                raise ValidationError(
+                    {name[:100]: ["There is no such field."] for name in unknown}
+                )
+        return super().to_internal_value(data)
 
 
 class WorkspaceView(APIView):

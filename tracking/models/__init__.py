@@ -16,8 +16,10 @@ from tracking.models.logged_model import (
     LoggedModelTag,
     ModelUse,
 )
+from tracking.models.metadata import FieldDefinition, MetadataTemplate
 from tracking.models.metric import LatestMetric, Metric
 from tracking.models.param import Param
+from tracking.models.reproduction import Reproduction
 from tracking.models.run import Run, RunSeal
 from tracking.models.tag import ExperimentTag, Tag
 from tracking.models.workspace import Workspace
@@ -30,6 +32,7 @@ __all__ = [
     "DatasetInput",
     "Experiment",
     "ExperimentTag",
+    "FieldDefinition",
     "LatestMetric",
     "LoggedModel",
     "LoggedModelArtifact",
@@ -37,9 +40,11 @@ __all__ = [
     "LoggedModelMetric",
     "LoggedModelParam",
     "LoggedModelTag",
+    "MetadataTemplate",
     "Metric",
     "ModelUse",
     "Param",
+    "Reproduction",
     "Run",
     "RunSeal",
     "ServiceAccount",

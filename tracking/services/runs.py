@@ -15,6 +15,7 @@ from tracking.models import Experiment, Run, Tag
 from tracking.models.experiment import Lifecycle
 from tracking.models.run import RunStatus
 from tracking.permissions import may_log_in
+from tracking.services.reproductions import compare_as_claimed
 from tracking.services.sealing import keep_manifest, seal
 
 RUN_NAME_TAG = "mlflow.runName"
@@ -61,7 +62,10 @@ def update_run(
     name: str | None,
     actor: User,
 ) -> Run:
-    """Change status, end or name; ending a run seals its content."""
+    """Change status, end or name; ending a run seals its content.
+
+    A run that claims by a tag to reproduce another one is then compared with it.
+    """
     with transaction.atomic():
         run = writable(run, actor=actor)
         run.status = status or run.status
@@ -80,6 +84,7 @@ def update_run(
         )
         if run.has_ended:
             seal(run, actor=actor)
+            compare_as_claimed(run, actor=actor)
     return run
 
 
