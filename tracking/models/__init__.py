@@ -7,7 +7,12 @@ from tracking.models.artifact import (
     LoggedModelArtifact,
     LoggedModelArtifactRemoval,
 )
-from tracking.models.dataset import Dataset, DatasetInput
+from tracking.models.dataset import (
+    Dataset,
+    DatasetCard,
+    DatasetInput,
+    DatasetLabeller,
+)
 from tracking.models.experiment import Experiment
 from tracking.models.logged_model import (
     LoggedModel,
@@ -27,7 +32,9 @@ __all__ = [
     "Artifact",
     "ArtifactRemoval",
     "Dataset",
+    "DatasetCard",
     "DatasetInput",
+    "DatasetLabeller",
     "Experiment",
     "ExperimentTag",
     "LatestMetric",
