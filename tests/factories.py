@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,23 @@ from registry.services.promotion import promote, request_promotion
 from registry.services.registered_models import register_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
-from tracking.models import Experiment, LoggedModel, Reproduction, Run, Workspace
+from tracking.models import (
+    Dataset,
+    DatasetCard,
+    Experiment,
+    LoggedModel,
+    Reproduction,
+    Run,
+    Workspace,
+)
+from tracking.models.dataset import Sensitivity
 from tracking.models.logged_model import LoggedModelStatus, UseDirection
 from tracking.models.metadata import FieldKind, FieldType
 from tracking.models.run import RunStatus
 from tracking.permissions import Role
 from tracking.services.accounts import create_person, create_service_account
 from tracking.services.artifacts import remove_artifacts, upload_artifact
+from tracking.services.datasets import describe_dataset, register_dataset
 from tracking.services.experiments import create_experiment, tag_experiment
 from tracking.services.logged_models import (
     create_logged_model,
@@ -288,22 +298,54 @@ def everything_logged(run: Run, actor: User) -> None:
     tag_experiment(run.experiment, key="team", value="credit", actor=actor)
 
 
-def use_dataset(run: Run, actor: User) -> None:
+def use_dataset(
+    run: Run, actor: User, name: str = "loans", *, context: str = "training"
+) -> Dataset:
+    """Let a run use a dataset; with the context `output` it is one that the run made."""
     log_inputs(
         run,
         datasets=[
             UsedDataset(
-                name="loans",
+                name=name,
                 digest="abc123",
                 source_type="local",
-                source="loans.csv",
+                source=f"{name}.csv",
                 schema="{}",
                 profile='{"num_rows": 10}',
-                tags={"mlflow.data.context": "training"},
+                tags={"mlflow.data.context": context} if context else {},
             )
         ],
         actor=actor,
     )
+    return Dataset.objects.get(
+        workspace=run.experiment.workspace, name=name, digest="abc123"
+    )
+
+
+def dataset(workspace: Workspace, actor: User, name: str = "loans") -> Dataset:
+    return register_dataset(
+        workspace,
+        name=name,
+        content_digest="abc123",
+        source_type="local",
+        source=f"{name}.csv",
+        actor=actor,
+    )
+
+
+def card(dataset: Dataset, actor: User, **changes: Any) -> DatasetCard:
+    """Describe a dataset with one of everything."""
+    stated: dict[str, Any] = {
+        "rows": 10,
+        "window_start": date(2025, 1, 1),
+        "window_end": date(2025, 12, 31),
+        "labels": "Defaults within a year, from the ledger.",
+        "labellers": ["olivia"],
+        "licence": "CC-BY-4.0",
+        "sensitivity": [Sensitivity.PII],
+        "known_gaps": "No loans below 500.",
+    } | changes
+    return describe_dataset(dataset, **stated, actor=actor)
 
 
 def logged_model(run: Run, actor: User) -> LoggedModel:
@@ -380,6 +422,7 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     policy(workspace, people)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
+    card(other.dataset_inputs.get().dataset, people.alice)
     logged_model(other, people.alice)
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)

@@ -24,12 +24,18 @@ from audit.admin import (
     linked,
     moment,
     table,
+    utc,
 )
 from tracking.completeness import completeness
 from tracking.evidence import read_content
+from tracking.hierarchy import nested_in
 from tracking.metadata_rules import violations
 from tracking.models import Experiment, MetadataTemplate, Reproduction, Run, Workspace
+from tracking.models.experiment import Lifecycle
+from tracking.models.tag import PARENT_TAG
 from tracking.reproduction import open_claim
+
+MOST_CHILDREN = 200
 
 admin.site.unregister(Group)
 admin.site.unregister(User)
@@ -189,6 +195,8 @@ class RunAdmin(VisibleRowsAdmin[Run]):
         moment("ended_at", "ended at"),
         moment("frozen_at", "frozen at"),
         "sealed_by",
+        "parent",
+        "children",
         "versions",
         "lacks",
         "complete",
@@ -220,6 +228,32 @@ class RunAdmin(VisibleRowsAdmin[Run]):
     def sealed_by(self, run: Run) -> str:
         seal = run.seals.order_by("pk").last()
         return format_html("<code>{}</code>", seal.digest) if seal else NOTHING
+
+    # Whoever sees this page sees the runs of its experiment, and perhaps no others.
+    @admin.display(description="nested in")
+    def parent(self, run: Run) -> str:
+        claim = run.tags.filter(key=PARENT_TAG).first()
+        if claim is None:
+            return NOTHING
+        siblings = Run.objects.filter(experiment=run.experiment_id)
+        parent = siblings.filter(run_id=claim.value).exclude(pk=run.pk).first()
+        return link(parent) if parent else format_html("<code>{}</code>", claim.value)
+
+    @admin.display(description="runs nested in it")
+    def children(self, run: Run) -> str:
+        nested = Run.objects.filter(
+            pk__in=nested_in([run.run_id]).values("run"),
+            experiment=run.experiment_id,
+            lifecycle_stage=Lifecycle.ACTIVE,
+        )
+        found = nested.order_by("started_at", "pk")[: MOST_CHILDREN + 1]
+        rows: list[tuple[str, str, str]] = [
+            (link(child), badge(child.status.lower()), utc(child.ended_at))
+            for child in found[:MOST_CHILDREN]
+        ]
+        if len(found) > MOST_CHILDREN:
+            rows.append(("… and more", NOTHING, NOTHING))
+        return table(("run", "status", "ended at"), rows)
 
     @admin.display(description="model versions")
     def versions(self, run: Run) -> str:

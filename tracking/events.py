@@ -12,6 +12,8 @@ class TrackingEvent(StrEnum):
     ACCOUNT_ERASED = "tracking.account.erased"
     ARTIFACT_REMOVED = "tracking.artifact.removed"
     ARTIFACT_UPLOADED = "tracking.artifact.uploaded"
+    DATASET_DESCRIBED = "tracking.dataset.described"
+    DATASET_REGISTERED = "tracking.dataset.registered"
     EXPERIMENT_ARCHIVED = "tracking.experiment.archived"
     EXPERIMENT_CREATED = "tracking.experiment.created"
     EXPERIMENT_RENAMED = "tracking.experiment.renamed"

@@ -32,6 +32,7 @@ EVERY_ROLE = frozenset(Role)
 WORKSPACE_GRANTS: dict[str, frozenset[Role]] = {
     "view_workspace": EVERY_ROLE,
     "create_experiment": frozenset({Role.DEVELOPER, Role.BOT}),
+    "describe_dataset": frozenset({Role.DEVELOPER, Role.BOT}),
     "register_model": frozenset({Role.DEVELOPER, Role.BOT}),
     "draft_policy": frozenset({Role.POLICY_AUTHOR, Role.VALIDATOR, Role.RISK}),
     "publish_policy": frozenset({Role.RISK}),
@@ -62,6 +63,10 @@ def holds(user: User, permission: str, subject: models.Model) -> bool:
 
 def may_create_experiment(user: User, workspace: Workspace) -> bool:
     return holds(user, "create_experiment", workspace)
+
+
+def may_describe_dataset(user: User, workspace: Workspace) -> bool:
+    return holds(user, "describe_dataset", workspace)
 
 
 def may_log_in(user: User, experiment: Experiment) -> bool:

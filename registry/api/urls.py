@@ -2,12 +2,19 @@
 
 from django.urls import path
 
-from registry.api import catalogue, policies, promotion_requests, reports
+from registry.api import (
+    catalogue,
+    dependants,
+    policies,
+    promotion_requests,
+    reports,
+)
 
 urlpatterns = [
     path("registered-models/", catalogue.RegisteredModels.as_view()),
     path("model-versions/", catalogue.ModelVersions.as_view()),
     path("slots/", catalogue.Slots.as_view()),
+    path("datasets/<int:pk>/dependants/", dependants.Dependants.as_view()),
     path("policies/", policies.Policies.as_view()),
     path("policies/<int:pk>/publication/", policies.Publication.as_view()),
     path("promotion-requests/", promotion_requests.PromotionRequests.as_view()),

@@ -185,6 +185,7 @@ def write_and_take_back(workspace, actor) -> None:
     experiment = create_experiment(workspace, name="other", actor=actor)
     rename_experiment(experiment, name="another", actor=actor)
     tag_experiment(experiment, key="team", value="credit", actor=actor)
+    factories.dataset(workspace, actor, "registered")
     remove_experiment_tag(experiment, key="team", actor=actor)
     archive_experiment(experiment, actor=actor)
     restore_experiment(experiment, actor=actor)

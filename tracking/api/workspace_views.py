@@ -4,18 +4,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
+from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer, ValidationError
 from rest_framework.views import APIView
 
 from audit.errors import NotFoundError
-from tracking.models import Experiment, Run, Workspace
+from tracking.models import Dataset, Experiment, Run, Workspace
 from tracking.models.workspace import DEFAULT_WORKSPACE
 
 
 def parsed(serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     """Return the valid fields, or let REST framework name the wrong ones."""
-    filled = serializer(data=request.data)
+    return _valid(serializer(data=request.data))
+
+
+def parsed_query(serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return the valid fields of what follows the question mark, like `parsed`."""
+    return _valid(serializer(data=request.query_params))
+
+
+def _valid(filled: Serializer[Any]) -> dict[str, Any]:
     filled.is_valid(raise_exception=True)
     fields: dict[str, Any] = filled.validated_data
     return fields
@@ -32,6 +41,12 @@ class StrictInput(Serializer[Any]):
                     {name[:100]: ["There is no such field."] for name in unknown}
                 )
         return super().to_internal_value(data)
+
+
+class ShortPages(LimitOffsetPagination):
+    """For lists of which each row costs more than its own row of the database."""
+
+    max_limit = 200
 
 
 class WorkspaceView(APIView):
@@ -82,3 +97,17 @@ class WorkspaceView(APIView):
                 f"training first.",
             )
         return run
+
+    def dataset(self, pk: int) -> Dataset:
+        dataset = (
+            Dataset.objects.visible_to(self.user)
+            .filter(workspace=self.workspace, pk=pk)
+            .with_newest_card()
+            .first()
+        )
+        if dataset is None:
+            raise NotFoundError(
+                "dataset_unknown",
+                f"There is no dataset {pk} that you may see: check the id.",
+            )
+        return dataset

@@ -7,7 +7,7 @@ from audit.triggers import append_only, append_only_by_every_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tracking", "0005_logged_models_and_removals"),
+        ("tracking", "0007_children_of_a_run"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,12 @@ from tracking.models.artifact import (
     LoggedModelArtifact,
     LoggedModelArtifactRemoval,
 )
-from tracking.models.dataset import Dataset, DatasetInput
+from tracking.models.dataset import (
+    Dataset,
+    DatasetCard,
+    DatasetInput,
+    DatasetLabeller,
+)
 from tracking.models.experiment import Experiment
 from tracking.models.logged_model import (
     LoggedModel,
@@ -29,7 +34,9 @@ __all__ = [
     "Artifact",
     "ArtifactRemoval",
     "Dataset",
+    "DatasetCard",
     "DatasetInput",
+    "DatasetLabeller",
     "Experiment",
     "ExperimentTag",
     "FieldDefinition",

@@ -4,11 +4,18 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Left
 
 from tracking.models.experiment import Experiment
 from tracking.models.pairs import insert_pairs
 from tracking.models.run import Run
 
+# By which the MLflow client says under which run a run is nested.
+PARENT_TAG = "mlflow.parentRunId"
+# A value is too long for an index of PostgreSQL; run ids are shorter than this, so that
+# what is cut equals none of them.
+INDEXED_CHARACTERS = 64
 _OVERWRITE = "ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value"
 
 
@@ -34,6 +41,13 @@ class Tag(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["run", "key"], name="tracking_a_tag_has_one_value"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                Left("value", INDEXED_CHARACTERS),
+                condition=Q(key=PARENT_TAG),
+                name="tracking_children_of_a_run",
             )
         ]
 

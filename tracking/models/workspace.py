@@ -32,6 +32,7 @@ class Workspace(models.Model):
         # lets people do inside a workspace has its name here.
         permissions: ClassVar = [
             ("create_experiment", "May create experiments here"),
+            ("describe_dataset", "May register and describe datasets here"),
             ("register_model", "May register models here"),
             ("draft_policy", "May draft policies here"),
             ("publish_policy", "May publish policies here"),

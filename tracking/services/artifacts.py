@@ -11,6 +11,7 @@ from audit.errors import InvalidError, NotFoundError
 from audit.services import record
 from audit.tlog.canonical import digest
 from tracking import storage
+from tracking.dataset_pointers import DatasetPointer, datasets_in, is_pointer
 from tracking.events import TrackingEvent
 from tracking.models import (
     Artifact,
@@ -20,11 +21,15 @@ from tracking.models import (
     Run,
 )
 from tracking.models.artifact import StoredArtifact
+from tracking.models.dataset import CONTEXT_TAG
 from tracking.services.logged_models import writable_model
+from tracking.services.logging import UsedDataset, log_inputs
 from tracking.services.runs import writable
 
 Holder = Run | LoggedModel
 LONGEST_PATH = 1000
+# So that the entry which names them stays below its largest size, whatever the names.
+POINTERS_AN_ENTRY = 20
 
 
 def upload_artifact(
@@ -37,7 +42,8 @@ def upload_artifact(
 ) -> StoredArtifact:
     """Store a file under its digest and name it in its run or logged model.
 
-    The newest upload of a path counts.
+    The newest upload of a path counts. A run that uploads a pointer of DVC uses the
+    datasets that it points to.
     """
     path = checked_path(path)
     with transaction.atomic():
@@ -45,6 +51,7 @@ def upload_artifact(
     # Outside a transaction: a slow upload must not hold a lock. A file that no row
     # names afterwards does no harm.
     stored = storage.store(stream, expected_bytes=expected_bytes)
+    pointers = _pointers_in(holder, path, stored)
     with transaction.atomic():
         holder = _writable(holder, actor=actor)
         artifact = holder.artifacts.create(
@@ -63,7 +70,39 @@ def upload_artifact(
                 "size_bytes": stored.size_bytes,
             },
         )
+        if isinstance(holder, Run):
+            _use_datasets(holder, pointers, actor=actor)
     return artifact
+
+
+def _pointers_in(
+    holder: Holder, path: str, stored: storage.StoredFile
+) -> tuple[DatasetPointer, ...]:
+    if not isinstance(holder, Run) or not is_pointer(path, stored.size_bytes):
+        return ()
+    return datasets_in(path, storage.read_verified(stored.sha256))
+
+
+def _use_datasets(
+    run: Run, pointers: tuple[DatasetPointer, ...], *, actor: User
+) -> None:
+    for first in range(0, len(pointers), POINTERS_AN_ENTRY):
+        log_inputs(
+            run,
+            datasets=[
+                UsedDataset(
+                    name=pointer.name,
+                    digest=pointer.digest,
+                    source_type=pointer.source_type,
+                    source=pointer.source,
+                    schema="",
+                    profile="",
+                    tags={CONTEXT_TAG: pointer.context} if pointer.context else {},
+                )
+                for pointer in pointers[first : first + POINTERS_AN_ENTRY]
+            ],
+            actor=actor,
+        )
 
 
 def remove_artifacts(holder: Holder, *, path: str, actor: User) -> None:

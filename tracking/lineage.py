@@ -1,0 +1,182 @@
+"""What datasets come from and what came of them: reading only, from dataset inputs.
+
+A run whose use of a dataset has the context `output` made it, from the datasets that it
+used. Those had a run that made them, and so on, in both directions. Archived runs count:
+what somebody archives has happened all the same.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from tracking.models import Dataset, DatasetInput, LoggedModel, ModelUse, Run
+from tracking.models.logged_model import UseDirection
+
+DEEPEST = 10
+MOST_USES = 500
+MOST_DATASETS = 500
+# Up to megabytes, and not what a lineage tells.
+_LONG = ("dataset__source", "dataset__schema", "dataset__profile")
+
+
+@dataclass(frozen=True)
+class LineageStep:
+    """At a distance of `depth` a run stands between a dataset and others.
+
+    Backward the run made `dataset` from `datasets`; forward it used `dataset` and made
+    `datasets`.
+    """
+
+    depth: int
+    dataset: Dataset
+    run: Run
+    context: str
+    datasets: tuple[Dataset, ...]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The steps in one direction; cut where there were more, or deeper ones, than shown."""
+
+    steps: tuple[LineageStep, ...]
+    is_cut: bool
+
+
+@dataclass(frozen=True)
+class MadeModel:
+    """A logged model, and the run that made it."""
+
+    run: Run
+    logged_model: LoggedModel
+
+
+@dataclass(frozen=True)
+class DatasetLineage:
+    """What a dataset was made from, who used it, and which models came of that."""
+
+    dataset: Dataset
+    backward: Walk
+    forward: Walk
+    logged_models: tuple[MadeModel, ...]
+
+
+@dataclass(frozen=True)
+class RunDatasets:
+    """What a run used and what it made."""
+
+    used: tuple[DatasetInput, ...]
+    produced: tuple[DatasetInput, ...]
+
+
+Uses = Callable[[], QuerySet[DatasetInput]]
+
+
+def lineage_of(dataset: Dataset, *, user: User) -> DatasetLineage:
+    """Return both directions, of the runs that the user may see."""
+    produced, used = DatasetInput.objects.produced, DatasetInput.objects.used
+    backward = _walk(dataset, entering=produced, leaving=used, user=user)
+    forward = _walk(dataset, entering=used, leaving=produced, user=user)
+    users = [step.run for step in forward.steps if step.depth == 1]
+    return DatasetLineage(dataset, backward, forward, _made_by(users, user=user))
+
+
+def datasets_of(run: Run) -> RunDatasets:
+    uses = DatasetInput.objects.filter(run=run).select_related("dataset").defer(*_LONG)
+    return RunDatasets(
+        used=tuple(uses.used().order_by("pk")),
+        produced=tuple(uses.produced().order_by("pk")),
+    )
+
+
+def derived_from(dataset: Dataset, *, user: User) -> tuple[set[int], bool]:
+    """Return the ids of a dataset and of all that were made of it; and whether cut.
+
+    Over however many runs: two queries a level, and none of them lists runs.
+    """
+    visible = _visible_runs(dataset, user)
+    frontier, seen = {dataset.pk}, {dataset.pk}
+    for _ in range(DEEPEST):
+        users = DatasetInput.objects.used().filter(
+            dataset__in=frontier, run__in=visible
+        )
+        made = DatasetInput.objects.produced().filter(run__in=users.values("run"))
+        frontier = set(made.values_list("dataset_id", flat=True).distinct()) - seen
+        if len(seen) + len(frontier) > MOST_DATASETS:
+            return seen, True
+        seen |= frontier
+        if not frontier:
+            return seen, False
+    return seen, True
+
+
+def uses_of(datasets: Iterable[int], *, user: User) -> QuerySet[DatasetInput]:
+    """Return the uses of some datasets, by their ids, in runs that the user may see."""
+    visible = Run.objects.visible_to(user)
+    return DatasetInput.objects.used().filter(dataset__in=datasets, run__in=visible)
+
+
+def _visible_runs(dataset: Dataset, user: User) -> QuerySet[Run]:
+    return Run.objects.visible_to(user).filter(
+        experiment__workspace=dataset.workspace_id
+    )
+
+
+def _walk(dataset: Dataset, *, entering: Uses, leaving: Uses, user: User) -> Walk:
+    """Go from dataset to run to dataset, level by level, each dataset once.
+
+    Two queries a level.
+    """
+    visible = _visible_runs(dataset, user)
+    steps: list[LineageStep] = []
+    frontier, seen = {dataset.pk}, {dataset.pk}
+    for depth in range(1, DEEPEST + 1):
+        wanted = MOST_USES - len(steps)
+        entered = list(
+            entering()
+            .filter(dataset__in=frontier, run__in=visible)
+            .select_related("dataset", "run__experiment")
+            .defer(*_LONG)
+            .order_by("-run__started_at", "-pk")[: wanted + 1]
+        )
+        shown, is_cut = entered[:wanted], len(entered) > wanted
+        beyond = _datasets_by_run(leaving(), shown)
+        steps += [
+            LineageStep(
+                depth, use.dataset, use.run, use.context, beyond.get(use.run_id, ())
+            )
+            for use in shown
+        ]
+        frontier = {other.pk for others in beyond.values() for other in others} - seen
+        seen |= frontier
+        if is_cut or not frontier or len(seen) > MOST_DATASETS:
+            return Walk(tuple(steps), is_cut or bool(frontier))
+    return Walk(tuple(steps), is_cut=True)
+
+
+def _datasets_by_run(
+    uses: QuerySet[DatasetInput], entered: Iterable[DatasetInput]
+) -> dict[int, tuple[Dataset, ...]]:
+    by_run: dict[int, tuple[Dataset, ...]] = {}
+    of_runs = uses.filter(run__in={use.run_id for use in entered})
+    for use in of_runs.select_related("dataset").defer(*_LONG).order_by("pk"):
+        by_run[use.run_id] = (*by_run.get(use.run_id, ()), use.dataset)
+    return by_run
+
+
+def _made_by(runs: Iterable[Run], *, user: User) -> tuple[MadeModel, ...]:
+    by_pk = {run.pk: run for run in runs}
+    made = ModelUse.objects.filter(
+        run__in=by_pk,
+        direction=UseDirection.OUTPUT,
+        logged_model__in=LoggedModel.objects.visible_to(user),
+    )
+    # A run may name a model at several steps.
+    once = {
+        (use.run_id, use.logged_model_id): MadeModel(
+            by_pk[use.run_id], use.logged_model
+        )
+        for use in made.select_related("logged_model").order_by("pk")
+    }
+    return tuple(once.values())

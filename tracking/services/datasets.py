@@ -1,0 +1,181 @@
+"""Datasets are registered without a run, and described by numbered cards, here."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.services import pseudonym, record
+from audit.tlog.canonical import digest
+from tracking.events import TrackingEvent
+from tracking.models import Dataset, DatasetCard, DatasetLabeller, Workspace
+from tracking.models.dataset import Sensitivity
+from tracking.permissions import may_describe_dataset
+
+
+def register_dataset(
+    workspace: Workspace,
+    *,
+    name: str,
+    content_digest: str,
+    source_type: str,
+    source: str,
+    schema: str = "",
+    profile: str = "",
+    actor: User,
+) -> Dataset:
+    """Make a dataset known that no run has used; a run that names it later uses this one."""
+    _refuse_strangers(workspace, actor)
+    with transaction.atomic():
+        workspace = Workspace.objects.select_for_update().get(pk=workspace.pk)
+        known = Dataset.objects.filter(
+            workspace=workspace, name=name, digest=content_digest
+        ).first()
+        if known is not None:
+            raise ConflictError(
+                "dataset_exists",
+                f"The dataset {known} is there already, with the id {known.pk}: describe "
+                f"that one, or register other content under its own digest.",
+                id=known.pk,
+            )
+        dataset = Dataset.objects.create(
+            workspace=workspace,
+            name=name,
+            digest=content_digest,
+            source_type=source_type,
+            source=source,
+            schema=schema,
+            profile=profile,
+        )
+        record(
+            TrackingEvent.DATASET_REGISTERED,
+            actor=actor,
+            subject=dataset.subject,
+            payload={
+                "name": name,
+                "digest": content_digest,
+                "content": digest(
+                    {
+                        "source_type": source_type,
+                        "source": source,
+                        "schema": schema,
+                        "profile": profile,
+                    }
+                ),
+            },
+        )
+    return dataset
+
+
+def describe_dataset(
+    dataset: Dataset,
+    *,
+    rows: int | None = None,
+    window_start: date | None = None,
+    window_end: date | None = None,
+    labels: str = "",
+    labellers: Sequence[str] = (),
+    licence: str = "",
+    sensitivity: Collection[str] | None = None,
+    known_gaps: str = "",
+    actor: User,
+) -> DatasetCard:
+    """State anew, and whole, what is known of a dataset; the newest card counts.
+
+    `labellers` are usernames. `sensitivity` None says that nobody has looked yet, and an
+    empty one that somebody has and no label applies.
+    """
+    _refuse_strangers(dataset.workspace, actor)
+    stated = _checked_sensitivity(sensitivity)
+    _refuse_backward_window(window_start, window_end)
+    people = _people(labellers)
+    with transaction.atomic():
+        # Cards get their numbers under the workspace's lock: the application may not
+        # lock rows of append-only tables.
+        Workspace.objects.select_for_update().get(pk=dataset.workspace_id)
+        previous = dataset.cards.newest().first()
+        if previous and previous.sensitivity is not None and stated is None:
+            raise InvalidError(
+                "sensitivity_left_out",
+                f"The card {previous.number} of {dataset} states its sensitivity and this "
+                f"one would take that back: state it again, or [] if no label applies.",
+            )
+        card = DatasetCard.objects.create(
+            dataset=dataset,
+            number=previous.number + 1 if previous else 1,
+            rows=rows,
+            window_start=window_start,
+            window_end=window_end,
+            labels=labels,
+            licence=licence,
+            sensitivity=stated,
+            known_gaps=known_gaps,
+            created_by=actor,
+        )
+        DatasetLabeller.objects.bulk_create(
+            DatasetLabeller(card=card, user=person) for person in people
+        )
+        record(
+            TrackingEvent.DATASET_DESCRIBED,
+            actor=actor,
+            subject=dataset.subject,
+            payload={
+                "number": card.number,
+                "rows": rows,
+                "window": [_day(window_start), _day(window_end)],
+                "licence": licence,
+                "sensitivity": stated,
+                "labellers": [pseudonym(person) for person in people],
+            },
+            private={"labels": labels, "known_gaps": known_gaps},
+        )
+    return card
+
+
+def _refuse_strangers(workspace: Workspace, actor: User) -> None:
+    if not may_describe_dataset(actor, workspace):
+        raise PermissionDeniedError(
+            "may_not_describe_dataset",
+            f"You may not register or describe datasets in {workspace}: ask for the "
+            f"developer role.",
+        )
+
+
+def _checked_sensitivity(sensitivity: Collection[str] | None) -> list[str] | None:
+    if sensitivity is None:
+        return None
+    unknown = sorted(set(sensitivity) - set(Sensitivity.values))
+    if unknown:
+        raise InvalidError(
+            "sensitivity_unknown",
+            f"There is no sensitivity {unknown[0]!r}: state some of "
+            f"{', '.join(Sensitivity.values)}.",
+        )
+    return [label for label in Sensitivity.values if label in sensitivity]
+
+
+def _refuse_backward_window(start: date | None, end: date | None) -> None:
+    if start and end and end < start:
+        raise InvalidError(
+            "window_backwards",
+            f"The data end on {end} before they start on {start}: swap the two days.",
+        )
+
+
+def _people(usernames: Sequence[str]) -> list[User]:
+    """Return the accounts, by id; somebody who has left may have labelled, too."""
+    found = User.objects.filter(username__in=usernames).order_by("pk")
+    unknown = sorted(set(usernames) - {user.username for user in found})
+    if unknown:
+        raise InvalidError(
+            "labeller_unknown",
+            f"There is no account {unknown[0]!r}: name labellers by their usernames, and "
+            f"leave out those who have no account.",
+        )
+    return list(found)
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None
