@@ -20,7 +20,7 @@ class ParamQuerySet(models.QuerySet["Param"]):
 class Param(models.Model):
     """Append-only by trigger; another value for the same key is refused."""
 
-    run = models.ForeignKey(Run, models.PROTECT, related_name="params")
+    run = models.ForeignKey(Run, models.PROTECT, related_name="params", db_index=False)
     key = models.CharField(max_length=250)
     value = models.CharField(max_length=6000)
 

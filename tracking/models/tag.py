@@ -30,7 +30,7 @@ class TagQuerySet(models.QuerySet["Tag"]):
 class Tag(models.Model):
     """The one part of a run that is overwritten; each write is an entry."""
 
-    run = models.ForeignKey(Run, models.PROTECT, related_name="tags")
+    run = models.ForeignKey(Run, models.PROTECT, related_name="tags", db_index=False)
     key = models.CharField(max_length=250)
     value = models.CharField(max_length=8000)
 
