@@ -55,6 +55,7 @@ MLFLOW_CODE: dict[type[DomainError], str] = {
 MLFLOW_EXISTS = {"experiment_exists"}
 # MLflow itself answers these with 400, so its users and their tests expect that.
 MLFLOW_INVALID = {"experiment_archived", "run_archived"}
+LONGEST_MESSAGE = 4000
 MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|get-artifact\Z)")
 
 
@@ -92,12 +93,20 @@ def _mlflow_answer(error: DomainError) -> HttpResponse:
     return JsonResponse(
         {
             "error_code": mlflow_code,
-            "message": error.detail,
+            "message": _shortened(error.detail),
             "code": error.code,
             **error.extra,
         },
         status=status,
     )
+
+
+def _shortened(sentence: str) -> str:
+    """Leave out the middle of a sentence that repeats a long value of the request."""
+    if len(sentence) <= LONGEST_MESSAGE:
+        return sentence
+    half = LONGEST_MESSAGE // 2
+    return f"{sentence[:half]} […] {sentence[-half:]}"
 
 
 def _mlflow_failure(request: HttpRequest, error: Exception) -> HttpResponse:
