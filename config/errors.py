@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import APIException, ParseError, ValidationError
@@ -72,6 +74,12 @@ class DomainErrorMiddleware:
         self, request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
         is_mlflow = MLFLOW_PATH.match(request.path)
+        if isinstance(error, TooManyFieldsSent):
+            error = InvalidError(
+                "query_too_long",
+                f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} "
+                f"values: ask for less at once.",
+            )
         if not isinstance(error, DomainError):
             return _mlflow_failure(request, error) if is_mlflow else None
         if is_mlflow:

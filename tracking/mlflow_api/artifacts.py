@@ -27,7 +27,6 @@ from tracking.mlflow_api.endpoint import (
 from tracking.mlflow_api.fields import NamedRun, Text
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.services.artifacts import (
-    LONGEST_PATH,
     Holder,
     current_file,
     remove_artifacts,
@@ -213,9 +212,7 @@ def _download(holder: Holder, path: str) -> FileResponse:
 def _children(holder: Holder, inner: str) -> list[dict[str, Any]]:
     prefix = f"{inner}/" if inner else ""
     found: dict[str, dict[str, Any]] = {}
-    if len(prefix) > LONGEST_PATH:  # SQLite searches for no pattern of any length
-        return []
-    for artifact in holder.artifacts.current().filter(path__startswith=prefix):
+    for artifact in holder.artifacts.current().below(inner):
         name, _, deeper = artifact.path.removeprefix(prefix).partition("/")
         found[name] = (
             {"path": name, "is_dir": True}

@@ -6,15 +6,14 @@ from functools import wraps
 from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from audit.errors import InvalidError, NotFoundError, UnauthenticatedError
-from tracking.mlflow_api.fields import IN_WORDS
+from tracking.mlflow_api.fields import IN_WORDS, Text
 from tracking.models import Experiment, LoggedModel, Run, Workspace
 from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.workspace import DEFAULT_WORKSPACE
@@ -102,7 +101,7 @@ def _read(
         else:
             found = _decode(_json_body(request), message)
         # Set on a message, the parts of the path would be checked by nobody.
-        named = {name: msgspec.convert(text, str) for name, text in named.items()}
+        named = {name: msgspec.convert(text, Text) for name, text in named.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidError(
             "message_invalid",
@@ -122,21 +121,14 @@ def _in_words(error: Exception) -> str:
 
 def _query(request: HttpRequest, message: type[Message]) -> dict[str, Any]:
     """Return the query; a field that is a list gets every value of its name."""
-    try:
-        query = request.GET
-    except TooManyFieldsSent:
-        raise InvalidError(
-            "query_too_long",
-            f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} values: "
-            f"ask for less at once.",
-        ) from None
     lists = {
         field.encode_name
         for field in msgspec.structs.fields(message)
         if list in {get_origin(field.type), *map(get_origin, get_args(field.type))}
     }
     return {
-        name: values if name in lists else values[-1] for name, values in query.lists()
+        name: values if name in lists else values[-1]
+        for name, values in request.GET.lists()
     }
 
 
