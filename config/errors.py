@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import APIException, ParseError, ValidationError
@@ -55,6 +57,7 @@ MLFLOW_CODE: dict[type[DomainError], str] = {
 MLFLOW_EXISTS = {"experiment_exists"}
 # MLflow itself answers these with 400, so its users and their tests expect that.
 MLFLOW_INVALID = {"experiment_archived", "run_archived"}
+LONGEST_MESSAGE = 4000
 MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|get-artifact\Z)")
 
 
@@ -71,6 +74,12 @@ class DomainErrorMiddleware:
         self, request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
         is_mlflow = MLFLOW_PATH.match(request.path)
+        if isinstance(error, TooManyFieldsSent):
+            error = InvalidError(
+                "query_too_long",
+                f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} "
+                f"values: ask for less at once.",
+            )
         if not isinstance(error, DomainError):
             return _mlflow_failure(request, error) if is_mlflow else None
         if is_mlflow:
@@ -92,12 +101,20 @@ def _mlflow_answer(error: DomainError) -> HttpResponse:
     return JsonResponse(
         {
             "error_code": mlflow_code,
-            "message": error.detail,
+            "message": _shortened(error.detail),
             "code": error.code,
             **error.extra,
         },
         status=status,
     )
+
+
+def _shortened(sentence: str) -> str:
+    """Leave out the middle of a sentence that repeats a long value of the request."""
+    if len(sentence) <= LONGEST_MESSAGE:
+        return sentence
+    half = LONGEST_MESSAGE // 2
+    return f"{sentence[:half]} […] {sentence[-half:]}"
 
 
 def _mlflow_failure(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -32,6 +32,7 @@ def store(stream: IO[bytes], *, expected_bytes: int | None) -> StoredFile:
     A stream that ends before `expected_bytes`, or is larger than the installation
     allows, is refused (InvalidError) and leaves nothing behind.
     """
+    _refuse_too_large(expected_bytes or 0)
     root: Path = settings.ATTESTRY_ARTIFACT_ROOT
     root.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=root, prefix="incoming-")
@@ -60,6 +61,16 @@ def _refuse_truncated(stored: StoredFile, expected_bytes: int | None) -> None:
         )
 
 
+def _refuse_too_large(size: int) -> None:
+    if size > settings.ATTESTRY_ARTIFACT_MAX_BYTES:
+        raise InvalidError(
+            "artifact_too_large",
+            f"An artifact may have {settings.ATTESTRY_ARTIFACT_MAX_BYTES} bytes. "
+            f"Upload a smaller file, or ask for a larger limit "
+            f"(ATTESTRY_ARTIFACT_MAX_BYTES).",
+        )
+
+
 def store_bytes(content: bytes) -> StoredFile:
     """Write bytes under their digest."""
     with tempfile.SpooledTemporaryFile(max_size=CHUNK_BYTES) as stream:
@@ -72,13 +83,7 @@ def _copy(stream: IO[bytes], target: IO[bytes]) -> StoredFile:
     digest, size = hashlib.sha256(), 0
     while chunk := stream.read(CHUNK_BYTES):
         size += len(chunk)
-        if size > settings.ATTESTRY_ARTIFACT_MAX_BYTES:
-            raise InvalidError(
-                "artifact_too_large",
-                f"An artifact may have {settings.ATTESTRY_ARTIFACT_MAX_BYTES} bytes. "
-                f"Upload a smaller file, or ask for a larger limit "
-                f"(ATTESTRY_ARTIFACT_MAX_BYTES).",
-            )
+        _refuse_too_large(size)
         digest.update(chunk)
         target.write(chunk)
     return StoredFile(digest.hexdigest(), size)

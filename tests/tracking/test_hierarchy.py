@@ -13,7 +13,7 @@ from audit.services import system_account
 from tests import factories
 from tracking import hierarchy
 from tracking.hierarchy import DEEPEST, Kind, hierarchy_of, kind_of, nested_in
-from tracking.models import Run, Workspace
+from tracking.models import Run, Tag, Workspace
 from tracking.models.run import RunStatus
 from tracking.permissions import Role
 from tracking.services.experiments import create_experiment
@@ -515,11 +515,13 @@ def test_number_of_queries_depends_on_the_levels_only(
         of_experiment(carol, top)
 
 
-def test_children_are_found_by_an_index(db):
+def test_children_are_found_by_an_index(family):
+    labels = [(f"label {number}", "x") for number in range(3000)]
+    Tag.objects.put(family.run("the group"), labels)
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute("SET LOCAL enable_bitmapscan = off")
     plan = nested_in(["0" * 32, "1" * 32]).explain()
 
     assert "tracking_children_of_a_run" in plan

@@ -1,5 +1,7 @@
 """Params, metrics, tags and datasets over MLflow's API."""
 
+import json
+
 import pytest
 from django.db import connection
 
@@ -431,3 +433,27 @@ def test_latest_point_is_by_step_then_time_then_value(alice, run, batches):
         {"key": "loss", "value": 0.2, "timestamp": 1, "step": 3}
     ]
     assert Metric.objects.count() == len(POINTS)
+
+
+@pytest.mark.parametrize(
+    "history", ["[" * 8000, "{", "1", '"text"', '[{"a": 1}]', "[1e999]"]
+)
+def test_model_is_added_to_whatever_stands_in_its_tag(alice, run, history):
+    tag = "mlflow.log-model.history"
+    alice.post("runs/set-tag", run_id=run.run_id, key=tag, value=history)
+    model = json.dumps(
+        dict.fromkeys(("artifact_path", "flavors", "utc_time_created", "run_id"))
+    )
+    assert alice.post("runs/log-model", run_id=run.run_id, model_json=model) == (
+        200,
+        {},
+    )
+    assert json.loads(Tag.objects.get(key=tag).value)[-1] == json.loads(model)
+
+
+@pytest.mark.parametrize("depth", [400, 900, 980, 990, 1000, 5000, 100_000])
+def test_model_nested_too_deep_is_refused_or_kept(alice, run, depth):
+    nested = "[" * depth + "]" * depth
+    model = f'{{"artifact_path":1,"flavors":{nested},"utc_time_created":1,"run_id":1}}'
+    status, answer = alice.post("runs/log-model", run_id=run.run_id, model_json=model)
+    assert status == 200 or answer["code"] == "model_json_invalid"

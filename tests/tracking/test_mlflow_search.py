@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -365,3 +366,110 @@ def test_every_valid_filter_is_answered_by_the_database(alice, clauses):
 def test_ended_run_keeps_its_place(alice, runs, cast):
     update_run(runs[1], status=None, ended_at=None, name="zz", actor=cast.alice)
     assert found(alice, runs)[-1] == "zz"
+
+
+SEARCHES = ("experiments/search", "runs/search", "logged-models/search")
+BOMBS = {
+    "clauses": " AND ".join(["tags.a = 'a'"] * 100_000),
+    "parentheses": "(" * 10_000 + "tags.a = 'a'" + ")" * 10_000,
+    "a megabyte of text": f"tags.a = '{'a' * 2**20}'",
+    "a megabyte of blanks": " " * 2**20,
+    "quotes": "'" * 9_999,
+    "back ticks": "`" * 9_999,
+    "doubled quotes": "tags.a = '" + "''" * 4_990,
+    "digits": "metrics.a > " + "9" * 9_980,
+    "digits and points": "1." * 5_000,
+    "exponent": "metrics.a > 1e" + "9" * 4_000,
+    "words": "a" * 9_999,
+    "points": "a" + ".a" * 4_999,
+    "list": f"dataset.name IN ({', '.join(['1'] * 3_000)})",
+    "hundreds of patterns": " AND ".join(
+        ["tags.team LIKE '%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%b'"] * 100
+    ),
+    "one long pattern": f"tags.team LIKE '{'%a' * 4_980}b'",
+    "pattern of wildcards": f"tags.team ILIKE '{'%_' * 4_980}b'",
+    "stars": f"tags.team LIKE '{'*[?' * 3_300}'",
+}
+SECONDS = 20  # on a machine that others use
+
+
+@pytest.mark.parametrize("path", SEARCHES)
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_filter_that_wants_to_be_slow_is_answered_within_seconds(
+    alice, cast, run, path, bomb
+):
+    factories.logged_model(run, cast.alice)
+    log_batch(run, tags=[("team", "a" * 8000)], actor=cast.alice)
+    message = {"experiment_ids": [str(run.experiment_id)], "max_results": 10}
+    began = time.monotonic()
+    status, answer = alice.post(path, **message, filter=bomb)
+    assert time.monotonic() - began < SECONDS
+    assert (status, answer) == (200, {}) or answer["code"] == "filter_invalid"
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        " " * 2**20 + "x",
+        "a" + " " * 9_999 + "b",
+        "metrics." + "a " * 5_000 + "!",
+        "metrics.`" + "a" * 10_000,
+        "a." * 10_000,
+    ],
+)
+def test_order_that_wants_to_be_slow_is_refused_within_seconds(alice, run, clause):
+    began = time.monotonic()
+    for path in SEARCHES:
+        by = [clause] if path != "logged-models/search" else [{"field_name": clause}]
+        message = {"experiment_ids": [str(run.experiment_id)], "max_results": 10}
+        _, answer = alice.post(path, **message, order_by=by)
+        assert answer["code"] in {"order_invalid", "filter_invalid"}
+    assert time.monotonic() - began < SECONDS
+
+
+def test_everything_that_a_search_allows_is_answered_at_once(alice, run):
+    clauses = ["metrics.a > 0", "params.a = 'a'", "tags.a != 'a'", "dataset.name = 'a'"]
+    status, answer = alice.post(
+        "runs/search",
+        experiment_ids=[str(run.experiment_id)],
+        filter=" AND ".join(clauses * 25),
+        order_by=[f"metrics.m{number}" for number in range(20)],
+    )
+    assert (status, answer) == (200, {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "experiments/search"},
+        {"path": "logged-models/search"},
+        {"order_by": ["run_name"]},
+        {"experiment_ids": []},
+        {"run_view_type": "ALL"},
+    ],
+)
+def test_page_token_of_another_endpoint_or_question_is_refused(alice, runs, change):
+    query = {"experiment_ids": [str(runs[0].experiment_id)], "max_results": 1}
+    _, first = alice.post("runs/search", **query)
+    asked = {"path": "runs/search", **query, "page_token": first["next_page_token"]}
+    status, answer = alice.post(**asked | change)
+    assert (status, answer["code"]) == (400, "page_token_invalid")
+
+
+@pytest.mark.parametrize(
+    "offset", [-1, 2**31 + 1, 2**63, 1e999, 0.5, None, [], {}, "1", float("nan")]
+)
+def test_page_token_with_another_offset_is_refused(alice, runs, offset):
+    query = {"experiment_ids": [str(runs[0].experiment_id)], "max_results": 1}
+    _, first = alice.post("runs/search", **query)
+    content = json.loads(base64.b64decode(first["next_page_token"]))
+    token = encoded({**content, "offset": offset})
+    status, answer = alice.post("runs/search", **query, page_token=token)
+    assert (status, answer["code"]) == (400, "page_token_invalid")
+
+
+@pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"offset":' * 100_000])
+def test_page_token_that_is_too_deep_to_read_is_refused(alice, runs, deep):
+    assert found(alice, runs, page_token=base64.b64encode(deep).decode()) == (
+        "page_token_invalid"
+    )

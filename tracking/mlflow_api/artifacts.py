@@ -212,7 +212,7 @@ def _download(holder: Holder, path: str) -> FileResponse:
 def _children(holder: Holder, inner: str) -> list[dict[str, Any]]:
     prefix = f"{inner}/" if inner else ""
     found: dict[str, dict[str, Any]] = {}
-    for artifact in holder.artifacts.current().filter(path__startswith=prefix):
+    for artifact in holder.artifacts.current().below(inner):
         name, _, deeper = artifact.path.removeprefix(prefix).partition("/")
         found[name] = (
             {"path": name, "is_dir": True}

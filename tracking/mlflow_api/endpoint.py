@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from audit.errors import InvalidError, NotFoundError, UnauthenticatedError
 from tracking import access
-from tracking.mlflow_api.fields import IN_WORDS
+from tracking.mlflow_api.fields import IN_WORDS, Text
 from tracking.models import Experiment, LoggedModel, Run, Workspace
 from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.workspace import DEFAULT_WORKSPACE
@@ -100,7 +100,7 @@ def _read(
         else:
             found = _decode(_json_body(request), message)
         # Set on a message, the parts of the path would be checked by nobody.
-        named = {name: msgspec.convert(text, str) for name, text in named.items()}
+        named = {name: msgspec.convert(text, Text) for name, text in named.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidError(
             "message_invalid",

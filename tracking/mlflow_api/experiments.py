@@ -12,7 +12,7 @@ from tracking.mlflow_api.endpoint import (
     visible_experiment,
     visible_experiments,
 )
-from tracking.mlflow_api.fields import NO_NUL, Key, Name, Text
+from tracking.mlflow_api.fields import MOST_ITEMS, NO_NUL, Key, Name, Text
 from tracking.mlflow_api.printing import experiment_shown
 from tracking.mlflow_api.view_types import ViewType, in_view
 from tracking.models import DatasetInput, Experiment
@@ -37,7 +37,9 @@ class Create(Struct):
 
     name: Name
     artifact_location: Text = ""
-    tags: list[ExperimentTag] = field(default_factory=list)
+    tags: Annotated[list[ExperimentTag], Meta(max_length=MOST_ITEMS)] = field(
+        default_factory=list
+    )
 
 
 class Named(Struct):

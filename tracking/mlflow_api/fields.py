@@ -23,6 +23,9 @@ Name = Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_NUL)]
 RunName = Annotated[str, Meta(max_length=250, pattern=NO_NUL)]
 Ids = Annotated[list[Text], Meta(max_length=1000)]
 
+# MLflow's most for a batch of anything; here it holds where MLflow names no limit, too.
+MOST_ITEMS = 1000
+
 # MLflow's server cuts longer values (MLFLOW_TRUNCATE_LONG_VALUES) where its client
 # counts on it, so that training does not fail for a long value.
 LONGEST_PARAM_VALUE = 6000
@@ -53,6 +56,10 @@ class Metric(Struct):
     model_id: Text = ""
     dataset_name: Annotated[str, Meta(max_length=500, pattern=NO_NUL)] = ""
     dataset_digest: Annotated[str, Meta(max_length=36, pattern=NO_NUL)] = ""
+
+
+Params = Annotated[list[Param], Meta(max_length=MOST_ITEMS)]
+Tags = Annotated[list[Tag], Meta(max_length=MOST_ITEMS)]
 
 
 class NamedRun(Struct, kw_only=True):

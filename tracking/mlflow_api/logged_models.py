@@ -20,7 +20,9 @@ from tracking.mlflow_api.fields import (
     NO_NUL,
     Ids,
     Param,
+    Params,
     Tag,
+    Tags,
     Text,
 )
 from tracking.mlflow_api.printing import models_shown
@@ -37,6 +39,7 @@ from tracking.services import logged_models
 from tracking.services.experiments import default_experiment
 
 MOST_MODELS = 1000
+MOST_DATASETS = 100
 
 
 class Status(StrEnum):
@@ -54,8 +57,8 @@ class Create(Struct):
     name: Annotated[str, Meta(max_length=500, pattern=NO_NUL)] = ""
     model_type: Annotated[str, Meta(max_length=500, pattern=NO_NUL)] = ""
     source_run_id: Text = ""
-    params: list[Param] = field(default_factory=list)
-    tags: list[Tag] = field(default_factory=list)
+    params: Params = field(default_factory=list)
+    tags: Tags = field(default_factory=list)
 
 
 class Named(Struct):
@@ -76,14 +79,14 @@ class LogParams(Struct):
     """`POST logged-models/{id}/params`."""
 
     model_id: Text = ""
-    params: list[Param] = field(default_factory=list)
+    params: Params = field(default_factory=list)
 
 
 class SetTags(Struct):
     """`PATCH logged-models/{id}/tags`."""
 
     model_id: Text = ""
-    tags: list[Tag] = field(default_factory=list)
+    tags: Tags = field(default_factory=list)
 
 
 class DeleteTag(Struct):
@@ -114,7 +117,9 @@ class Search(Struct):
 
     experiment_ids: Ids
     filter: Text = ""
-    datasets: list[Dataset] = field(default_factory=list)
+    datasets: Annotated[list[Dataset], Meta(max_length=MOST_DATASETS)] = field(
+        default_factory=list
+    )
     max_results: Annotated[int, Meta(ge=0, le=MOST_MODELS)] = 0
     order_by: list[Order] = field(default_factory=list)
     page_token: Text = ""

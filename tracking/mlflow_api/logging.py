@@ -15,6 +15,7 @@ from tracking.mlflow_api.endpoint import (
 from tracking.mlflow_api.fields import (
     LONGEST_PARAM_VALUE,
     LONGEST_TAG_VALUE,
+    MOST_ITEMS,
     NO_NUL,
     Key,
     Metric,
@@ -24,6 +25,7 @@ from tracking.mlflow_api.fields import (
     Param,
     Step,
     Tag,
+    Tags,
     Text,
 )
 from tracking.models import Run
@@ -37,7 +39,7 @@ from tracking.services.logging import (
     remove_tag,
 )
 
-MOST_ITEMS = 1000
+MOST_MODELS = 100
 MODEL_HISTORY_TAG = "mlflow.log-model.history"
 WANTED_OF_MODEL = {"artifact_path", "flavors", "utc_time_created", "run_id"}
 
@@ -77,7 +79,7 @@ class DeleteTag(NamedRun, kw_only=True):
 class LogBatch(NamedRun, kw_only=True):
     """`runs/log-batch`."""
 
-    metrics: Annotated[list[Metric], Meta(max_length=1000)] = field(
+    metrics: Annotated[list[Metric], Meta(max_length=MOST_ITEMS)] = field(
         default_factory=list
     )
     params: Annotated[list[Param], Meta(max_length=100)] = field(default_factory=list)
@@ -99,7 +101,7 @@ class DatasetInput(Struct):
     """A dataset and the tags of its use."""
 
     dataset: Dataset
-    tags: list[Tag] = field(default_factory=list)
+    tags: Tags = field(default_factory=list)
 
 
 class UsedModel(Struct):
@@ -112,14 +114,18 @@ class UsedModel(Struct):
 class LogInputs(NamedRun, kw_only=True):
     """`runs/log-inputs`."""
 
-    datasets: list[DatasetInput] = field(default_factory=list)
-    models: list[UsedModel] = field(default_factory=list)
+    datasets: Annotated[list[DatasetInput], Meta(max_length=MOST_ITEMS)] = field(
+        default_factory=list
+    )
+    models: Annotated[list[UsedModel], Meta(max_length=MOST_MODELS)] = field(
+        default_factory=list
+    )
 
 
 class LogOutputs(NamedRun, kw_only=True):
     """`runs/outputs`."""
 
-    models: list[UsedModel]
+    models: Annotated[list[UsedModel], Meta(max_length=MOST_MODELS)]
 
 
 class LogModel(NamedRun, kw_only=True):
@@ -235,7 +241,7 @@ def _models_in(text: str) -> list[Any]:
     """Return the models of the tag, none if somebody wrote something else into it."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return found if isinstance(found, list) else []
 

@@ -22,7 +22,7 @@ from tracking.mlflow_api.fields import (
     Milliseconds,
     NamedRun,
     RunName,
-    Tag,
+    Tags,
     Text,
 )
 from tracking.mlflow_api.printing import run_info, run_shown, runs_shown
@@ -51,7 +51,7 @@ class Create(Struct):
     experiment_id: Text
     run_name: RunName = ""
     start_time: Milliseconds | None = None
-    tags: list[Tag] = field(default_factory=list)
+    tags: Tags = field(default_factory=list)
 
 
 class Get(NamedRun, kw_only=True):

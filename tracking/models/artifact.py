@@ -4,7 +4,8 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Value
+from django.db.models.functions import Concat, Left
 
 from tracking.models.logged_model import LoggedModel
 from tracking.models.run import Run
@@ -23,6 +24,19 @@ class ArtifactQuerySet(models.QuerySet[Any]):
             path=OuterRef("path"), pk__gt=OuterRef("pk"), **{owner: OuterRef(owner)}
         )
         return self.filter(~Exists(newer), removal=None).order_by("path")
+
+    def below(self, folder: str) -> Self:
+        """Keep what stands below a folder, minding case, which SQLite's LIKE does not."""
+        if not folder:
+            return self.all()
+        start = f"{folder}/"
+        return self.alias(start=Left("path", len(start))).filter(start=start)
+
+    def at_or_below(self, path: str) -> Self:
+        """Keep the file of this path, or all files of the folder."""
+        start = f"{path}/"
+        as_folder = Concat("path", Value("/"), output_field=models.TextField())
+        return self.alias(start=Left(as_folder, len(start))).filter(start=start)
 
 
 class StoredArtifact(models.Model):

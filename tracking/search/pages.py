@@ -45,7 +45,7 @@ def _offset(token: str, name: str) -> int:
     try:
         content = json.loads(base64.urlsafe_b64decode(token.encode()))
         offset, query = content["offset"], content["query"]
-    except (binascii.Error, ValueError, KeyError, TypeError):
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
         raise _refused("cannot be read") from None
     if query != name:
         raise _refused("belongs to another query")

@@ -20,6 +20,7 @@ from tracking.search.grammar import (
 LONGEST_FILTER = 10_000
 MOST_COMPARISONS = 100
 MOST_ORDERINGS = 20
+LONGEST_ORDERING = 500
 
 _TOKEN = re.compile(
     r"""
@@ -33,8 +34,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _KEY = re.compile(
-    r'\s*(?:(?P<prefix>\w+|`\w+`)\.)?(?P<key>`[^`]+`|"[^"]+"|[^`"]+?)'
-    r"(?:\s+(?P<direction>asc|desc))?\s*",
+    r'(?:(?P<prefix>\w+|`\w+`)\.)?(?P<key>`[^`]+`|"[^"]+"|[^`"]+?)'
+    r"(?:\s+(?P<direction>asc|desc))?",
     re.IGNORECASE,
 )
 
@@ -75,7 +76,8 @@ def parse_order(clauses: Sequence[str], grammar: Grammar) -> tuple[Ordering, ...
 
 
 def _ordering(clause: str, grammar: Grammar) -> Ordering:
-    match = _KEY.fullmatch(clause)
+    clause = clause.strip()
+    match = _KEY.fullmatch(clause) if len(clause) <= LONGEST_ORDERING else None
     if match is None:
         raise _invalid_order(f"{clause[:100]!r} is not 'key', 'key ASC' or 'key DESC'")
     entity, key = _named(match["prefix"], match["key"], grammar)

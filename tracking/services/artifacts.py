@@ -5,7 +5,6 @@ from typing import IO, Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
 
 from audit.errors import InvalidError, NotFoundError
 from audit.services import record
@@ -110,11 +109,7 @@ def remove_artifacts(holder: Holder, *, path: str, actor: User) -> None:
     path = checked_path(path)
     with transaction.atomic():
         holder = _writable(holder, actor=actor)
-        found = list(
-            holder.artifacts.current().filter(
-                Q(path=path) | Q(path__startswith=f"{path}/")
-            )
-        )
+        found = list(holder.artifacts.current().at_or_below(path))
         if not found:
             raise _unknown(holder, path)
         removal: Any = (

@@ -180,6 +180,8 @@ def _locked(experiment: Experiment, *, actor: User) -> Experiment:
 
 
 def _refuse_taken(workspace: Workspace, name: str) -> None:
+    """Refuse a name that is taken; until the transaction ends nobody else takes it."""
+    Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
     found = Experiment.objects.filter(workspace=workspace, name=name).first()
     if found is None:
         return

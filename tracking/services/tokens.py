@@ -1,7 +1,6 @@
 """API tokens are made and recognised here; only their SHA-256 is stored."""
 
 import base64
-import binascii
 import hashlib
 import secrets
 from datetime import timedelta
@@ -105,7 +104,7 @@ def secret_in(authorization: str) -> str | None:
         return None
     try:
         _, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither base64 nor UTF-8
         return None
     return password
 
