@@ -518,9 +518,9 @@ def test_number_of_queries_depends_on_the_levels_only(
 def test_children_are_found_by_an_index(family):
     labels = [(f"label {number}", "x") for number in range(3000)]
     Tag.objects.put(family.run("the group"), labels)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-        if connection.vendor == "postgresql":
+    if connection.vendor == "postgresql":  # it plans by what it knows of the table
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE tracking_tag")
             cursor.execute("SET LOCAL enable_seqscan = off")
     plan = nested_in(["0" * 32, "1" * 32]).explain()
 
