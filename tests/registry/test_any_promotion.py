@@ -56,11 +56,12 @@ PASSWORDS = st.sampled_from([factories.PASSWORD] * 4 + ["wrong"])
 class AnyPromotion(RuleBasedStateMachine):
     """One model, one policy, everybody of the cast; each history is rolled back."""
 
-    requests = Bundle("requests")
+    requests: Bundle = Bundle("requests")
+    _workspace: Workspace
+    _people: Cast
 
-    def __init__(self, workspace: Workspace, people: Cast) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._workspace, self._people = workspace, people
         self._now, self._number = timezone.now(), 0
         self._history = transaction.atomic()
         self._history.__enter__()
@@ -229,6 +230,7 @@ def _was_let_in(promotion: Promotion) -> None:
         )
         assert max(run.verdict.given_at for run in runs) <= each.signed_at
         assert each.signed_at <= promotion.promoted_at
+    assert request.approval_expires_at is not None
     assert promotion.promoted_at < request.approval_expires_at
     snapshot = request.snapshots.get(attempt=request.attempt)
     assert snapshot.champion_id == promotion.superseded_id
@@ -242,15 +244,17 @@ def test_no_history_puts_a_version_into_service_that_the_rules_keep_out(
     # Histories are rolled back and so never sequenced, nor are leases renewed in them.
     settings.ATTESTRY_LOG_LAG_REFUSES_SECONDS = 0
     settings.ATTESTRY_LEASE_SECONDS = 3600
-    reached = set()
+    reached: set[str] = set()
 
     class Watched(AnyPromotion):
+        _workspace, _people = workspace, cast
+
         def teardown(self):
             reached.update(PromotionRequest.objects.values_list("state", flat=True))
             super().teardown()
 
     run_state_machine_as_test(
-        lambda: Watched(workspace, cast),
+        Watched,
         settings=effort(
             max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None
         ),
