@@ -231,10 +231,11 @@ def version(
     content: bytes = b"model 1",
     scores: bytes | None = None,
     has_ended: bool = True,
+    source: Run | None = None,
     more_files: Mapping[str, bytes] = MappingProxyType({}),
 ) -> ModelVersion:
     """Return a version whose source run holds a model file and predictions."""
-    source = run(workspace, people.alice)
+    source = source or run(workspace, people.alice)
     for path, other in more_files.items():
         upload(source, path, other, people.alice)
     artifact = upload(source, MODEL, content, people.alice)
