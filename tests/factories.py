@@ -34,7 +34,7 @@ from registry.models import (
     WaiverScope,
 )
 from registry.models.sign_off import SignerRole
-from registry.services.attestations import attest
+from registry.services.attestations import attest, withdraw_attestation
 from registry.services.closings import withdraw_request
 from registry.services.evidence_views import open_evidence
 from registry.services.gate_runs import run_gate
@@ -44,7 +44,11 @@ from registry.services.promotion import evaluate_again, promote, request_promoti
 from registry.services.registered_models import register_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
-from registry.services.waivers import approve_waiver, request_waiver
+from registry.services.waivers import (
+    approve_waiver,
+    request_waiver,
+    withdraw_waiver,
+)
 from tracking.models import (
     Dataset,
     DatasetCard,
@@ -289,6 +293,10 @@ def blocked(
 ) -> PromotionRequest:
     """Return a request of a version that fails the gate `auc`, which can be waived."""
     policy(workspace, people, document)
+    return _weak(workspace, people)
+
+
+def _weak(workspace: Workspace, people: Cast) -> PromotionRequest:
     weak = predictions(strength=0.05)
     return evaluated(version(workspace, people, content=b"weak", scores=weak), people)
 
@@ -514,9 +522,20 @@ def report(asked: ModelVersion, actor: User) -> ReportOrder:
     return order
 
 
+def waived_attested_and_withdrawn(workspace: Workspace, people: Cast) -> None:
+    """Have a champion's challenger waived and attested, and all of that taken back."""
+    asked = _weak(workspace, people)
+    waived(asked, people, gate="regression")
+    ended = waived(asked, people)
+    withdraw_waiver(ended, reason="The control is gone.", actor=people.alice)
+    canary = attested(asked.model_version, people.olivia, AttestationKind.CANARY)
+    withdraw_attestation(canary, reason="It alarmed.", actor=people.olivia)
+    withdrawn(asked, people)
+
+
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
-    policy(workspace, people)
+    policy(workspace, people, WAIVABLE)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
     card(other.dataset_inputs.get().dataset, people.alice)
@@ -527,6 +546,7 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     promoted = champion(workspace, people)
     reproduction(promoted.source_run, people.alice)
     report(promoted, people.carol)
+    waived_attested_and_withdrawn(workspace, people)
     sequence_pending()
     log = Head.objects.current()
     key = PrivateKey("witness", bytes(32), SignatureType.COSIGNATURE_V1)
