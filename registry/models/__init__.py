@@ -1,5 +1,13 @@
 """Tables of the registry, one file a noun."""
 
+from registry.models.attestation import (
+    Attestation,
+    AttestationKind,
+    AttestationSource,
+    AttestationWithdrawal,
+)
+from registry.models.closing import Closing
+from registry.models.evidence_view import EvidenceView
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
 from registry.models.model_version import ModelVersion
@@ -13,9 +21,21 @@ from registry.models.registered_model import RegisteredModel
 from registry.models.report import Report, ReportOrder
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
+from registry.models.waiver import (
+    Waiver,
+    WaiverApproval,
+    WaiverScope,
+    WaiverWithdrawal,
+)
 
 __all__ = [
+    "Attestation",
+    "AttestationKind",
+    "AttestationSource",
+    "AttestationWithdrawal",
+    "Closing",
     "EvidenceSnapshot",
+    "EvidenceView",
     "GateRun",
     "LeasedWork",
     "ModelVersion",
@@ -30,5 +50,9 @@ __all__ = [
     "SignOff",
     "Slot",
     "Verdict",
+    "Waiver",
+    "WaiverApproval",
+    "WaiverScope",
+    "WaiverWithdrawal",
     "WorkState",
 ]
