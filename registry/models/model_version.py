@@ -6,8 +6,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 
+from audit.errors import ConflictError
 from registry.models.registered_model import RegisteredModel
-from tracking.models import Artifact, Run
+from tracking.models import Artifact, LoggedModel, Run
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -20,7 +21,10 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 
     def with_lineage(self) -> Self:
         return self.select_related(
-            "registered_model__workspace", "source_run__experiment", "artifact"
+            "registered_model__workspace",
+            "source_run__experiment",
+            "logged_model",
+            "artifact",
         )
 
 
@@ -31,9 +35,26 @@ class ModelVersion(models.Model):
         RegisteredModel, models.PROTECT, related_name="versions"
     )
     number = models.PositiveIntegerField()
-    source_run = models.ForeignKey(Run, models.PROTECT, related_name="model_versions")
-    artifact = models.ForeignKey(Artifact, models.PROTECT, related_name="+")
-    artifact_sha256 = models.CharField(max_length=64, db_index=True)
+    # As MLflow's clients name it, such as `runs:/<run id>/model`.
+    source = models.TextField(blank=True)
+    run_link = models.TextField(blank=True)
+    # Null for an unlinked version, as some workspaces take them for a migration.
+    source_run = models.ForeignKey(
+        Run, models.PROTECT, null=True, blank=True, related_name="model_versions"
+    )
+    logged_model = models.ForeignKey(
+        LoggedModel, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    # The one file that the version is, or else the folder of all its files, below the
+    # logged model if there is one and below the source run otherwise.
+    artifact = models.ForeignKey(
+        Artifact, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    folder = models.CharField(max_length=1000, blank=True)
+    # Null, not empty: versions without content are no second registration.
+    artifact_sha256 = models.CharField(  # noqa: DJ001 - null differs from null
+        max_length=64, null=True, blank=True, db_index=True
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
     )
@@ -61,3 +82,33 @@ class ModelVersion(models.Model):
     def subject(self) -> str:
         model = self.registered_model
         return f"version/{model.workspace.name}/{model.name}/{self.number}"
+
+    @property
+    def is_linked(self) -> bool:
+        return self.source_run is not None and self.artifact_sha256 is not None
+
+    @property
+    def linked_run(self) -> Run:
+        """The source run; ConflictError if the version has none."""
+        if self.source_run is None:
+            raise self._unlinked()
+        return self.source_run
+
+    @property
+    def linked_sha256(self) -> str:
+        """The digest of the content; ConflictError if the content is not stored here."""
+        if self.artifact_sha256 is None:
+            raise self._unlinked()
+        return self.artifact_sha256
+
+    @property
+    def path(self) -> str:
+        """Where the content lies below the logged model or the source run."""
+        return self.artifact.path if self.artifact else self.folder
+
+    def _unlinked(self) -> ConflictError:
+        return ConflictError(
+            "version_unlinked",
+            f"{self} has no source run and no content in this installation, so nothing "
+            f"can be shown for it. Register the model from a run that is logged here.",
+        )
