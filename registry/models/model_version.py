@@ -9,6 +9,7 @@ from django.db import models
 from audit.errors import ConflictError
 from registry.models.registered_model import RegisteredModel
 from tracking.models import Artifact, LoggedModel, Run
+from tracking.models.rights import is_seen
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -19,12 +20,27 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
             registered_model__in=RegisteredModel.objects.visible_to(user)
         )
 
+    def seen_by(self, user: User) -> Self:
+        """Keep what `visible_to` keeps, in the query itself."""
+        view = "view_registeredmodel"
+        return self.filter(
+            is_seen(
+                "registry", "registeredmodel", view, pk="registered_model", user=user
+            )
+        )
+
     def with_lineage(self) -> Self:
         return self.select_related(
             "registered_model__workspace",
             "source_run__experiment",
             "logged_model",
             "artifact",
+        )
+
+    def with_listing(self) -> Self:
+        """Bring along what a line of MLflow's catalogue prints."""
+        return self.select_related(
+            "listing", "registered_model", "source_run", "logged_model", "created_by"
         )
 
 
@@ -84,8 +100,12 @@ class ModelVersion(models.Model):
         return f"version/{model.workspace.name}/{model.name}/{self.number}"
 
     @property
-    def is_linked(self) -> bool:
-        return self.source_run is not None and self.artifact_sha256 is not None
+    def subjects(self) -> list[str]:
+        """As what the log knows the version, by all names that its model ever had."""
+        return [
+            f"{subject.replace('model/', 'version/', 1)}/{self.number}"
+            for subject in self.registered_model.subjects
+        ]
 
     @property
     def linked_run(self) -> Run:
@@ -105,6 +125,21 @@ class ModelVersion(models.Model):
     def path(self) -> str:
         """Where the content lies below the logged model or the source run."""
         return self.artifact.path if self.artifact else self.folder
+
+    @property
+    def content_name(self) -> str:
+        """What people call the content: its path, below the name of a logged model."""
+        name = self.logged_model.name if self.logged_model else ""
+        return "/".join(part for part in (name, self.path) if part) or "all files"
+
+    @property
+    def artifact_uri(self) -> str:
+        """Where clients download the content: as given, if it is not stored here."""
+        holder = self.logged_model or self.source_run
+        if holder is None or self.artifact_sha256 is None:
+            return self.source
+        below = f"/{self.path}" if self.path else ""
+        return f"{holder.artifact_uri}{below}"
 
     def _unlinked(self) -> ConflictError:
         return ConflictError(

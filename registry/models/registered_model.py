@@ -112,5 +112,12 @@ class RegisteredModel(models.Model):
         return f"model/{self.workspace.name}/{self.name}"
 
     @property
+    def subjects(self) -> list[str]:
+        """As what the log knows the model, by all names that it ever had."""
+        workspace = self.workspace.name
+        former = self.former_names.values_list("name", flat=True)
+        return [self.subject, *(f"model/{workspace}/{name}" for name in former)]
+
+    @property
     def is_archived(self) -> bool:
         return self.archived_at is not None

@@ -79,10 +79,9 @@ def version_of_source(
         if twin is not None:
             _refuse_other_words(twin, description, tags)
             return twin
-        version = _register(
+        return _register(
             model, source, content, actor, description, tags, run_link=run_link
         )
-    return version
 
 
 def _refuse_unless_may_register(actor: User, model: RegisteredModel) -> None:

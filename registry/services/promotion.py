@@ -30,6 +30,7 @@ from registry.services.evidence import (
     refuse_changed_evidence,
     take_snapshot,
 )
+from registry.services.submission import refuse_unfit
 from registry.signing import subject_digest
 from tracking.services.runs import freeze
 
@@ -51,7 +52,8 @@ def request_promotion(
         RegisteredModel.objects.select_for_update().get(pk=version.registered_model_id)
         policy = _policy_in_force(version, environment, timezone.now())
         _refuse_second_request(version, environment)
-        version.source_run = freeze(version.source_run, actor=actor)
+        refuse_unfit(version)
+        version.source_run = freeze(version.linked_run, actor=actor)
         request = PromotionRequest.objects.create(
             model_version=version,
             environment=environment,

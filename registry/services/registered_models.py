@@ -86,7 +86,9 @@ def is_program(user: User) -> bool:
     return ServiceAccount.objects.filter(user=user).exists()
 
 
-def describe_model(model: RegisteredModel, *, description: str, actor: User) -> None:
+def describe_model(
+    model: RegisteredModel, *, description: str, actor: User
+) -> RegisteredModel:
     """Say what a model is; its purpose and limits are stated elsewhere."""
     with transaction.atomic():
         model = editable_model(model, actor=actor)
@@ -100,6 +102,7 @@ def describe_model(model: RegisteredModel, *, description: str, actor: User) -> 
             payload={},
             private={"description": description},
         )
+    return model
 
 
 def rename_model(model: RegisteredModel, *, name: str, actor: User) -> RegisteredModel:
@@ -149,11 +152,15 @@ def locked_model(model: RegisteredModel) -> RegisteredModel:
         .get(pk=model.pk)
     )
     if locked.is_archived:
-        raise ConflictError(
-            "model_archived",
-            f"The model {locked.name!r} is archived: register another model.",
-        )
+        raise model_archived(locked)
     return locked
+
+
+def model_archived(model: RegisteredModel) -> ConflictError:
+    return ConflictError(
+        "model_archived",
+        f"The model {model.name!r} is archived: register another model.",
+    )
 
 
 def editable_model(model: RegisteredModel, *, actor: User) -> RegisteredModel:

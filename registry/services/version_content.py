@@ -1,7 +1,6 @@
 """What a version is made of: the files below its source, and one digest over them."""
 
 import posixpath
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +104,5 @@ def pinned_content(version: ModelVersion) -> Content:
 
 
 def _files(holder: Run | LoggedModel, path: str) -> tuple[StoredArtifact, ...]:
-    files: Sequence[StoredArtifact] = holder.artifacts.current()
-    if path:
-        files = holder.artifacts.current().at_or_below(path)
-    return tuple(files)
+    files = holder.artifacts.current()
+    return tuple(files.at_or_below(path) if path else files)

@@ -11,7 +11,9 @@ from registry.models import ModelVersion, VersionListing
 from registry.services.registered_models import editable_model
 
 
-def describe_version(version: ModelVersion, *, description: str, actor: User) -> None:
+def describe_version(
+    version: ModelVersion, *, description: str, actor: User
+) -> VersionListing:
     """Say what is special about a version; the text is no evidence."""
     with transaction.atomic():
         listing = editable_listing(version, actor=actor)
@@ -23,6 +25,7 @@ def describe_version(version: ModelVersion, *, description: str, actor: User) ->
             payload={},
             private={"description": description},
         )
+    return listing
 
 
 def editable_listing(version: ModelVersion, *, actor: User) -> VersionListing:

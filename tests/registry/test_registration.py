@@ -28,9 +28,11 @@ def test_versions_count_up_and_name_run_and_artifact_in_the_log(workspace, cast)
     assert [first.number, second.number] == [1, 2]
     [entry] = trail([second.subject])
     assert entry.payload == {
+        "source": f"runs:/{second.source_run.run_id}/{factories.MODEL}",
         "source_run": second.source_run.subject,
         "artifact_path": factories.MODEL,
         "artifact_sha256": second.artifact_sha256,
+        "content": digest({"run_link": "", "tags": {}}),
     }
 
 

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tracking", "0010_one_index_for_all_points"),
+        ("tracking", "0011_roles_of_governance"),
     ]
 
     operations = [
