@@ -49,9 +49,11 @@ class ModelVersionOutput(serializers.ModelSerializer[ModelVersion]):
 
 
 class PolicyOutput(serializers.ModelSerializer[Policy]):
-    """A policy; `published_at` is null while it is a draft."""
+    """A policy for a model or for tiers; `published_at` is null while it is a draft."""
 
-    registered_model = serializers.CharField(source="registered_model.name")
+    registered_model = serializers.CharField(
+        source="registered_model.name", default=None
+    )
     published_at = serializers.DateTimeField(
         source="publication.published_at", default=None
     )
@@ -61,6 +63,7 @@ class PolicyOutput(serializers.ModelSerializer[Policy]):
         fields = (
             "id",
             "registered_model",
+            "tiers",
             "environment",
             "name",
             "version",

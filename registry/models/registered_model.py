@@ -9,17 +9,9 @@ from django.db.models import Q
 from django.utils import timezone
 from guardian.shortcuts import get_objects_for_user
 
+from registry.models.tier import Tier
 from tracking.models import Workspace
 from tracking.models.rights import is_seen
-
-
-class Tier(models.IntegerChoices):
-    """The risk tier, by exposure and purpose."""
-
-    CRITICAL = 1
-    HIGH = 2
-    MODERATE = 3
-    LOW = 4
 
 
 class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):

@@ -14,7 +14,6 @@ from registry.jobs import run_gate_later
 from registry.models import (
     GateRun,
     ModelVersion,
-    Policy,
     Promotion,
     PromotionRequest,
     RegisteredModel,
@@ -30,6 +29,7 @@ from registry.services.evidence import (
     refuse_changed_evidence,
     take_snapshot,
 )
+from registry.services.governance import pinned_policy
 from registry.services.submission import refuse_unfit
 from registry.signing import subject_digest
 from tracking.services.runs import freeze
@@ -50,7 +50,7 @@ def request_promotion(
     ):
         _refuse_unless_may_request(actor, version)
         RegisteredModel.objects.select_for_update().get(pk=version.registered_model_id)
-        policy = _policy_in_force(version, environment, timezone.now())
+        policy = pinned_policy(version.registered_model, environment, timezone.now())
         _refuse_second_request(version, environment)
         refuse_unfit(version)
         version.source_run = freeze(version.linked_run, actor=actor)
@@ -161,21 +161,6 @@ def _refuse_unless_may_request(actor: User, version: ModelVersion) -> None:
             f"You may not ask for promotions of {version.registered_model}: ask for the "
             f"developer or owner role.",
         )
-
-
-def _policy_in_force(version: ModelVersion, environment: str, now: datetime) -> Policy:
-    policy = (
-        version.registered_model.policies.in_force(now)
-        .filter(environment=environment)
-        .first()
-    )
-    if policy is None:
-        raise ConflictError(
-            "no_policy",
-            f"No policy is published for {version.registered_model} in {environment}. "
-            f"Have one drafted and published before asking.",
-        )
-    return policy
 
 
 def _refuse_second_request(version: ModelVersion, environment: str) -> None:
