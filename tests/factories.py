@@ -30,7 +30,7 @@ from registry.services.gate_runs import run_gate
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
 from registry.services.promotion import promote, request_promotion
-from registry.services.registered_models import register_model
+from registry.services.registered_models import register_model, rename_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
 from tracking.models import (
@@ -433,8 +433,9 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)
     ask_for_metadata(other, people)
+    rename_model(model(workspace, people, "first"), name="second", actor=people.alice)
     promoted = champion(workspace, people)
-    reproduction(promoted.source_run, people.alice)
+    reproduction(promoted.linked_run, people.alice)
     report(promoted, people.carol)
     sequence_pending()
     log = Head.objects.current()

@@ -196,7 +196,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
     )
     answer: dict[str, Any] = {}
     if page.rows:
-        answer["model_versions"] = versions_shown(page.rows)
+        answer["model_versions"] = versions_shown(page.rows, caller.workspace)
     if page.next_token:
         answer["next_page_token"] = page.next_token
     return answer

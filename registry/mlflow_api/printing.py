@@ -13,6 +13,7 @@ from registry.services.standing import (
     standings,
 )
 from tracking.mlflow_api.printing import milliseconds
+from tracking.models import Workspace
 
 READY = "READY"  # what is registered here is there whole
 
@@ -20,12 +21,14 @@ Aliases = Mapping[int, Mapping[str, int]]
 
 
 def model_shown(model: RegisteredModel) -> dict[str, Any]:
-    return models_shown([model])[0]
+    return models_shown([model], model.workspace)[0]
 
 
-def models_shown(models: Sequence[RegisteredModel]) -> list[dict[str, Any]]:
+def models_shown(
+    models: Sequence[RegisteredModel], workspace: Workspace
+) -> list[dict[str, Any]]:
     prefetch_related_objects(list(models), "tags")
-    standing = standings(model.pk for model in models)
+    standing = standings((model.pk for model in models), workspace=workspace)
     aliases = aliases_of(standing)
     latest = latest_versions(standing)
     shown = _shown(
@@ -55,11 +58,14 @@ def models_shown(models: Sequence[RegisteredModel]) -> list[dict[str, Any]]:
 
 
 def version_shown(version: ModelVersion) -> dict[str, Any]:
-    return versions_shown([version])[0]
+    return versions_shown([version], version.registered_model.workspace)[0]
 
 
-def versions_shown(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
-    standing = standings({version.registered_model_id for version in versions})
+def versions_shown(
+    versions: Sequence[ModelVersion], workspace: Workspace
+) -> list[dict[str, Any]]:
+    models = {version.registered_model_id for version in versions}
+    standing = standings(models, workspace=workspace)
     shown = _shown(versions, standing, aliases_of(standing))
     return [shown[version.pk] for version in versions]
 

@@ -26,7 +26,7 @@ from registry.mlflow_api.stages import stage_named
 from registry.search.registered_models import search_registered_models
 from registry.services import aliases, registered_models, tags
 from registry.services.archiving import archive_model
-from registry.services.standing import aliases_of, latest_versions, standings
+from registry.services.standing import aliases_of, latest_versions, standing_of
 from tracking.mlflow_api.endpoint import Caller, endpoint
 from tracking.mlflow_api.fields import Key, Text
 from tracking.search.pages import page_of
@@ -191,7 +191,7 @@ def delete_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
 @endpoint(NamedAlias)
 def get_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
     model = named_model(caller, message.name)
-    standing = standings([model.pk])
+    standing = {model.pk: standing_of(model)}
     number = aliases_of(standing)[model.pk].get(message.alias)
     if number is None:
         raise InvalidError(
@@ -200,18 +200,18 @@ def get_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
             f"that name.",
         )
     version = visible_versions(caller).get(registered_model=model, number=number)
-    return {"model_version": versions_shown([version])[0]}
+    return {"model_version": versions_shown([version], caller.workspace)[0]}
 
 
 @endpoint(LatestVersions)
 def get_latest_versions(caller: Caller, message: LatestVersions) -> dict[str, Any]:
     wanted = {stage_named(word) for word in message.stages}
     model = named_model(caller, message.name)
-    newest = latest_versions(standings([model.pk])).get(model.pk, {})
+    newest = latest_versions({model.pk: standing_of(model)}).get(model.pk, {})
     found = [
         version for stage, version in newest.items() if not wanted or stage in wanted
     ]
-    return {"model_versions": versions_shown(found)} if found else {}
+    return {"model_versions": versions_shown(found, caller.workspace)} if found else {}
 
 
 @endpoint(Search)
@@ -228,7 +228,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
     )
     answer: dict[str, Any] = {}
     if page.rows:
-        answer["registered_models"] = models_shown(page.rows)
+        answer["registered_models"] = models_shown(page.rows, caller.workspace)
     if page.next_token:
         answer["next_page_token"] = page.next_token
     return answer

@@ -9,7 +9,6 @@ from dataclasses import asdict
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import record
@@ -105,7 +104,6 @@ def _register(
     """Write the next version of a locked model, in the caller's transaction."""
     if source.run:
         _refuse_incomplete_metadata(source.run)
-    now = timezone.now()
     artifact = content.artifact if content else None
     version = ModelVersion.objects.create(
         registered_model=model,
@@ -120,13 +118,16 @@ def _register(
         created_by=actor,
     )
     version.listing = VersionListing.objects.create(
-        version=version, registered_model=model, description=description, updated_at=now
+        version=version,
+        registered_model=model,
+        description=description,
+        updated_at=version.created_at,
     )
     VersionTag.objects.bulk_create(
         VersionTag(version=version, key=key, value=value)
         for key, value in (tags or {}).items()
     )
-    touch(model, now)
+    touch(model, version.created_at)
     record(
         RegistryEvent.VERSION_REGISTERED,
         actor=actor,
@@ -138,7 +139,7 @@ def _register(
             "artifact_sha256": version.artifact_sha256,
             "content": digest({"run_link": run_link, "tags": dict(tags or {})}),
         },
-        private={"description": description} if description else None,
+        private={"description": description},
     )
     return version
 

@@ -16,6 +16,7 @@ from registry.models import (
 )
 from registry.policy_document import PolicyDocument, read_policy_document
 from registry.services.gate_runs import PASSING
+from registry.services.governance import governing_policy
 from registry.services.promotion import promote
 from registry.services.sign_offs import missing_roles
 
@@ -41,7 +42,7 @@ def take_slot(version: ModelVersion, *, environment: str, actor: User) -> None:
         RegistryEvent.VERSION_REFUSED,
         actor=actor,
         subject=version.subject,
-        payload={"act": "promote", "environment": environment},
+        payload={"act": f"promote to {environment}"},
     ):
         raise _not_approved(version, environment, _lacking(version, environment))
 
@@ -53,8 +54,7 @@ def _lacking(version: ModelVersion, environment: str) -> Lacking:
         return Lacking(
             request.pk, request.state, _open_gates(request), missing_roles(request)
         )
-    policies = version.registered_model.policies.in_force(timezone.now())
-    policy = policies.filter(environment=environment).first()
+    policy = governing_policy(version.registered_model, environment, timezone.now())
     if policy is None:
         return Lacking(None, None, [], [])
     document = read_policy_document(policy.document)

@@ -12,7 +12,7 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import record, refusals_recorded
 from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
-from registry.models import FormerName, ModelTag, RegisteredModel
+from registry.models import FormerName, ModelTag, PromotionRequest, RegisteredModel
 from registry.permissions import (
     MODEL_GRANTS,
     may_register_model,
@@ -108,7 +108,7 @@ def describe_model(
 def rename_model(model: RegisteredModel, *, name: str, actor: User) -> RegisteredModel:
     """Give a model a name that no other ever had in its workspace.
 
-    Refused once a policy names the model: policies, entries and deployments go by it.
+    Refused once a policy or a promotion request goes by the name.
     """
     with (
         refusals_recorded(
@@ -124,7 +124,7 @@ def rename_model(model: RegisteredModel, *, name: str, actor: User) -> Registere
         _refuse_odd_name(name)
         if name == model.name:
             return model
-        _refuse_named_by_policies(model)
+        _refuse_governed(model)
         _refuse_taken(model.workspace, name, of=model)
         subject = model.subject
         FormerName.objects.get_or_create(
@@ -220,10 +220,11 @@ def _exists(name: str) -> ConflictError:
     )
 
 
-def _refuse_named_by_policies(model: RegisteredModel) -> None:
-    if model.policies.exists():
+def _refuse_governed(model: RegisteredModel) -> None:
+    asked = PromotionRequest.objects.filter(model_version__registered_model=model)
+    if model.policies.exists() or asked.exists():
         raise ConflictError(
-            "model_named_by_policy",
-            f"A policy names the model {model.name!r}, so it keeps its name. Register a "
-            f"model with the other name.",
+            "model_keeps_its_name",
+            f"Policies or promotion requests go by the name {model.name!r}, so the model "
+            f"keeps it. Register a model with the other name.",
         )

@@ -48,7 +48,7 @@ def _move_plainly(
             RegistryEvent.VERSION_REFUSED,
             actor=actor,
             subject=version.subject,
-            payload={"act": "move", "stage": to},
+            payload={"act": f"move to {to}"},
         ),
         transaction.atomic(),
     ):

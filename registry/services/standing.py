@@ -5,22 +5,22 @@ stored as stage or alias; elsewhere what is stored counts, as with plain MLflow.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from django.db.models import Max
-from django.utils import timezone
 
 from registry.models import (
     Alias,
     ModelVersion,
-    Policy,
     RegisteredModel,
     Slot,
     Stage,
     VersionListing,
 )
 from registry.models.version_listing import ENVIRONMENT_OF
+from registry.services.governance import governed_environments
+from tracking.models import Workspace
 
 # The alias that MLflow's own guides give to what serves.
 CHAMPION = "champion"
@@ -79,11 +79,11 @@ class Standing:
 
 
 def standing_of(model: RegisteredModel) -> Standing:
-    return standings([model.pk])[model.pk]
+    return standings([model.pk], workspace=model.workspace)[model.pk]
 
 
-def standings(models: Iterable[int]) -> dict[int, Standing]:
-    """Return what governs each of some models, in two queries."""
+def standings(models: Iterable[int], *, workspace: Workspace) -> dict[int, Standing]:
+    """Return what governs each of some models of a workspace, in two queries."""
     wanted = list(models)
     champions: dict[int, dict[str, tuple[int, int]]] = defaultdict(dict)
     slots = Slot.objects.filter(registered_model__in=wanted, champion__isnull=False)
@@ -91,19 +91,8 @@ def standings(models: Iterable[int]) -> dict[int, Standing]:
         "registered_model_id", "environment", "champion_id", "champion__number"
     ):
         champions[model][environment] = (pk, number)
-    governed = governed_environments(wanted)
-    return {pk: Standing(governed[pk], champions[pk]) for pk in wanted}
-
-
-def governed_environments(models: Sequence[int]) -> dict[int, frozenset[str]]:
-    """Return for which environments of each model a policy was ever published."""
-    found: dict[int, set[str]] = {pk: set() for pk in models}
-    policies = Policy.objects.in_force(timezone.now()).order_by()
-    for model, environment in policies.filter(registered_model__in=models).values_list(
-        "registered_model_id", "environment"
-    ):
-        found[model].add(environment)
-    return {pk: frozenset(environments) for pk, environments in found.items()}
+    governed = governed_environments(workspace)
+    return {pk: Standing(governed, champions[pk]) for pk in wanted}
 
 
 def aliases_of(standing: Mapping[int, Standing]) -> dict[int, dict[str, int]]:

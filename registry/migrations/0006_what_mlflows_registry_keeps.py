@@ -8,7 +8,7 @@ from audit.triggers import append_only, append_only_by_every_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0004_permissions_of_governance"),
+        ("registry", "0005_policies_bind_a_model_or_tiers"),
         ("tracking", "0012_workspaces_may_take_unlinked_versions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -13,6 +13,6 @@ def list_every_version(apps, _schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0005_what_mlflows_registry_keeps")]
+    dependencies = [("registry", "0006_what_mlflows_registry_keeps")]
 
     operations = [migrations.RunPython(list_every_version, migrations.RunPython.noop)]
