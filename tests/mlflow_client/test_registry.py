@@ -84,7 +84,7 @@ def test_model_is_registered_while_its_run_goes_on_and_loaded_in_every_way(
     with mlflow.start_run() as run:
         logged(first, registered_model_name=name)
         logged(second, registered_model_name=name)
-    client.set_registered_model_alias(name, "champion", 1)
+    client.set_registered_model_alias(name, "champion", "1")
     client.transition_model_version_stage(name, "1", "Staging")
     client.transition_model_version_stage(name, "2", "Production")
 
@@ -110,7 +110,7 @@ def test_models_and_versions_are_searched_labelled_and_described(client, name):
     client.set_registered_model_tag(name, "area", "risk")
     client.update_model_version(name, "1", "The first.")
     client.set_model_version_tag(name, "1", "checked", "yes")
-    client.set_registered_model_alias(name, "best", 1)
+    client.set_registered_model_alias(name, "best", "1")
 
     (model,) = client.search_registered_models(
         f"name = '{name}' AND tags.area = 'risk'"
@@ -181,8 +181,8 @@ def test_governed_stage_takes_an_approval_and_says_what_is_lacking(
     }
     for ask in (
         lambda: client.transition_model_version_stage("credit", "2", "Production"),
-        lambda: client.set_registered_model_alias("credit", "champion", 2),
-        lambda: client.set_registered_model_alias("credit", "Production", 2),
+        lambda: client.set_registered_model_alias("credit", "champion", "2"),
+        lambda: client.set_registered_model_alias("credit", "Production", "2"),
     ):
         with pytest.raises(RestException) as refused:
             ask()
