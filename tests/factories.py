@@ -247,6 +247,15 @@ def policy(
     return drafted
 
 
+def publish(
+    workspace: Workspace, document: str, *, author: User, publisher: User
+) -> Policy:
+    """Put a policy into force for a model that is there."""
+    drafted = draft_policy(workspace, document=document, actor=author)
+    publish_policy(drafted, actor=publisher)
+    return drafted
+
+
 def request(asked: ModelVersion, people: Cast) -> PromotionRequest:
     return request_promotion(asked, environment="production", actor=people.alice)
 

@@ -40,7 +40,9 @@ def models_shown(
         {
             "name": model.name,
             "creation_timestamp": milliseconds(model.created_at),
-            "last_updated_timestamp": milliseconds(model.updated_at),
+            "last_updated_timestamp": milliseconds(
+                max(model.created_at, model.updated_at)
+            ),
             **_unless_empty(
                 description=model.description,
                 latest_versions=[
