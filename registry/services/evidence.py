@@ -115,6 +115,7 @@ def refuse_changed_evidence(request: PromotionRequest) -> None:
             f"{champion} took the slot after this request was evaluated. Ask for a new "
             f"evaluation, which compares with it.",
         )
+    pinned_content(request.model_version)
     run = request.model_version.linked_run
     if snapshot.content["source_run"]["content"] != content_digest(run):
         raise ConflictError(
