@@ -41,7 +41,7 @@ from registry.services.gate_runs import run_gate
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
-from registry.services.registered_models import register_model
+from registry.services.registered_models import register_model, rename_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
 from registry.services.waivers import (
@@ -266,6 +266,15 @@ def policy(
     drafted = draft_policy(workspace, document=document, actor=people.paul)
     if published:
         publish_policy(drafted, actor=people.rita)
+    return drafted
+
+
+def publish(
+    workspace: Workspace, document: str, *, author: User, publisher: User
+) -> Policy:
+    """Put a policy into force for a model that is there."""
+    drafted = draft_policy(workspace, document=document, actor=author)
+    publish_policy(drafted, actor=publisher)
     return drafted
 
 
@@ -543,8 +552,9 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)
     ask_for_metadata(other, people)
+    rename_model(model(workspace, people, "first"), name="second", actor=people.alice)
     promoted = champion(workspace, people)
-    reproduction(promoted.source_run, people.alice)
+    reproduction(promoted.linked_run, people.alice)
     report(promoted, people.carol)
     waived_attested_and_withdrawn(workspace, people)
     sequence_pending()

@@ -1,5 +1,6 @@
 """Tables of the registry, one file a noun."""
 
+from registry.models.alias import Alias
 from registry.models.attestation import (
     Attestation,
     AttestationKind,
@@ -8,6 +9,7 @@ from registry.models.attestation import (
 )
 from registry.models.closing import Closing
 from registry.models.evidence_view import EvidenceView
+from registry.models.former_name import FormerName
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
 from registry.models.model_version import ModelVersion
@@ -21,6 +23,8 @@ from registry.models.registered_model import RegisteredModel
 from registry.models.report import Report, ReportOrder
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
+from registry.models.tag import ModelTag, VersionTag
+from registry.models.version_listing import Stage, VersionListing
 from registry.models.waiver import (
     Waiver,
     WaiverApproval,
@@ -29,6 +33,7 @@ from registry.models.waiver import (
 )
 
 __all__ = [
+    "Alias",
     "Attestation",
     "AttestationKind",
     "AttestationSource",
@@ -36,8 +41,10 @@ __all__ = [
     "Closing",
     "EvidenceSnapshot",
     "EvidenceView",
+    "FormerName",
     "GateRun",
     "LeasedWork",
+    "ModelTag",
     "ModelVersion",
     "Policy",
     "PolicyPublication",
@@ -49,7 +56,10 @@ __all__ = [
     "RequestState",
     "SignOff",
     "Slot",
+    "Stage",
     "Verdict",
+    "VersionListing",
+    "VersionTag",
     "Waiver",
     "WaiverApproval",
     "WaiverScope",

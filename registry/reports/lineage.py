@@ -31,7 +31,7 @@ class Identity:
     registered_model: str
     version: int
     purpose: str
-    tier: int
+    tier: int | None
     owner: str
     registered_by: str
     registered_at: datetime

@@ -42,6 +42,7 @@ from registry.reports.lineage import (
 from registry.reports.lineage import PromotionRequest as ReportedRequest
 from registry.services.evidence import pinned_evidence
 from registry.services.sign_offs import missing_roles
+from registry.services.version_content import pinned_content
 from registry.statistics.delong import area_under_curve
 from tracking.models import DatasetInput, Run
 
@@ -61,11 +62,11 @@ def read_lineage(
     requests = _requests(version)
     reported = _reported(requests)
     promotions = _promotions(version)
-    run = _run(version.source_run)
+    run = _run(version.linked_run)
     decision = _Decision(reported) if reported else None
     rows = decision.gates if decision else ()
     request = decision.request(promotions) if decision else None
-    datasets = _datasets(version.source_run)
+    datasets = _datasets(version.linked_run)
     policy = _policy(reported.policy) if reported else None
     nodes, edges = graph.drawn_from(
         version=version,
@@ -106,7 +107,10 @@ class _Decision:
         self.row = row
         self.policy: PolicyDocument = read_policy_document(row.policy.document)
         self.snapshot: EvidenceSnapshot = row.snapshots.select_related(
-            "champion__registered_model", "champion__source_run"
+            "champion__registered_model",
+            "champion__source_run",
+            "champion__logged_model",
+            "champion__artifact",
         ).get(attempt=row.attempt)
         self.evidence: Evidence = pinned_evidence(row, attempt=row.attempt)
         self.verdicts = list(
@@ -249,12 +253,12 @@ def _identity(
         version=version.number,
         purpose=model.purpose,
         tier=model.tier,
-        owner=_name(model.owner),
+        owner=_name(model.owner) if model.owner else "nobody named",
         registered_by=_name(version.created_by),
         registered_at=version.created_at,
-        artifact_path=version.artifact.path,
-        artifact_sha256=version.artifact_sha256,
-        artifact_bytes=version.artifact.size_bytes,
+        artifact_path=version.content_name,
+        artifact_sha256=version.linked_sha256,
+        artifact_bytes=pinned_content(version).size_bytes,
         standing=_standing(version, requests, promotions),
     )
 
@@ -359,10 +363,12 @@ def _run(run: Run) -> SourceRun:
 def _trail(
     version: ModelVersion, requests: list[PromotionRequest]
 ) -> tuple[TrailLine, ...]:
+    logged_model = version.logged_model
     subjects = {
-        version.registered_model.subject,
-        version.subject,
-        version.source_run.subject,
+        *version.registered_model.subjects,
+        *version.subjects,
+        version.linked_run.subject,
+        *([logged_model.subject] if logged_model else []),
         *(request.subject for request in requests),
         *(request.policy.subject for request in requests),
     }

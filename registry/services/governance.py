@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from audit.errors import ConflictError
 from registry.models import Policy, RegisteredModel
+from tracking.models import Workspace
 
 
 def governing_policy(
@@ -22,6 +23,12 @@ def governing_policy(
         return own
     of_tiers = in_force.filter(workspace=model.workspace_id)
     return next((found for found in of_tiers if model.tier in found.tiers), None)
+
+
+def governed_environments(workspace: Workspace) -> frozenset[str]:
+    """Return the environments for which a policy was ever published in the workspace."""
+    published = Policy.objects.of_workspace(workspace).in_force(timezone.now())
+    return frozenset(published.order_by().values_list("environment", flat=True))
 
 
 def is_governed(model: RegisteredModel, environment: str) -> bool:

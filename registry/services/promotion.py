@@ -33,6 +33,7 @@ from registry.services.evidence import (
     take_snapshot,
 )
 from registry.services.governance import pinned_policy
+from registry.services.submission import refuse_unfit
 from tracking.services.runs import freeze
 
 
@@ -55,9 +56,10 @@ def request_promotion(
         policy = pinned_policy(version.registered_model, environment, now)
         _expire_what_is_due(version, environment, now)
         _refuse_second_request(version, environment)
+        refuse_unfit(version)
         document = read_policy_document(policy.document)
         refuse_exhausted_attempts(version, environment, document)
-        version.source_run = freeze(version.source_run, actor=actor)
+        version.source_run = freeze(version.linked_run, actor=actor)
         request = PromotionRequest.objects.create(
             model_version=version,
             environment=environment,

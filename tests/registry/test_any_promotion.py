@@ -217,10 +217,10 @@ def _was_let_in(promotion: Promotion) -> None:
     assert len({each.signer_id for each in signed}) == 2
     makers = {
         version.created_by_id,
-        version.source_run.created_by_id,
+        version.linked_run.created_by_id,
         request.requested_by_id,
         request.policy.author_id,
-        *version.source_run.artifacts.values_list("uploaded_by", flat=True),
+        *version.linked_run.artifacts.values_list("uploaded_by", flat=True),
     }
     for each in signed:
         assert each.signer_id not in makers
@@ -241,9 +241,8 @@ def _was_let_in(promotion: Promotion) -> None:
 def test_no_history_puts_a_version_into_service_that_the_rules_keep_out(
     workspace, cast, settings
 ):
-    # Histories are rolled back and so never sequenced, nor are leases renewed in them.
+    # Histories are rolled back and so never sequenced.
     settings.ATTESTRY_LOG_LAG_REFUSES_SECONDS = 0
-    settings.ATTESTRY_LEASE_SECONDS = 3600
     reached: set[str] = set()
 
     class Watched(AnyPromotion):
