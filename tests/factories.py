@@ -336,6 +336,11 @@ def waived(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
     return granted
 
 
+def withdrawn_waiver(granted: Waiver, people: Cast) -> Waiver:
+    withdraw_waiver(granted, reason="The control is gone.", actor=people.alice)
+    return granted
+
+
 def attested(
     asked: ModelVersion, attester: User, kind: AttestationKind, **changes: Any
 ) -> Attestation:
@@ -526,8 +531,7 @@ def waived_attested_and_withdrawn(workspace: Workspace, people: Cast) -> None:
     """Have a champion's challenger waived and attested, and all of that taken back."""
     asked = _weak(workspace, people)
     waived(asked, people, gate="regression")
-    ended = waived(asked, people)
-    withdraw_waiver(ended, reason="The control is gone.", actor=people.alice)
+    withdrawn_waiver(waived(asked, people), people)
     canary = attested(asked.model_version, people.olivia, AttestationKind.CANARY)
     withdraw_attestation(canary, reason="It alarmed.", actor=people.olivia)
     withdrawn(asked, people)
