@@ -77,6 +77,7 @@ from tracking.services.metadata import define_field, set_template
 from tracking.services.reproductions import declare_reproduction
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
+from tracking.services.sensitive_data import acknowledge_sensitive_use
 from tracking.services.tokens import create_token
 
 PASSWORD = "correct horse battery"
@@ -542,7 +543,12 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     policy(workspace, people, WAIVABLE)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
-    card(other.dataset_inputs.get().dataset, people.alice)
+    sensitive = other.dataset_inputs.get().dataset
+    card(sensitive, people.alice)
+    use_dataset(run(workspace, people.alice, "sensitive"), people.alice)
+    acknowledge_sensitive_use(
+        sensitive.sensitive_uses.get(), note="Seen.", actor=people.stella
+    )
     logged_model(other, people.alice)
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from registry.models import RequestState
+from registry.models import AttestationKind, RequestState
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -161,7 +161,9 @@ def test_signature_without_opening_the_evidence_is_refused(workspace, cast):
 
 def test_waivers_and_attestations_are_withdrawn_over_http(blocked, cast, as_token):
     waiver = factories.waived(blocked, cast)
-    attested = factories.attested(blocked.model_version, cast.olivia, "unit_tests")
+    attested = factories.attested(
+        blocked.model_version, cast.olivia, AttestationKind.UNIT_TESTS
+    )
     assert factories.fresh(blocked).state == RequestState.IN_REVIEW
 
     ended = post(
@@ -196,7 +198,7 @@ def test_lists_cost_the_same_number_of_queries_however_long(
     carol.get("/api/v1/slots/")
     for _ in range(3):
         factories.waiver_approved(factories.waiver(blocked, cast), cast.rita)
-        factories.attested(blocked.model_version, cast.olivia, "canary")
+        factories.attested(blocked.model_version, cast.olivia, AttestationKind.CANARY)
         waiver = blocked.waivers.latest("pk")
         factories.withdrawn_waiver(waiver, cast)
 
