@@ -112,8 +112,8 @@ def append_only_by_every_key(
     From then on SQLite's REPLACE is refused over any of the unique keys: it deletes a
     row without firing DELETE triggers unless recursive_triggers is on.
     """
-    # Migrations are imported in any order; a later one has all keys of those before it.
-    if len(keys) > len(REPLACE_KEYS.get(table, ())):
+    # Migrations are imported in any order; the later of a table names more keys.
+    if len(keys) >= len(REPLACE_KEYS.get(table, ())):
         REPLACE_KEYS[table] = keys
     return _reinstalling(lambda vendor: _append_only(table, keys, vendor))
 

@@ -77,6 +77,7 @@ from tracking.services.metadata import define_field, set_template
 from tracking.services.reproductions import declare_reproduction
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
+from tracking.services.sensitive_data import acknowledge_sensitive_use
 from tracking.services.tokens import create_token
 
 PASSWORD = "correct horse battery"
@@ -345,6 +346,11 @@ def waived(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
     return granted
 
 
+def withdrawn_waiver(granted: Waiver, people: Cast) -> Waiver:
+    withdraw_waiver(granted, reason="The control is gone.", actor=people.alice)
+    return granted
+
+
 def attested(
     asked: ModelVersion, attester: User, kind: AttestationKind, **changes: Any
 ) -> Attestation:
@@ -535,8 +541,7 @@ def waived_attested_and_withdrawn(workspace: Workspace, people: Cast) -> None:
     """Have a champion's challenger waived and attested, and all of that taken back."""
     asked = _weak(workspace, people)
     waived(asked, people, gate="regression")
-    ended = waived(asked, people)
-    withdraw_waiver(ended, reason="The control is gone.", actor=people.alice)
+    withdrawn_waiver(waived(asked, people), people)
     canary = attested(asked.model_version, people.olivia, AttestationKind.CANARY)
     withdraw_attestation(canary, reason="It alarmed.", actor=people.olivia)
     withdrawn(asked, people)
@@ -547,7 +552,12 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     policy(workspace, people, WAIVABLE)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
-    card(other.dataset_inputs.get().dataset, people.alice)
+    sensitive = other.dataset_inputs.get().dataset
+    card(sensitive, people.alice)
+    use_dataset(run(workspace, people.alice, "sensitive"), people.alice)
+    acknowledge_sensitive_use(
+        sensitive.sensitive_uses.get(), note="Seen.", actor=people.stella
+    )
     logged_model(other, people.alice)
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)

@@ -19,7 +19,7 @@ from registry.models import (
     Verdict,
 )
 from registry.policy_document import PolicyDocument, read_policy_document
-from registry.reports import graph, verdicts
+from registry.reports import exceptions, graph, verdicts
 from registry.reports.curves import reliability_bins, roc_curve, score_histogram
 from registry.reports.lineage import (
     ArtifactFile,
@@ -41,6 +41,7 @@ from registry.reports.lineage import (
 )
 from registry.reports.lineage import PromotionRequest as ReportedRequest
 from registry.services.evidence import pinned_evidence
+from registry.services.quorum import required_signers
 from registry.services.sign_offs import missing_roles
 from registry.services.version_content import pinned_content
 from registry.statistics.delong import area_under_curve
@@ -58,6 +59,7 @@ def read_lineage(
     Files are hashed again while they are read: evidence that is gone or altered raises
     a ConflictError instead of making a report that looks whole.
     """
+    moment = now or timezone.now()
     version = _with_people(version)
     requests = _requests(version)
     reported = _reported(requests)
@@ -79,7 +81,7 @@ def read_lineage(
     )
     trail = _trail(version, requests)
     return LineageReport(
-        generated_at=now or timezone.now(),
+        generated_at=moment,
         generator=f"Attestry {settings.VERSION}",
         identity=_identity(version, requests, promotions),
         request=request,
@@ -97,6 +99,9 @@ def read_lineage(
         slot_history=tuple(_slot_change(promotion) for promotion in promotions),
         trail=trail,
         log=_log(),
+        waivers=exceptions.waivers(version, moment),
+        attestations=exceptions.attestations(version, moment),
+        closings=exceptions.closings(requests),
     )
 
 
@@ -136,7 +141,7 @@ class _Decision:
             submitted_by=_name(row.requested_by),
             submitted_at=row.created_at,
             subject_digest=row.subject_digest,
-            required_roles=tuple(self.policy.sign_offs),
+            required_roles=required_signers(row),
             missing_roles=tuple(missing_roles(row)),
             promoted_by=_name(promotion.promoted_by) if promotion else "",
             promoted_at=promotion.promoted_at if promotion else None,
@@ -196,6 +201,7 @@ class _Decision:
                 role=row.role,
                 signed_at=row.signed_at,
                 meaning=row.meaning,
+                reason=row.reason,
                 authentication=row.method,
                 subject_digest=row.subject_digest,
                 is_valid=row.subject_digest == self.row.subject_digest,
@@ -218,7 +224,9 @@ def _requests(version: ModelVersion) -> list[PromotionRequest]:
     requests = PromotionRequest.objects.with_subject().filter(model_version=version)
     return list(
         requests.select_related(
-            "policy__publication__published_by", "policy__registered_model__workspace"
+            "policy__publication__published_by",
+            "policy__registered_model__workspace",
+            "closing__closed_by",
         ).order_by("-pk")
     )
 
