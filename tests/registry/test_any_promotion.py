@@ -217,10 +217,10 @@ def _was_let_in(promotion: Promotion) -> None:
     assert len({each.signer_id for each in signed}) == 2
     makers = {
         version.created_by_id,
-        version.source_run.created_by_id,
+        version.linked_run.created_by_id,
         request.requested_by_id,
         request.policy.author_id,
-        *version.source_run.artifacts.values_list("uploaded_by", flat=True),
+        *version.linked_run.artifacts.values_list("uploaded_by", flat=True),
     }
     for each in signed:
         assert each.signer_id not in makers
