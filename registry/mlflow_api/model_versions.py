@@ -168,11 +168,6 @@ def transition_stage(caller: Caller, message: TransitionStage) -> dict[str, Any]
             archives_others=message.archive_existing_versions,
             actor=caller.user,
         )
-    return get_again(caller, message)
-
-
-def get_again(caller: Caller, message: TransitionStage) -> dict[str, Any]:
-    version = named_version(caller, message.name, message.version)
     return {"model_version": version_shown(version)}
 
 

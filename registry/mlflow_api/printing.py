@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import prefetch_related_objects
-
 from registry.models import ModelVersion, RegisteredModel
 from registry.services.standing import (
     Standing,
-    aliases_of,
+    Standings,
     latest_versions,
     standings,
 )
@@ -16,8 +14,6 @@ from tracking.mlflow_api.printing import milliseconds
 from tracking.models import Workspace
 
 READY = "READY"  # what is registered here is there whole
-
-Aliases = Mapping[int, Mapping[str, int]]
 
 
 def model_shown(model: RegisteredModel) -> dict[str, Any]:
@@ -27,36 +23,45 @@ def model_shown(model: RegisteredModel) -> dict[str, Any]:
 def models_shown(
     models: Sequence[RegisteredModel], workspace: Workspace
 ) -> list[dict[str, Any]]:
-    prefetch_related_objects(list(models), "tags")
-    standing = standings((model.pk for model in models), workspace=workspace)
-    aliases = aliases_of(standing)
+    """Return models with the newest version of each stage, in three queries."""
+    standing = standings(workspace, models=[model.pk for model in models])
     latest = latest_versions(standing)
-    shown = _shown(
-        [version for newest in latest.values() for version in newest.values()],
-        standing,
-        aliases,
-    )
+    listed = [version for newest in latest.values() for version in newest.values()]
+    lines = dict(zip(listed, versions_shown(listed, workspace), strict=True))
     return [
-        {
-            "name": model.name,
-            "creation_timestamp": milliseconds(model.created_at),
-            "last_updated_timestamp": milliseconds(
-                max(model.created_at, model.updated_at)
-            ),
-            **_unless_empty(
-                description=model.description,
-                latest_versions=[
-                    shown[version.pk] for version in latest.get(model.pk, {}).values()
-                ],
-                tags=_tags(model),
-                aliases=[
-                    {"alias": name, "version": str(number)}
-                    for name, number in aliases[model.pk].items()
-                ],
-            ),
-        }
+        model_line(
+            model,
+            standing,
+            latest=[lines[version] for version in latest.get(model.pk, {}).values()],
+        )
         for model in models
     ]
+
+
+def model_line(
+    model: RegisteredModel, standing: Standings, *, latest: list[dict[str, Any]]
+) -> dict[str, Any]:
+    aliases = standing.models[model.pk].aliases()
+    return {
+        "name": model.name,
+        "creation_timestamp": milliseconds(model.created_at),
+        "last_updated_timestamp": milliseconds(max(model.created_at, model.updated_at)),
+        **_unless_empty(
+            description=model.description,
+            latest_versions=latest,
+            tags=pairs_shown(standing.model_tags.get(model.pk, {})),
+            aliases=[
+                {"alias": name, "version": str(number)}
+                for name, number in aliases.items()
+            ],
+        ),
+    }
+
+
+def new_model_shown(model: RegisteredModel, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return a model that was registered just now, without asking for what it has not."""
+    standing = Standings(frozenset(), {model.pk: Standing()}, {model.pk: tags}, {})
+    return model_line(model, standing, latest=[])
 
 
 def version_shown(version: ModelVersion) -> dict[str, Any]:
@@ -66,37 +71,34 @@ def version_shown(version: ModelVersion) -> dict[str, Any]:
 def versions_shown(
     versions: Sequence[ModelVersion], workspace: Workspace
 ) -> list[dict[str, Any]]:
-    models = {version.registered_model_id for version in versions}
-    standing = standings(models, workspace=workspace)
-    shown = _shown(versions, standing, aliases_of(standing))
-    return [shown[version.pk] for version in versions]
-
-
-def _shown(
-    versions: Sequence[ModelVersion], standing: Mapping[int, Standing], aliases: Aliases
-) -> dict[int, dict[str, Any]]:
-    prefetch_related_objects(list(versions), "tags")
-    return {
-        version.pk: _line(
+    standing = standings(
+        workspace,
+        models=[version.registered_model_id for version in versions],
+        versions=[version.pk for version in versions],
+    )
+    named = {pk: _by_number(one) for pk, one in standing.models.items()}
+    return [
+        _line(
             version,
-            standing[version.registered_model_id],
-            aliases[version.registered_model_id],
+            standing,
+            named[version.registered_model_id].get(version.number, []),
         )
         for version in versions
-    }
+    ]
 
 
 def _line(
-    version: ModelVersion, standing: Standing, aliases: Mapping[str, int]
+    version: ModelVersion, standing: Standings, aliases: list[str]
 ) -> dict[str, Any]:
     listing, run, logged = version.listing, version.source_run, version.logged_model
+    of_model = standing.models[version.registered_model_id]
     return {
         "name": version.registered_model.name,
         "version": str(version.number),
         "creation_timestamp": milliseconds(version.created_at),
         "last_updated_timestamp": milliseconds(listing.updated_at),
         "user_id": version.created_by.username,
-        "current_stage": standing.stage(version.pk, listing.stage),
+        "current_stage": of_model.stage(version.pk, listing.stage),
         "source": version.source,
         "status": READY,
         **_unless_empty(
@@ -104,17 +106,21 @@ def _line(
             run_id=run.run_id if run else "",
             model_id=logged.model_id if logged else "",
             run_link=version.run_link,
-            tags=_tags(version),
-            aliases=sorted(
-                name for name, number in aliases.items() if number == version.number
-            ),
+            tags=pairs_shown(standing.version_tags.get(version.pk, {})),
+            aliases=aliases,
         ),
     }
 
 
-def _tags(owner: RegisteredModel | ModelVersion) -> list[dict[str, str]]:
-    pairs = [{"key": tag.key, "value": tag.value} for tag in owner.tags.all()]
-    return sorted(pairs, key=lambda pair: pair["key"])
+def _by_number(standing: Standing) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for name, number in sorted(standing.aliases().items()):
+        found.setdefault(number, []).append(name)
+    return found
+
+
+def pairs_shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in sorted(tags.items())]
 
 
 def _unless_empty(**fields: Any) -> dict[str, Any]:

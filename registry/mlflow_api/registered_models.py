@@ -21,12 +21,17 @@ from registry.mlflow_api.finding import (
     visible_models,
     visible_versions,
 )
-from registry.mlflow_api.printing import model_shown, models_shown, versions_shown
+from registry.mlflow_api.printing import (
+    model_shown,
+    models_shown,
+    new_model_shown,
+    versions_shown,
+)
 from registry.mlflow_api.stages import stage_named
 from registry.search.registered_models import search_registered_models
 from registry.services import aliases, registered_models, tags
 from registry.services.archiving import archive_model
-from registry.services.standing import aliases_of, latest_versions, standing_of
+from registry.services.standing import latest_versions, standing_of, standings
 from tracking.mlflow_api.endpoint import Caller, endpoint
 from tracking.mlflow_api.fields import Key, Text
 from tracking.search.pages import page_of
@@ -112,6 +117,7 @@ class Search(Struct):
 @endpoint(Create)
 def create(caller: Caller, message: Create) -> dict[str, Any]:
     is_program = registered_models.is_program(caller.user)
+    tags_of_model = pairs(message.tags)
     model = registered_models.register_model(
         caller.workspace,
         name=message.name,
@@ -119,10 +125,10 @@ def create(caller: Caller, message: Create) -> dict[str, Any]:
         purpose="",
         owner=None if is_program else caller.user,
         description=message.description,
-        tags=pairs(message.tags),
+        tags=tags_of_model,
         actor=caller.user,
     )
-    return {"registered_model": model_shown(model)}
+    return {"registered_model": new_model_shown(model, tags_of_model)}
 
 
 @endpoint(Named)
@@ -191,8 +197,7 @@ def delete_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
 @endpoint(NamedAlias)
 def get_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
     model = named_model(caller, message.name)
-    standing = {model.pk: standing_of(model)}
-    number = aliases_of(standing)[model.pk].get(message.alias)
+    number = standing_of(model).aliases().get(message.alias)
     if number is None:
         raise InvalidError(
             "alias_unknown",
@@ -207,7 +212,8 @@ def get_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
 def get_latest_versions(caller: Caller, message: LatestVersions) -> dict[str, Any]:
     wanted = {stage_named(word) for word in message.stages}
     model = named_model(caller, message.name)
-    newest = latest_versions({model.pk: standing_of(model)}).get(model.pk, {})
+    standing = standings(caller.workspace, models=[model.pk])
+    newest = latest_versions(standing).get(model.pk, {})
     found = [
         version for stage, version in newest.items() if not wanted or stage in wanted
     ]

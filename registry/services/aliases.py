@@ -23,9 +23,11 @@ STAGE_WORDS = frozenset(stage.casefold() for stage in Stage)
 def set_alias(version: ModelVersion, *, name: str, actor: User) -> None:
     """Let an alias mean a version; one of a governed environment takes an approval."""
     refuse_odd_alias(name)
-    environment = standing_of(version.registered_model).environment_of(name)
+    standing = standing_of(version.registered_model)
+    environment = standing.environment_of(name)
     if environment is not None:
-        _take_slot_unless_champion(version, environment, actor)
+        if not standing.serves(version.pk, environment):
+            take_slot(version, environment=environment, actor=actor)
         return
     if name.casefold() in STAGE_WORDS:
         raise InvalidError(
@@ -35,11 +37,18 @@ def set_alias(version: ModelVersion, *, name: str, actor: User) -> None:
         )
     with transaction.atomic():
         editable_listing(version, actor=actor)
-        _refuse_governed(version.registered_model, name)
-        Alias.objects.update_or_create(
-            registered_model=version.registered_model,
-            name=name,
-            defaults={"version": version},
+        # Should somebody govern it meanwhile, the stored one counts for nothing.
+        Alias.objects.bulk_create(
+            [
+                Alias(
+                    registered_model_id=version.registered_model_id,
+                    name=name,
+                    version=version,
+                )
+            ],
+            update_conflicts=True,
+            unique_fields=["registered_model", "name"],
+            update_fields=["version"],
         )
         record(
             RegistryEvent.ALIAS_SET,
@@ -79,13 +88,6 @@ def refuse_odd_alias(name: str) -> None:
             f"{name[:100]!r} cannot be an alias: write at most 255 letters, digits, '_' "
             f"and '-', and neither 'latest' nor a version such as 'v1'.",
         )
-
-
-def _take_slot_unless_champion(
-    version: ModelVersion, environment: str, actor: User
-) -> None:
-    if not standing_of(version.registered_model).serves(version.pk, environment):
-        take_slot(version, environment=environment, actor=actor)
 
 
 def _refuse_governed(model: RegisteredModel, name: str) -> None:

@@ -2,11 +2,9 @@
 
 from datetime import datetime
 
-from django.utils import timezone
-
 from audit.errors import ConflictError
 from registry.models import Policy, RegisteredModel
-from tracking.models import Workspace
+from registry.models.contents import governed_environments
 
 
 def governing_policy(
@@ -25,24 +23,13 @@ def governing_policy(
     return next((found for found in of_tiers if model.tier in found.tiers), None)
 
 
-def governed_environments(workspace: Workspace) -> frozenset[str]:
-    """Return the environments for which a policy was ever published in the workspace."""
-    published = Policy.objects.of_workspace(workspace).in_force(timezone.now())
-    return frozenset(published.order_by().values_list("environment", flat=True))
-
-
 def is_governed(model: RegisteredModel, environment: str) -> bool:
     """Say whether a policy was ever published for the environment in the workspace.
 
     From then on stages and aliases of that environment follow its slots, for models
     that no policy binds too: those are denied there.
     """
-    return (
-        Policy.objects.of_workspace(model.workspace)
-        .in_force(timezone.now())
-        .filter(environment=environment)
-        .exists()
-    )
+    return environment in governed_environments(model.workspace_id)
 
 
 def pinned_policy(model: RegisteredModel, environment: str, now: datetime) -> Policy:

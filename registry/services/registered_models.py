@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
@@ -13,12 +16,9 @@ from audit.services import record, refusals_recorded
 from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import FormerName, ModelTag, PromotionRequest, RegisteredModel
-from registry.permissions import (
-    MODEL_GRANTS,
-    may_register_model,
-    may_register_version,
-)
+from registry.permissions import MODEL_GRANTS, may_register_model
 from tracking.models import ServiceAccount, Workspace
+from tracking.models.rights import is_given
 from tracking.services.roles import give_roles_their_permissions
 
 # They would be ambiguous in `models:/` addresses (MLflow's rule).
@@ -165,12 +165,33 @@ def model_archived(model: RegisteredModel) -> ConflictError:
 
 def editable_model(model: RegisteredModel, *, actor: User) -> RegisteredModel:
     """Return the model, locked, or refuse: first line of every edit of the catalogue."""
-    if not may_register_version(actor, model):
+    locked: Any = (
+        RegisteredModel.objects.select_related("workspace")
+        .annotate(is_held=edits(actor, pk="pk"))
+        .select_for_update(of=("self",))
+        .get(pk=model.pk)
+    )
+    refuse_unless_editable(locked, is_held=locked.is_held)
+    editable: RegisteredModel = locked
+    return editable
+
+
+def edits(actor: User, *, pk: str) -> Combinable:
+    """Return `may_register_version` as a part of the query that locks a model."""
+    if not actor.is_active:
+        return Value(False)  # noqa: FBT003 - what is not held
+    words = ("registry", "registeredmodel", "register_version")
+    return is_given(*words, pk=pk, user=actor)
+
+
+def refuse_unless_editable(model: RegisteredModel, *, is_held: bool) -> None:
+    if not is_held:
         raise PermissionDeniedError(
             "may_not_edit_model",
             f"You may not edit {model} or its versions: ask for the developer role.",
         )
-    return locked_model(model)
+    if model.is_archived:
+        raise model_archived(model)
 
 
 def touch(model: RegisteredModel, now: datetime) -> None:
@@ -193,11 +214,15 @@ def _refuse_taken(
     workspace: Workspace, name: str, *, of: RegisteredModel | None = None
 ) -> None:
     """Refuse a name that another model of the workspace has or had."""
-    holder = RegisteredModel.objects.filter(workspace=workspace, name=name).first()
-    if holder is not None and not holder.is_archived:
-        raise _exists(name)
+    named = RegisteredModel.objects.filter(workspace=workspace, name=name)
     former = FormerName.objects.filter(workspace=workspace, name=name)
-    if holder is not None or former.exclude(registered_model=of).exists():
+    holders = named.values_list("archived_at").union(
+        former.exclude(registered_model=of).values_list("given_up_at"), all=True
+    )
+    found = [ended for (ended,) in holders]
+    if None in found:
+        raise _exists(name)
+    if found:
         raise ConflictError(
             "model_name_used",
             f"{name!r} was the name of another model, which the log goes on to call so: "

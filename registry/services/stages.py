@@ -37,12 +37,18 @@ def move_version(
         if not standing.serves(version.pk, environment):
             take_slot(version, environment=environment, actor=actor)
         return
-    _move_plainly(version, to=to, archives_others=archives_others, actor=actor)
+    _move_plainly(version, standing, to, archives_others=archives_others, actor=actor)
 
 
 def _move_plainly(
-    version: ModelVersion, *, to: Stage, archives_others: bool, actor: User
+    version: ModelVersion,
+    standing: Standing,
+    to: Stage,
+    *,
+    archives_others: bool,
+    actor: User,
 ) -> None:
+    """Store a stage; should somebody govern it meanwhile, it counts for nothing."""
     with (
         refusals_recorded(
             RegistryEvent.VERSION_REFUSED,
@@ -52,9 +58,8 @@ def _move_plainly(
         ),
         transaction.atomic(),
     ):
-        listing = editable_listing(version, actor=actor)
-        standing = standing_of(version.registered_model)
-        _refuse_slots(version, standing, to)
+        listing = version.listing = editable_listing(version, actor=actor)
+        _refuse_champion(version, standing)
         now = timezone.now()
         archived = (
             _archive_others(version, to, standing, now) if archives_others else []
@@ -69,14 +74,7 @@ def _move_plainly(
         )
 
 
-def _refuse_slots(version: ModelVersion, standing: Standing, to: Stage) -> None:
-    """Refuse, under the lock, what a slot decides by now."""
-    environment = ENVIRONMENT_OF.get(to)
-    if environment is not None and standing.is_governed(environment):
-        raise ConflictError(
-            "environment_governed",
-            f"A policy was published for {environment} just now: ask again.",
-        )
+def _refuse_champion(version: ModelVersion, standing: Standing) -> None:
     for serving in sorted(standing.champions):
         if standing.serves(version.pk, serving):
             raise ConflictError(

@@ -8,18 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
-from registry.models import (
-    Alias,
-    ModelVersion,
-    RegisteredModel,
-    Slot,
-    Stage,
-    VersionListing,
-)
+from registry.models import ModelVersion, RegisteredModel, Stage, VersionListing
+from registry.models.contents import facts
 from registry.models.version_listing import ENVIRONMENT_OF
-from registry.services.governance import governed_environments
 from tracking.models import Workspace
 
 # The alias that MLflow's own guides give to what serves.
@@ -31,11 +24,13 @@ CHAMPION_OF = "production"
 class Standing:
     """What governs one model: its environments, and who serves there.
 
-    `champions` maps an environment to the key and the number of a version.
+    `champions` maps an environment to the key and the number of a version, `stored` an
+    alias to a number.
     """
 
     governed: frozenset[str] = frozenset()
     champions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    stored: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def staged(self) -> dict[int, Stage]:
@@ -70,67 +65,93 @@ class Standing:
         environment = CHAMPION_OF if word == CHAMPION else word
         return environment if self.is_governed(environment) else None
 
-    def slot_aliases(self) -> dict[str, int]:
-        """Return the aliases that slots stand for, with the number of the version."""
-        found = {name: number for name, (_, number) in self.champions.items()}
-        if CHAMPION_OF in found:
+    def aliases(self) -> dict[str, int]:
+        """Return the number of the version that each alias means."""
+        found = {
+            name: number
+            for name, number in self.stored.items()
+            if self.environment_of(name) is None
+        }
+        found |= {name: number for name, (_, number) in self.champions.items()}
+        if CHAMPION_OF in self.champions:
             found[CHAMPION] = found[CHAMPION_OF]
         return found
 
 
+@dataclass(frozen=True)
+class Standings:
+    """How some models and versions of one workspace stand, and how they are labelled."""
+
+    governed: frozenset[str]
+    models: Mapping[int, Standing]
+    model_tags: Mapping[int, Mapping[str, str]]
+    version_tags: Mapping[int, Mapping[str, str]]
+
+
 def standing_of(model: RegisteredModel) -> Standing:
-    return standings([model.pk], workspace=model.workspace)[model.pk]
+    return standings(model.workspace, models=[model.pk]).models[model.pk]
 
 
-def standings(models: Iterable[int], *, workspace: Workspace) -> dict[int, Standing]:
-    """Return what governs each of some models of a workspace, in two queries."""
-    wanted = list(models)
-    champions: dict[int, dict[str, tuple[int, int]]] = defaultdict(dict)
-    slots = Slot.objects.filter(registered_model__in=wanted, champion__isnull=False)
-    for model, environment, pk, number in slots.values_list(
-        "registered_model_id", "environment", "champion_id", "champion__number"
-    ):
-        champions[model][environment] = (pk, number)
-    governed = governed_environments(workspace)
-    return {pk: Standing(governed, champions[pk]) for pk in wanted}
-
-
-def aliases_of(standing: Mapping[int, Standing]) -> dict[int, dict[str, int]]:
-    """Return what each alias of some models means, by the number of the version."""
-    found: dict[int, dict[str, int]] = {pk: {} for pk in standing}
-    stored = Alias.objects.filter(registered_model__in=standing).order_by("name")
-    for model, name, number in stored.values_list(
-        "registered_model_id", "name", "version__number"
-    ):
-        if standing[model].environment_of(name) is None:
-            found[model][name] = number
-    for model, one in standing.items():
-        found[model].update(one.slot_aliases())
-    return found
-
-
-def latest_versions(
-    standing: Mapping[int, Standing],
-) -> dict[int, dict[Stage, ModelVersion]]:
-    """Return the newest version in each stage of some models, in two queries."""
-    staged = {
-        pk: stage for one in standing.values() for pk, stage in one.staged.items()
-    }
-    newest: dict[tuple[int, Stage], int] = {}
-    of_stages = (
-        VersionListing.objects.active()
-        .filter(registered_model__in=standing)
-        .exclude(pk__in=staged)
-        .values_list("registered_model_id", "stage")
-        .annotate(newest=Max("pk"))
+def standings(
+    workspace: Workspace, *, models: Iterable[int], versions: Iterable[int] = ()
+) -> Standings:
+    """Return it all in one query."""
+    wanted = sorted(set(models))
+    found: dict[str, dict[int, dict[str, tuple[str, int]]]] = defaultdict(
+        lambda: defaultdict(dict)
     )
-    for model, stored, pk in of_stages.order_by():
-        place = model, standing[model].stored_stage(stored)
-        newest[place] = max(newest.get(place, 0), pk)
-    wanted = {*newest.values(), *staged}
+    for kind, owner, key, value, number in facts(
+        workspace.pk, models=wanted, versions=sorted(set(versions))
+    ):
+        found[kind][owner][key] = (value, number)
+    governed = frozenset(found["governed"][0])
+    return Standings(
+        governed=governed,
+        models={pk: _standing(pk, governed, found) for pk in wanted},
+        model_tags=_texts(found["model tag"]),
+        version_tags=_texts(found["version tag"]),
+    )
+
+
+def latest_versions(standing: Standings) -> dict[int, dict[Stage, ModelVersion]]:
+    """Return the newest version in each stage of some models, in one query."""
+    staged = [pk for one in standing.models.values() for pk in one.staged]
+    newest_of_stages = (
+        VersionListing.objects.active()
+        .filter(registered_model__in=list(standing.models))
+        .exclude(pk__in=staged)
+        .order_by()
+        .values("registered_model_id", "stage")
+        .annotate(newest=Max("pk"))
+        .values("newest")
+    )
+    wanted = Q(pk__in=newest_of_stages) | Q(pk__in=staged)
     found: dict[int, dict[Stage, ModelVersion]] = defaultdict(dict)
-    for version in ModelVersion.objects.with_listing().filter(pk__in=wanted):
-        one = standing[version.registered_model_id]
+    # In this order the newest counts, where two stored stages mean none.
+    for version in ModelVersion.objects.with_listing().filter(wanted).order_by("pk"):
+        one = standing.models[version.registered_model_id]
         stage = one.stage(version.pk, version.listing.stage)
         found[version.registered_model_id][stage] = version
     return found
+
+
+def _standing(
+    pk: int,
+    governed: frozenset[str],
+    found: Mapping[str, Mapping[int, Mapping[str, tuple[str, int]]]],
+) -> Standing:
+    champions, stored = found["slot"].get(pk, {}), found["alias"].get(pk, {})
+    return Standing(
+        governed,
+        {name: (int(key), number) for name, (key, number) in champions.items()},
+        {name: number for name, (_, number) in sorted(stored.items())},
+    )
+
+
+def _texts(
+    rows: Mapping[int, Mapping[str, tuple[str, int]]],
+) -> dict[int, dict[str, str]]:
+    return {
+        owner: {key: value for key, (value, _) in sorted(of_owner.items())}
+        for owner, of_owner in rows.items()
+    }

@@ -1,5 +1,7 @@
 """How a version is listed: what of that people may change, starting with its text."""
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -8,7 +10,7 @@ from audit.errors import ConflictError
 from audit.services import record
 from registry.events import RegistryEvent
 from registry.models import ModelVersion, VersionListing
-from registry.services.registered_models import editable_model
+from registry.services.registered_models import edits, refuse_unless_editable
 
 
 def describe_version(
@@ -30,11 +32,17 @@ def describe_version(
 
 def editable_listing(version: ModelVersion, *, actor: User) -> VersionListing:
     """Return how a version is listed, locked with its model, or refuse."""
-    editable_model(version.registered_model, actor=actor)
-    listing = VersionListing.objects.get(pk=version.pk)
+    listing: Any = (
+        VersionListing.objects.select_related("registered_model")
+        .annotate(is_held=edits(actor, pk="registered_model"))
+        .select_for_update(of=("registered_model",))
+        .get(pk=version.pk)
+    )
+    refuse_unless_editable(listing.registered_model, is_held=listing.is_held)
     if listing.archived_at is not None:
         raise version_archived(version)
-    return listing
+    editable: VersionListing = listing
+    return editable
 
 
 def version_archived(version: ModelVersion) -> ConflictError:

@@ -55,6 +55,13 @@ def sees(app: str, model: str, permission: str, *, pk: str, user: str) -> str:
     return f"({on_object} OR {_ON_ALL.format(wanted=wanted, user=user)})"
 
 
+def is_given(app: str, model: str, permission: str, *, pk: str, user: User) -> Func:
+    """Return `given` as an expression for query sets, on the field that holds the key."""
+    words = (f"'{word}'" for word in (app, model, permission))
+    sql = given(*words, pk="%(expressions)s", user=str(int(user.pk or 0)))
+    return Func(pk, template=sql, output_field=BooleanField())
+
+
 def is_seen(app: str, model: str, permission: str, *, pk: str, user: User) -> Func:
     """Return `sees` as a condition for query sets, on the field that holds the key."""
     words = (f"'{word}'" for word in (app, model, permission))
