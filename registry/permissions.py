@@ -4,13 +4,27 @@ The grants are data: which role holds which permission on a registered model.
 Segregation of duties is computed from lineage and binds superusers too.
 """
 
+import re
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 
 from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
 
+from audit.proofs import has_acted
+from audit.services import pseudonym
 from registry.models import ModelVersion, Policy, PromotionRequest, RegisteredModel
 from registry.models.sign_off import SignerRole
-from tracking.models import ServiceAccount, Workspace
+from tracking.events import TrackingEvent
+from tracking.evidence import AUTHOR_TAGS
+from tracking.models import (
+    DatasetLabeller,
+    LoggedModel,
+    LoggedModelArtifact,
+    Run,
+    ServiceAccount,
+    Workspace,
+)
 from tracking.permissions import EVERY_ROLE, KEEPERS, Role, holds
 
 MODEL_GRANTS: dict[str, frozenset[Role]] = {
@@ -60,6 +74,16 @@ MODEL_GRANTS: dict[str, frozenset[Role]] = {
         }
     ),
 }
+# What puts content into a run; freezing and comparing it do not.
+WRITES_TO_A_RUN = (
+    TrackingEvent.RUN_CREATED,
+    TrackingEvent.RUN_LOGGED,
+    TrackingEvent.RUN_INPUTS_LOGGED,
+    TrackingEvent.RUN_MODELS_LOGGED,
+    TrackingEvent.RUN_TAG_REMOVED,
+    TrackingEvent.RUN_UPDATED,
+    TrackingEvent.ARTIFACT_REMOVED,
+)
 POLICY_AUTHORS_DO_NOT_SIGN_FOR = timedelta(days=30)  # governance rule R3
 
 
@@ -117,10 +141,59 @@ def _duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
     run = version.source_run
     duties = {
         "created the source run": run.created_by_id == user.pk,
-        "uploaded evidence": run.artifacts.filter(uploaded_by=user).exists(),
+        "wrote its commit": wrote_commit_of(user, run),
+        "uploaded evidence": _uploaded_evidence(user, run),
+        "logged in the source run": _logged_in(user, run),
+        "labelled its data": _labelled_data_of(user, run),
         "registered this version": version.created_by_id == user.pk,
     }
     return [duty for duty, is_theirs in duties.items() if is_theirs]
+
+
+def _uploaded_evidence(user: User, run: Run) -> bool:
+    return (
+        run.artifacts.filter(uploaded_by=user).exists()
+        or LoggedModelArtifact.objects.filter(
+            logged_model__in=_models_of(run), uploaded_by=user
+        ).exists()
+    )
+
+
+def _models_of(run: Run) -> QuerySet[LoggedModel]:
+    """Return what the run made, and what it was trained further from or evaluated."""
+    return LoggedModel.objects.filter(Q(source_run=run) | Q(uses__run=run))
+
+
+def _logged_in(user: User, run: Run) -> bool:
+    """Say whether somebody else's run has content of this user, as the log tells."""
+    if run.created_by_id == user.pk:
+        return False  # which is said already
+    return has_acted(pseudonym(user), kinds=WRITES_TO_A_RUN, subjects=[run.subject])
+
+
+def _labelled_data_of(user: User, run: Run) -> bool:
+    """Ask every card of the datasets used: who labelled is not undone by a new card."""
+    return DatasetLabeller.objects.filter(
+        user=user, card__dataset__uses__run=run
+    ).exists()
+
+
+def wrote_commit_of(user: User, run: Run) -> bool:
+    """Say whether tags of the run name the user as an author of its commit.
+
+    By username, address or full name: too many people are refused rather than too few.
+    """
+    names = {user.username, user.email, user.get_full_name()} - {""}
+    known_as = {name.casefold() for name in names}
+    values = run.tags.filter(key__in=AUTHOR_TAGS).values_list("value", flat=True)
+    authors = (author for value in values for author in re.split(r"[,;\n]", value))
+    return any(known_as & _names_in(author) for author in authors)
+
+
+def _names_in(author: str) -> set[str]:
+    """Return name and address of `Name <address>`, or the one that is there."""
+    name, address = parseaddr(author)
+    return {part.strip().casefold() for part in (author, name, address)} - {""}
 
 
 def _wrote_recent_policy(user: User, policy: Policy, now: datetime) -> bool:

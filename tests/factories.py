@@ -103,7 +103,7 @@ class Cast:
 def cast(workspace: Workspace) -> Cast:
     system = system_account()
     bot = create_service_account("bot", purpose="tests", actor=system)
-    grant_role(bot, role=Role.BOT, workspace=workspace, actor=system)
+    grant(bot, Role.BOT, workspace)
     return Cast(
         alice=person("alice", workspace, Role.DEVELOPER),
         olivia=person("olivia", workspace, Role.OWNER),
@@ -137,8 +137,13 @@ def person(
         actor=system,
     )
     if role:
-        grant_role(user, role=role, workspace=workspace, actor=system)
+        grant(user, role, workspace)
     return user
+
+
+def grant(user: User, role: Role, workspace: Workspace) -> None:
+    """Grant a role at once, as the installation's commands do."""
+    grant_role(user, role=role, workspace=workspace, actor=system_account())
 
 
 def token(user: User) -> str:
@@ -220,12 +225,26 @@ def version(
 ) -> ModelVersion:
     """Return a version whose source run holds a model file and predictions."""
     source = run(workspace, people.alice)
+    return version_of(
+        source, people, content=content, scores=scores, has_ended=has_ended
+    )
+
+
+def version_of(
+    source: Run,
+    people: Cast,
+    *,
+    content: bytes = b"model 1",
+    scores: bytes | None = None,
+    has_ended: bool = True,
+) -> ModelVersion:
+    """Give a run a model file and predictions, end it, and register the file."""
     artifact = upload(source, MODEL, content, people.alice)
     upload(source, PREDICTIONS, scores or predictions(), people.alice)
     if has_ended:
         source = end(source, people.alice)
     return register_version(
-        model(workspace, people),
+        model(source.experiment.workspace, people),
         source_run=source,
         artifact_path=MODEL,
         artifact_sha256=artifact.sha256,
@@ -354,7 +373,7 @@ def card(dataset: Dataset, actor: User, **changes: Any) -> DatasetCard:
     return describe_dataset(dataset, **stated, actor=actor)
 
 
-def logged_model(run: Run, actor: User) -> LoggedModel:
+def logged_model(run: Run, actor: User, *, is_ready: bool = True) -> LoggedModel:
     """Return a model that the run made, with one of everything."""
     model = create_logged_model(
         run.experiment,
@@ -381,6 +400,8 @@ def logged_model(run: Run, actor: User) -> LoggedModel:
             actor=actor,
         )
     remove_artifacts(model, path="wrong.txt", actor=actor)
+    if not is_ready:
+        return model
     return move_logged_model(model, to=LoggedModelStatus.READY, actor=actor)
 
 
