@@ -7,9 +7,10 @@ decided by permissions that somebody was really given.
 from django.contrib.auth.models import User
 from django.db import connection, models
 
+from audit.services.recording import SYSTEM_USERNAME
 from tracking.models.experiment import Experiment
 from tracking.models.rights import given
-from tracking.models.workspace import Workspace
+from tracking.models.workspace import DEFAULT_WORKSPACE, Workspace
 
 
 class Role(models.TextChoices):
@@ -69,6 +70,25 @@ def holds(user: User, permission: str, subject: models.Model) -> bool:
         cursor.execute(_HELD, held_by * 2)  # alone, or by a group
         (is_held,) = cursor.fetchone()
         return bool(is_held)
+
+
+def has_role(user: User, role: Role, workspace_name: str) -> bool:
+    """Say whether somebody is in a role on everything in a workspace."""
+    name = f"{workspace_name}:{role}"
+    return bool(user.is_active) and user.groups.filter(name=name).exists()
+
+
+def may_administer_accounts(user: User) -> bool:
+    """Accounts belong to the installation, so the default workspace's administrators
+    make and close them; and the installation itself does, by its commands.
+    """
+    return acts_as_installation(user) or has_role(
+        user, Role.ADMINISTRATOR, DEFAULT_WORKSPACE
+    )
+
+
+def acts_as_installation(user: User) -> bool:
+    return user.username == SYSTEM_USERNAME
 
 
 def may_create_experiment(user: User, workspace: Workspace) -> bool:

@@ -18,11 +18,13 @@ from registry.models.sign_off import SignerRole
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.sign_offs import sign_off
 from tracking.api.workspace_views import parsed
+from tracking.models.access import Scope
 
 
 class PromotionRequests(RegistryView, ListAPIView[PromotionRequest]):
     """List requests, newest first; open one."""
 
+    write_scopes = frozenset({Scope.REGISTRY_WRITE, Scope.GATES_RUN})
     serializer_class = PromotionRequestLine
 
     def get_queryset(self) -> QuerySet[PromotionRequest]:
@@ -55,6 +57,8 @@ class OnePromotionRequest(RegistryView):
 class Evaluations(RegistryView):
     """Start a new attempt."""
 
+    write_scopes = frozenset({Scope.REGISTRY_WRITE, Scope.GATES_RUN})
+
     @extend_schema(request=None, responses={202: PromotionRequestOutput})
     def post(self, request: Request, pk: int, **_path: str) -> Response:
         started = evaluate_again(self.promotion_request(pk), actor=self.user)
@@ -81,6 +85,8 @@ class SignOffs(RegistryView):
 
 class PromotionOfRequest(RegistryView):
     """Redeem the approval."""
+
+    write_scopes = frozenset({Scope.PROMOTE})
 
     @extend_schema(request=None, responses={201: PromotionRequestOutput})
     def post(self, request: Request, pk: int, **_path: str) -> Response:
