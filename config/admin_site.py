@@ -15,11 +15,17 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from audit.errors import PermissionDeniedError
 from audit.proofs import soundness
 from registry.services.waiting import waiting_for
 from tracking.models import Workspace
 from tracking.services.accounts import change_password
-from tracking.services.log_ins import record_failed_log_in
+from tracking.services.log_ins import (
+    count_failed_try,
+    forget_failed_tries,
+    record_failed_log_in,
+    refuse_locked,
+)
 
 FLOORS = ("registry", "tracking", "audit", "auth")
 
@@ -34,17 +40,33 @@ class LoggedPasswordChangeForm(AdminPasswordChangeForm):
 
 
 class LoggedAuthenticationForm(AdminAuthenticationForm):
-    """Django's form; a failure is an entry."""
+    """Django's form; a failure is an entry, and too many lock the account."""
 
     def clean(self) -> dict[str, Any]:
+        typed = self.cleaned_data.get("username") or ""
+        account = User.objects.filter(username=typed).first()
         try:
-            return super().clean()
+            _refuse_locked(account)
+            cleaned = super().clean()
         except ValidationError as error:
-            typed = self.cleaned_data.get("username") or ""
-            account = User.objects.filter(username=typed).first()
             code = getattr(error, "code", None) or "invalid_login"
             record_failed_log_in(account, door="password", code=code)
+            if account is not None and code != "account_locked":
+                count_failed_try(account)
             raise
+        if account is not None:
+            forget_failed_tries(account)
+        return cleaned
+
+
+def _refuse_locked(account: User | None) -> None:
+    """Refuse before the password is looked at, so that guessing on tells nothing."""
+    if account is None:
+        return
+    try:
+        refuse_locked(account)
+    except PermissionDeniedError as refusal:
+        raise ValidationError(refusal.detail, code=refusal.code) from refusal
 
 
 class AttestryAdminSite(AdminSite):

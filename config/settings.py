@@ -71,6 +71,11 @@ ATTESTRY_WITNESS_LOGS = env.folder(
     VAR / "witnessed-logs",
     shown_as="<ATTESTRY_VAR>/witnessed-logs",
 )
+ATTESTRY_SECOND_FACTOR_KEY = env.key(
+    "ATTESTRY_SECOND_FACTOR_KEY",
+    VAR / "second-factor-key",
+    shown_as="the file <ATTESTRY_VAR>/second-factor-key",
+)
 ATTESTRY_LOG_PUBLIC = env.switch("ATTESTRY_LOG_PUBLIC", default=False)
 ATTESTRY_LOG_COPY_EMAIL_TO = env.names("ATTESTRY_LOG_COPY_EMAIL_TO")
 ATTESTRY_LOG_COPY_WEBHOOK_URL = env.text("ATTESTRY_LOG_COPY_WEBHOOK_URL")

@@ -1,5 +1,7 @@
 """Builds just the rows that a test needs, through the product's own services."""
 
+import base64
+import hmac
 import io
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -61,6 +64,10 @@ from tracking.services.metadata import define_field, set_template
 from tracking.services.reproductions import declare_reproduction
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
+from tracking.services.second_factors import (
+    confirm_second_factor,
+    enrol_second_factor,
+)
 from tracking.services.tokens import create_token
 
 PASSWORD = "correct horse battery"
@@ -79,6 +86,21 @@ gates:
 sign_offs: [validator, owner]
 approval_days: 30
 """
+
+
+@dataclass(frozen=True)
+class AuthenticatorApp:
+    """Somebody's phone: it shows codes of six digits, after RFC 6238."""
+
+    secret: bytes
+
+    def code(self, *, steps: int = 0) -> str:
+        """Return the code of now, or of some time steps later or before."""
+        counter = int(timezone.now().timestamp()) // 30 + steps
+        mac = hmac.digest(self.secret, counter.to_bytes(8), "sha1")
+        offset = mac[-1] & 15
+        number = int.from_bytes(mac[offset : offset + 4]) & 0x7FFFFFFF
+        return f"{number % 1_000_000:06}"
 
 
 @dataclass(frozen=True)
@@ -146,6 +168,15 @@ def grant(user: User, role: Role, workspace: Workspace) -> None:
     grant_role(user, role=role, workspace=workspace, actor=system_account())
 
 
+def second_factor(user: User) -> AuthenticatorApp:
+    """Enrol somebody's app, with a code of half an hour ago so that all others are new."""
+    with time_machine.travel(timezone.now() - timedelta(minutes=30), tick=False):
+        begun = enrol_second_factor(user, password=PASSWORD, is_interactive=True)
+        app = AuthenticatorApp(base64.b32decode(begun.secret))
+        confirm_second_factor(user, code=app.code(), is_interactive=True)
+    return app
+
+
 def token(user: User) -> str:
     return create_token(user, name="test", actor=system_account())[1]
 
@@ -203,12 +234,14 @@ def parquet(columns: dict[str, Any]) -> bytes:
     return sink.getvalue()
 
 
-def model(workspace: Workspace, people: Cast, name: str = "credit") -> RegisteredModel:
+def model(
+    workspace: Workspace, people: Cast, name: str = "credit", *, tier: int = 3
+) -> RegisteredModel:
     found = RegisteredModel.objects.filter(workspace=workspace, name=name).first()
     return found or register_model(
         workspace,
         name=name,
-        tier=3,
+        tier=tier,
         purpose="Tells who pays back.",
         owner=people.olivia,
         actor=people.alice,

@@ -10,6 +10,7 @@ class TrackingEvent(StrEnum):
     ACCOUNT_CREATED = "tracking.account.created"
     ACCOUNT_DEACTIVATED = "tracking.account.deactivated"
     ACCOUNT_ERASED = "tracking.account.erased"
+    ACCOUNT_LOCKED = "tracking.account.locked"
     ARTIFACT_REMOVED = "tracking.artifact.removed"
     ARTIFACT_UPLOADED = "tracking.artifact.uploaded"
     DATASET_DESCRIBED = "tracking.dataset.described"
@@ -41,6 +42,8 @@ class TrackingEvent(StrEnum):
     RUN_SEALED = "tracking.run.sealed"
     RUN_TAG_REMOVED = "tracking.run.tag_removed"
     RUN_UPDATED = "tracking.run.updated"
+    SECOND_FACTOR_ENROLLED = "tracking.second_factor.enrolled"
+    SECOND_FACTOR_REMOVED = "tracking.second_factor.removed"
     TEMPLATE_SET = "tracking.template.set"
     TOKEN_CREATED = "tracking.token.created"  # noqa: S105 - an event, not a password
     TOKEN_REVOKED = "tracking.token.revoked"  # noqa: S105 - likewise

@@ -79,8 +79,9 @@ def has_role(user: User, role: Role, workspace_name: str) -> bool:
 
 
 def may_administer_accounts(user: User) -> bool:
-    """Accounts belong to the installation, so the default workspace's administrators
-    make and close them; and the installation itself does, by its commands.
+    """Say who makes and closes accounts, which belong to the installation.
+
+    The default workspace's administrators, and the installation itself by its commands.
     """
     return acts_as_installation(user) or has_role(
         user, Role.ADMINISTRATOR, DEFAULT_WORKSPACE

@@ -76,6 +76,7 @@ class SignOffs(RegistryView):
             role=SignerRole(fields["role"]),
             meaning=fields["meaning"],
             password=fields["password"],
+            code=fields["code"],
             seen_digest=fields["subject_digest"],
             is_interactive=request.auth is None,
             actor=self.user,

@@ -16,6 +16,7 @@ from registry.permissions import duties_that_conflict, may_sign_as
 from registry.policy_document import read_policy_document
 from registry.services.evidence import refuse_changed_evidence
 from registry.signing import reauthenticate, subject_digest, valid_sign_offs
+from tracking.services.log_ins import tries_counted
 
 
 def sign_off(
@@ -27,12 +28,14 @@ def sign_off(
     seen_digest: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> SignOff:
     """Sign what the request is now, as one role; the last one needed approves it.
 
     `seen_digest` is the subject digest that the actor had before their eyes;
     `is_interactive` says that they sit in a logged-in session. The password is checked
-    again for every single act (21 CFR 11.200).
+    again for every single act (21 CFR 11.200), and with it a one-time `code` where the
+    model's tier asks for two factors.
     """
     meaning = meaning.strip()
     if not meaning:
@@ -46,6 +49,7 @@ def sign_off(
             subject=request.subject,
             payload={"role": role},
         ),
+        tries_counted(actor),
         transaction.atomic(),
     ):
         request = (
@@ -56,7 +60,12 @@ def sign_off(
         now = timezone.now()
         _refuse_unless_may_sign(request, role, actor, now)
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=request.model_version.registered_model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         refuse_unsound_log()
         _refuse_unless_in_review(request, role, actor)

@@ -38,7 +38,7 @@ from tracking.services.experiments import (
     restore_experiment,
     tag_experiment,
 )
-from tracking.services.log_ins import record_failed_log_in
+from tracking.services.log_ins import count_failed_try, record_failed_log_in
 from tracking.services.logged_models import (
     archive_logged_model,
     log_model_params,
@@ -47,6 +47,7 @@ from tracking.services.logged_models import (
 )
 from tracking.services.logging import log_batch, remove_tag
 from tracking.services.runs import archive_run, restore_run
+from tracking.services.second_factors import remove_second_factor
 
 pytestmark = pytest.mark.docs
 
@@ -147,6 +148,8 @@ def record_every_kind(workspace, cast) -> None:
     factories.token(cast.alice)
     change_password(cast.mallory, password="another long passphrase")
     fail_to_log_in(cast.mallory)
+    factories.second_factor(cast.stella)
+    remove_second_factor(cast.stella, reason="lost", actor=cast.ada)
     write_and_take_back(workspace, cast.alice)
     draft = factories.policy(workspace, cast, published=False)
     refused(publish_policy, draft, actor=cast.paul)
@@ -194,6 +197,8 @@ def write_and_take_back(workspace, actor) -> None:
 def fail_to_log_in(user) -> None:
     record_failed_log_in(user, door="password", code="invalid_login")
     record_failed_log_in(None, door="token", code="token_unknown")
+    for _ in range(5):
+        count_failed_try(user)
 
 
 def find_altered_and_intact_again() -> None:

@@ -240,7 +240,7 @@ def test_wrong_password_signs_nothing_and_says_so_beside_the_field(in_review, ca
 
     assert response.context["form"].errors == {
         "password": [
-            "The password is wrong, so nothing was signed. Enter your password again."
+            "The password is wrong, so nothing was done. Enter your password again."
         ]
     }
     assert "Nothing was signed." in text(response)

@@ -237,3 +237,86 @@ def test_evidence_that_the_signer_has_not_seen_is_not_signed(request_in_review, 
 
     assert refusal.value.code == "evidence_not_seen"
     assert not SignOff.objects.exists()
+
+
+# Two factors
+
+
+@pytest.fixture(params=[1, 2], ids=["critical", "high"])
+def risky_request(request, workspace, cast) -> PromotionRequest:
+    factories.model(workspace, cast, tier=request.param)
+    factories.policy(workspace, cast)
+    return factories.evaluated(factories.version(workspace, cast), cast)
+
+
+def test_model_of_the_upper_tiers_wants_two_factors(risky_request, cast):
+    app = factories.second_factor(cast.bob)
+
+    factories.signed(risky_request, cast.bob, SignerRole.VALIDATOR, code=app.code())
+
+    assert SignOff.objects.get().method == "password and one-time code"
+
+
+@pytest.mark.parametrize(
+    ("code", "is_enrolled", "refused_as"),
+    [
+        ("", False, "second_factor_not_enrolled"),
+        ("123456", False, "second_factor_not_enrolled"),
+        ("", True, "second_factor_missing"),
+        ("000 000", True, "second_factor_wrong"),
+    ],
+)
+def test_password_alone_does_not_sign_for_the_upper_tiers(
+    risky_request, cast, code, is_enrolled, refused_as
+):
+    if is_enrolled:
+        factories.second_factor(cast.bob)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(risky_request, cast.bob, SignerRole.VALIDATOR, code=code)
+
+    assert refusal.value.code == refused_as
+    assert trail([risky_request.subject])[-1].payload["code"] == refused_as
+    assert not SignOff.objects.exists()
+
+
+def test_one_code_does_not_sign_twice(workspace, cast):
+    factories.model(workspace, cast, tier=2)
+    factories.policy(workspace, cast)
+    first = factories.evaluated(factories.version(workspace, cast), cast)
+    second = factories.evaluated(
+        factories.version(workspace, cast, content=b"model 2"), cast
+    )
+    app = factories.second_factor(cast.bob)
+    code = app.code()
+    factories.signed(first, cast.bob, SignerRole.VALIDATOR, code=code)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(second, cast.bob, SignerRole.VALIDATOR, code=code)
+
+    assert refusal.value.code == "second_factor_wrong"
+
+
+def test_code_that_is_given_is_checked_even_where_the_password_would_do(
+    request_in_review, cast
+):
+    factories.second_factor(cast.bob)
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(
+            request_in_review, cast.bob, SignerRole.VALIDATOR, code="000000"
+        )
+    assert refusal.value.code == "second_factor_wrong"
+
+
+def test_five_wrong_passwords_lock_signing(request_in_review, cast):
+    for _ in range(5):
+        with pytest.raises(PermissionDeniedError):
+            factories.signed(
+                request_in_review, cast.bob, SignerRole.VALIDATOR, password="guessed"
+            )
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "account_locked"
+    assert trail([request_in_review.subject])[-1].payload["code"] == "account_locked"

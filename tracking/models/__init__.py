@@ -26,6 +26,7 @@ from tracking.models.metric import LatestMetric, Metric
 from tracking.models.param import Param
 from tracking.models.reproduction import Reproduction
 from tracking.models.run import Run, RunSeal
+from tracking.models.second_factor import FailedTries, SecondFactor
 from tracking.models.tag import ExperimentTag, Tag
 from tracking.models.workspace import Workspace
 
@@ -39,6 +40,7 @@ __all__ = [
     "DatasetLabeller",
     "Experiment",
     "ExperimentTag",
+    "FailedTries",
     "FieldDefinition",
     "LatestMetric",
     "LoggedModel",
@@ -54,6 +56,7 @@ __all__ = [
     "Reproduction",
     "Run",
     "RunSeal",
+    "SecondFactor",
     "ServiceAccount",
     "Tag",
     "Workspace",
