@@ -396,6 +396,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "audit.sequence_pending",
         "schedule": 10.0,
     },
+    "put roles into effect that have waited long enough": {
+        "task": "tracking.put_roles_into_effect",
+        "schedule": 60.0,
+    },
     "send the newest checkpoint when it is due": {
         "task": "audit.send_copies_when_due",
         "schedule": 60.0,

@@ -25,7 +25,7 @@ from tracking.models import (
     ServiceAccount,
     Workspace,
 )
-from tracking.permissions import EVERY_ROLE, KEEPERS, Role, holds
+from tracking.permissions import EVERY_ROLE, KEEPERS, Role, holds, holds_for_name
 
 MODEL_GRANTS: dict[str, frozenset[Role]] = {
     "view_registeredmodel": EVERY_ROLE - KEEPERS,
@@ -87,8 +87,11 @@ WRITES_TO_A_RUN = (
 POLICY_AUTHORS_DO_NOT_SIGN_FOR = timedelta(days=30)  # governance rule R3
 
 
-def may_register_model(user: User, workspace: Workspace) -> bool:
-    return holds(user, "register_model", workspace)
+def may_register_model(
+    user: User, workspace: Workspace, *, name: str | None = None
+) -> bool:
+    """Say whether they may register any model, or one of this name."""
+    return holds_for_name(user, "register_model", workspace, name=name)
 
 
 def may_register_version(user: User, model: RegisteredModel) -> bool:

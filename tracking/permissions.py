@@ -10,6 +10,7 @@ from django.db import connection, models
 from audit.services.recording import SYSTEM_USERNAME
 from tracking.models.experiment import Experiment
 from tracking.models.rights import given
+from tracking.models.role_grant import NamePrefix
 from tracking.models.workspace import DEFAULT_WORKSPACE, Workspace
 
 
@@ -92,8 +93,38 @@ def acts_as_installation(user: User) -> bool:
     return user.username == SYSTEM_USERNAME
 
 
-def may_create_experiment(user: User, workspace: Workspace) -> bool:
-    return holds(user, "create_experiment", workspace)
+def may_create_workspace(user: User) -> bool:
+    return may_administer_accounts(user)
+
+
+def may_ask_for_grants(user: User, workspace: Workspace) -> bool:
+    """Administrators ask, of the workspace or of the installation; risk only approves."""
+    administers = has_role(user, Role.ADMINISTRATOR, workspace.name) or has_role(
+        user, Role.ADMINISTRATOR, DEFAULT_WORKSPACE
+    )
+    return administers and may_approve_grants(user, workspace)
+
+
+def may_approve_grants(user: User, workspace: Workspace) -> bool:
+    return holds(user, "grant_role", workspace)
+
+
+def may_create_experiment(
+    user: User, workspace: Workspace, *, name: str | None = None
+) -> bool:
+    """Say whether they may create any experiment, or one of this name."""
+    return holds_for_name(user, "create_experiment", workspace, name=name)
+
+
+def holds_for_name(
+    user: User, permission: str, workspace: Workspace, *, name: str | None
+) -> bool:
+    """Say whether they hold it in the workspace, or below a prefix that names have."""
+    return holds(user, permission, workspace) or any(
+        holds(user, permission, prefix)
+        for prefix in NamePrefix.objects.filter(workspace=workspace)
+        if name is not None and name.startswith(prefix.prefix)
+    )
 
 
 def may_describe_dataset(user: User, workspace: Workspace) -> bool:

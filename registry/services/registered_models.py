@@ -22,7 +22,7 @@ def register_model(
     actor: User,
 ) -> RegisteredModel:
     """Register a model with its purpose, risk tier and a person who owns it."""
-    if not may_register_model(actor, workspace):
+    if not may_register_model(actor, workspace, name=name):
         raise PermissionDeniedError(
             "may_not_register_model",
             f"You may not register models in {workspace}: ask for the developer role.",

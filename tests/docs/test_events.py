@@ -28,6 +28,7 @@ from registry.services.promotion import evaluate_again, promote, request_promoti
 from registry.services.reports import fail_report, order_report
 from tests import factories
 from tracking.events import TrackingEvent
+from tracking.permissions import Role
 from tracking.services.accounts import change_password
 from tracking.services.erasure import erase_subject
 from tracking.services.experiments import (
@@ -46,6 +47,8 @@ from tracking.services.logged_models import (
     tag_logged_model,
 )
 from tracking.services.logging import log_batch, remove_tag
+from tracking.services.role_grants import approve_role, ask_for_role
+from tracking.services.roles import revoke_grant
 from tracking.services.runs import archive_run, restore_run
 from tracking.services.second_factors import remove_second_factor
 
@@ -148,6 +151,7 @@ def record_every_kind(workspace, cast) -> None:
     factories.token(cast.alice)
     change_password(cast.mallory, password="another long passphrase")
     fail_to_log_in(cast.mallory)
+    grant_and_refuse(workspace, cast)
     factories.second_factor(cast.stella)
     remove_second_factor(cast.stella, reason="lost", actor=cast.ada)
     write_and_take_back(workspace, cast.alice)
@@ -171,6 +175,18 @@ def record_every_kind(workspace, cast) -> None:
     rotate_log_key()
     retire_old_log_key()
     declare_log_key_compromised(new_origin="attestry.localhost/log-2", reason="stolen")
+
+
+def grant_and_refuse(workspace, cast) -> None:
+    asked = ask_for_role(
+        cast.mallory,
+        role=Role.AUDITOR,
+        workspace=workspace,
+        reason="joins",
+        actor=cast.ada,
+    )
+    refused(approve_role, asked, actor=cast.ada)
+    revoke_grant(approve_role(asked, actor=cast.rita), actor=cast.ada)
 
 
 def write_and_take_back(workspace, actor) -> None:

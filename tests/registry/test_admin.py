@@ -17,7 +17,6 @@ from registry.services.promotion import evaluate_again
 from registry.services.waiting import waiting_for
 from tests import factories
 from tracking.permissions import Role
-from tracking.services.roles import grant_role
 
 pytestmark = pytest.mark.django_db
 
@@ -206,7 +205,7 @@ def test_sign_off_page_offers_just_the_roles_that_one_can_sign_in(
 ):
     actor = getattr(cast, name)
     if name == "ada":
-        grant_role(actor, role=Role.DEVELOPER, workspace=_of(in_review), actor=actor)
+        factories.grant(actor, Role.DEVELOPER, _of(in_review))
 
     response = as_person(actor).get(page(in_review, "sign-off"))
 

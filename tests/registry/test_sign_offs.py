@@ -14,7 +14,6 @@ from registry.models.sign_off import SignerRole
 from registry.services.sign_offs import missing_roles
 from tests import factories
 from tracking.permissions import Role
-from tracking.services.roles import grant_role
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +78,7 @@ def test_developer_cannot_approve_their_own_version_and_the_refusal_is_logged(
 def test_developer_who_is_also_validator_still_cannot_sign_their_own(
     request_in_review, cast, workspace
 ):
-    grant_role(cast.alice, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+    factories.grant(cast.alice, Role.VALIDATOR, workspace)
 
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(request_in_review, cast.alice, SignerRole.VALIDATOR)
@@ -160,7 +159,7 @@ def test_signature_without_a_meaning_is_refused(request_in_review, cast):
 
 
 def test_one_person_counts_once_even_with_two_roles(request_in_review, cast, workspace):
-    grant_role(cast.olivia, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+    factories.grant(cast.olivia, Role.VALIDATOR, workspace)
     factories.signed(request_in_review, cast.olivia, SignerRole.OWNER)
 
     with pytest.raises(ConflictError) as refusal:
@@ -189,7 +188,7 @@ def test_role_that_the_policy_does_not_want_does_not_sign(request_in_review, cas
 def test_author_of_the_policy_does_not_sign_for_thirty_days(
     request_in_review, cast, workspace
 ):
-    grant_role(cast.paul, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+    factories.grant(cast.paul, Role.VALIDATOR, workspace)
 
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(request_in_review, cast.paul, SignerRole.VALIDATOR)

@@ -25,6 +25,7 @@ from tracking.models.metadata import FieldDefinition, MetadataTemplate
 from tracking.models.metric import LatestMetric, Metric
 from tracking.models.param import Param
 from tracking.models.reproduction import Reproduction
+from tracking.models.role_grant import GrantState, NamePrefix, RoleGrant
 from tracking.models.run import Run, RunSeal
 from tracking.models.second_factor import FailedTries, SecondFactor
 from tracking.models.tag import ExperimentTag, Tag
@@ -42,6 +43,7 @@ __all__ = [
     "ExperimentTag",
     "FailedTries",
     "FieldDefinition",
+    "GrantState",
     "LatestMetric",
     "LoggedModel",
     "LoggedModelArtifact",
@@ -52,8 +54,10 @@ __all__ = [
     "MetadataTemplate",
     "Metric",
     "ModelUse",
+    "NamePrefix",
     "Param",
     "Reproduction",
+    "RoleGrant",
     "Run",
     "RunSeal",
     "SecondFactor",

@@ -17,10 +17,9 @@ from audit.services import (
     system_account,
 )
 from tracking.events import TrackingEvent
-from tracking.models import SecondFactor, Workspace
-from tracking.permissions import Role
+from tracking.models import RoleGrant, SecondFactor
 from tracking.services.accounts import deactivate_account
-from tracking.services.roles import group_of, revoke_role
+from tracking.services.roles import revoke_grant
 
 # So that the entry which tells of them stays far below its largest size.
 OPENINGS_AN_ENTRY = 300
@@ -70,11 +69,8 @@ def erase_subject(
 
 
 def _take_roles_away(user: User, *, actor: User) -> None:
-    held = set(user.groups.values_list("name", flat=True))
-    for workspace in Workspace.objects.all():
-        for role in Role:
-            if group_of(role, workspace).name in held:
-                revoke_role(user, role=role, workspace=workspace, actor=actor)
+    for grant in RoleGrant.objects.open().with_people().filter(account=user):
+        revoke_grant(grant, actor=actor)
 
 
 def _forget_second_factor(user: User) -> None:

@@ -3,16 +3,27 @@
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from audit.errors import ConflictError
+from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import record
 from tracking.events import TrackingEvent
 from tracking.models import Workspace
-from tracking.permissions import WORKSPACE_GRANTS
-from tracking.services.roles import create_groups, give_roles_their_permissions
+from tracking.models.workspace import DEFAULT_WORKSPACE
+from tracking.permissions import WORKSPACE_GRANTS, may_create_workspace
+from tracking.services.roles import (
+    create_groups,
+    give_roles_their_permissions,
+    let_administrators_grant,
+)
 
 
 def create_workspace(name: str, *, actor: User) -> Workspace:
     """Create a team's namespace; its roles are empty until somebody grants them."""
+    if not may_create_workspace(actor):
+        raise PermissionDeniedError(
+            "may_not_create_workspace",
+            f"You may not create workspaces: ask an administrator of the workspace "
+            f"{DEFAULT_WORKSPACE}.",
+        )
     with transaction.atomic():
         if Workspace.objects.filter(name=name).exists():
             raise ConflictError(
@@ -21,6 +32,7 @@ def create_workspace(name: str, *, actor: User) -> Workspace:
         workspace = Workspace.objects.create(name=name)
         create_groups(workspace)
         give_roles_their_permissions(workspace, WORKSPACE_GRANTS, workspace)
+        let_administrators_grant(workspace)
         record(
             TrackingEvent.WORKSPACE_CREATED,
             actor=actor,
