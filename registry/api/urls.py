@@ -8,6 +8,7 @@ from registry.api import (
     policies,
     promotion_requests,
     reports,
+    role_grants,
 )
 
 urlpatterns = [
@@ -32,6 +33,9 @@ urlpatterns = [
         "promotion-requests/<int:pk>/promotion/",
         promotion_requests.PromotionOfRequest.as_view(),
     ),
+    path("role-grants/", role_grants.RoleGrants.as_view()),
+    path("role-grants/<int:pk>/approval/", role_grants.Approval.as_view()),
+    path("role-grants/<int:pk>/revocation/", role_grants.Revocation.as_view()),
     path("reports/", reports.Reports.as_view()),
     path("reports/<int:pk>/", reports.OneReport.as_view()),
     path("reports/<int:pk>/document/", reports.ReportDocument.as_view()),

@@ -20,7 +20,6 @@ from tracking.services.experiments import create_experiment
 from tracking.services.role_grants import (
     approve_role,
     ask_for_role,
-    prefix_of,
     put_roles_into_effect,
 )
 from tracking.services.roles import SIGNING_ROLES, grant_role, revoke_grant
@@ -302,9 +301,7 @@ def test_role_on_a_prefix_covers_what_is_there_and_what_comes(cast, workspace):
     there = factories.experiment(workspace, cast.alice, "credit-scoring")
     model = factories.model(workspace, cast, "credit-model")
     outside = factories.experiment(workspace, cast.alice, "Credit-other-case")
-    project = prefix_of(workspace, "credit-")
-
-    approve_role(asked(cast, on=project), actor=cast.rita)
+    approve_role(asked(cast, on="credit-"), actor=cast.rita)
     comes = factories.experiment(workspace, cast.alice, "credit-later")
     comes_too = factories.model(workspace, cast, "credit-next")
 
@@ -319,7 +316,7 @@ def test_role_on_a_prefix_covers_what_is_there_and_what_comes(cast, workspace):
 def test_developer_of_a_project_makes_experiments_below_its_prefix_only(
     cast, workspace
 ):
-    approve_role(asked(cast, on=prefix_of(workspace, "credit-")), actor=cast.rita)
+    approve_role(asked(cast, on="credit-"), actor=cast.rita)
 
     made = create_experiment(workspace, name="credit-new", actor=cast.mallory)
 
@@ -331,9 +328,7 @@ def test_developer_of_a_project_makes_experiments_below_its_prefix_only(
 def test_two_grants_that_overlap_end_one_by_one(cast, workspace):
     there = factories.experiment(workspace, cast.alice, "credit-scoring")
     on_one = approve_role(asked(cast, on=there), actor=cast.rita)
-    project = approve_role(
-        asked(cast, on=prefix_of(workspace, "credit-")), actor=cast.rita
-    )
+    project = approve_role(asked(cast, on="credit-"), actor=cast.rita)
     revoke_grant(on_one, actor=cast.ada)
     assert holds(cast.mallory, "log_run", there)
     revoke_grant(project, actor=cast.ada)

@@ -80,7 +80,7 @@ class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
 
     def visible_to(self, user: User) -> Self:
         """Keep their own, and all of the workspaces where they may grant or export."""
-        overseen = get_objects_for_user(
+        overseen: models.QuerySet[Workspace] = get_objects_for_user(
             user, ["tracking.grant_role", "tracking.export_log"], any_perm=True
         )
         return self.filter(

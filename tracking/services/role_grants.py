@@ -5,6 +5,7 @@ What the installation grants by its own commands stands in `tracking.services.ro
 
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import models, transaction
@@ -39,23 +40,22 @@ def ask_for_role(
     *,
     role: Role,
     workspace: Workspace,
-    on: models.Model | None = None,
+    on: models.Model | str | None = None,
     reason: str,
     actor: User,
 ) -> RoleGrant:
-    """Ask that an account gets a role in the workspace, or on one thing in it.
+    """Ask that an account gets a role in the workspace, or on less than all of it.
 
-    `on` is an experiment, a registered model or a `NamePrefix` of the workspace.
+    `on` is an experiment or a registered model of the workspace, or the text with which
+    the names of a project begin.
     """
     grant = RoleGrant(
         workspace=workspace,
         role=role,
         account=account,
-        granted_on=GrantedOn.WORKSPACE if on is None else on._meta.model_name,
-        object_pk=0 if on is None else on.pk,
-        object_name=workspace.name if on is None else str(getattr(on, "name", on)),
         reason=reason.strip(),
         asked_by=actor,
+        **_place(on, workspace),
     )
     with _refusal_recorded(grant, actor), transaction.atomic():
         if not may_ask_for_grants(actor, workspace):
@@ -68,10 +68,12 @@ def ask_for_role(
                 "asks_for_oneself",
                 "Nobody asks for a role of their own: somebody else must.",
             )
-        if on is not None and getattr(on, "workspace_id", None) != workspace.pk:
+        if isinstance(on, models.Model) and not _stands_in(on, workspace):
             raise InvalidError(
                 "not_of_this_workspace", f"{on} is not in {workspace}: name another."
             )
+        if isinstance(on, str):
+            grant.object_pk = _prefix(workspace, on).pk
         _refuse_unfit(grant)
         User.objects.select_for_update().get(pk=account.pk)
         _refuse_second(grant)
@@ -142,13 +144,27 @@ def put_roles_into_effect() -> int:
     return put
 
 
-def prefix_of(workspace: Workspace, prefix: str) -> NamePrefix:
+def _place(on: models.Model | str | None, workspace: Workspace) -> dict[str, Any]:
+    if on is None:
+        return {"object_name": workspace.name}
+    if isinstance(on, str):
+        return {"granted_on": GrantedOn.PREFIX, "object_name": on}
+    name = str(getattr(on, "name", on))
+    granted_on = GrantedOn(on._meta.model_name or "")
+    return {"granted_on": granted_on, "object_pk": on.pk, "object_name": name}
+
+
+def _stands_in(on: models.Model, workspace: Workspace) -> bool:
+    return getattr(on, "workspace_id", None) == workspace.pk
+
+
+def _prefix(workspace: Workspace, text: str) -> NamePrefix:
     """Return the row of a prefix, made if it is not there; it gives nobody anything."""
-    if not prefix.strip():
+    if not text.strip():
         raise InvalidError(
             "prefix_empty", "An empty prefix is the whole workspace: leave it out."
         )
-    return NamePrefix.objects.get_or_create(workspace=workspace, prefix=prefix)[0]
+    return NamePrefix.objects.get_or_create(workspace=workspace, prefix=text)[0]
 
 
 def _put_into_effect(pk: int, *, actor: User) -> bool:
