@@ -10,10 +10,17 @@ from email.utils import parseaddr
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from audit.proofs import has_acted
 from audit.services import pseudonym
-from registry.models import ModelVersion, Policy, PromotionRequest, RegisteredModel
+from registry.models import (
+    Delegation,
+    ModelVersion,
+    Policy,
+    PromotionRequest,
+    RegisteredModel,
+)
 from registry.models.sign_off import SignerRole
 from tracking.events import TrackingEvent
 from tracking.evidence import AUTHOR_TAGS
@@ -25,7 +32,15 @@ from tracking.models import (
     ServiceAccount,
     Workspace,
 )
-from tracking.permissions import EVERY_ROLE, KEEPERS, Role, holds, holds_for_name
+from tracking.permissions import (
+    EVERY_ROLE,
+    KEEPERS,
+    Role,
+    has_role,
+    holds,
+    holds_for_name,
+    keeps_accounts,
+)
 
 MODEL_GRANTS: dict[str, frozenset[Role]] = {
     "view_registeredmodel": EVERY_ROLE - KEEPERS,
@@ -74,6 +89,52 @@ MODEL_GRANTS: dict[str, frozenset[Role]] = {
         }
     ),
 }
+COLUMNS = (
+    *(Role.DEVELOPER, Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS, Role.STEWARD),
+    *(Role.RELEASE, Role.POLICY_AUTHOR, Role.AUDITOR, Role.ADMINISTRATOR),
+    *(Role.OPERATOR, Role.BOT),
+)
+# What governance says: Y may, N never, c with a condition that the service asks. Each
+# action names the permissions on which it stands; the grants above are held against it.
+MATRIX: dict[str, tuple[str, tuple[str, ...]]] = {
+    "log a run, register a version": (
+        "Y N N N N N N N N N N Y",
+        ("create_experiment", "log_run", "register_model", "register_version"),
+    ),
+    "register or describe a dataset": (
+        "c N N N c Y N N N N N c",
+        ("describe_dataset",),
+    ),
+    "ask for promotion": ("Y Y N N N N N N N N N c", ("request_promotion",)),
+    "run gates": ("Y Y Y Y N N N N N N N Y", ("run_gates",)),
+    # No role writes a verdict: the worker does, without anybody's permission.
+    "write a verdict": ("N N N N N N N N N N N N", ()),
+    "sign as validator": ("N N Y N N N N N N N N N", ("sign_as_validator",)),
+    "sign as owner": ("N Y N N N N N N N N N N", ("sign_as_owner",)),
+    "sign for risk": ("N N N Y N N N N N N N N", ("sign_as_risk",)),
+    "sign for ethics": ("N N N N Y N N N N N N N", ("sign_as_ethics",)),
+    "reject": ("N Y Y Y Y N N N N N N N", ("reject_request",)),
+    "ask for a waiver": ("Y Y N N N N N N N N N N", ("request_waiver",)),
+    "approve a waiver": ("N N c Y c N N N N N N N", ("approve_waiver",)),
+    "open a finding": ("N Y Y Y Y Y Y N Y N N c", ("open_finding",)),
+    "close a finding": ("N N Y Y Y N N N N N N N", ("close_finding",)),
+    "draft a policy": ("N N c c N N N Y N N N N", ("draft_policy",)),
+    "publish a policy": ("N N N Y N N N N N N N N", ("publish_policy",)),
+    "promote": ("N N N N N N Y N N N N Y", ("promote_version",)),
+    "roll back": ("N c N c N N Y N N N N c", ("roll_back",)),
+    "break the glass": ("N c N c N N N N N N N N", ("break_glass",)),
+    "export the log": ("N N Y Y N N N N Y N N N", ("export_log",)),
+    "order a report": ("Y Y Y Y Y N N N Y N N c", ("order_report",)),
+    "grant a role": ("N N N c N N N N N Y N N", ("grant_role",)),
+    "operate the log": ("N N N N N N N N N N Y N", ("operate_log",)),
+}
+# What governance's table does not tell apart, or leaves to the policy.
+BESIDE_THE_MATRIX = frozenset(
+    {
+        *("view_workspace", "view_experiment", "view_registeredmodel"),
+        *("describe_model", "attest", "retire_version"),
+    }
+)
 # What puts content into a run; freezing and comparing it do not.
 WRITES_TO_A_RUN = (
     TrackingEvent.RUN_CREATED,
@@ -118,7 +179,54 @@ def may_order_report(user: User, model: RegisteredModel) -> bool:
     return holds(user, "order_report", model)
 
 
+def may_run_gates(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "run_gates", model)
+
+
 def may_sign_as(user: User, role: SignerRole, model: RegisteredModel) -> bool:
+    """Say whether they sign in their own right, or for somebody who does."""
+    return (
+        may_sign_in_own_right(user, role, model)
+        or delegation_to_sign(user, role, model) is not None
+    )
+
+
+def delegation_to_sign(
+    user: User, role: SignerRole, model: RegisteredModel
+) -> Delegation | None:
+    """Return by which delegation they sign now, None if in their own right or not at all.
+
+    The delegator must hold the role by a grant, so nothing is delegated twice (R8).
+    """
+    if user.is_superuser or keeps_accounts(user) or not user.is_active:
+        return None
+    if may_sign_in_own_right(user, role, model):
+        return None
+    delegations = Delegation.objects.in_force(timezone.now()).over(model)
+    for delegation in (
+        delegations.filter(delegate=user, role=role)
+        .select_related("delegator")
+        .order_by("pk")
+    ):
+        if may_sign_in_own_right(delegation.delegator, role, model):
+            return delegation
+    return None
+
+
+def may_delegate(
+    user: User,
+    role: SignerRole,
+    *,
+    workspace: Workspace,
+    model: RegisteredModel | None,
+) -> bool:
+    """Say whether they sign there in their own right; for a workspace, as a whole."""
+    if model is not None:
+        return may_sign_in_own_right(user, role, model)
+    return not user.is_superuser and has_role(user, Role(role.value), workspace.name)
+
+
+def may_sign_in_own_right(user: User, role: SignerRole, model: RegisteredModel) -> bool:
     """Superusers and programs never sign (R4); an owner signs only for their model."""
     if user.is_superuser or ServiceAccount.objects.filter(user=user).exists():
         return False

@@ -21,6 +21,7 @@ from audit.services.verification import verify_log
 from audit.tlog.keys import PrivateKey, SignatureType
 from audit.tlog.note import Note
 from registry.models import (
+    Delegation,
     GateRun,
     ModelVersion,
     Policy,
@@ -29,6 +30,7 @@ from registry.models import (
     ReportOrder,
 )
 from registry.models.sign_off import SignerRole
+from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.gate_runs import run_gate
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
@@ -123,8 +125,7 @@ class Cast:
 
 
 def cast(workspace: Workspace) -> Cast:
-    system = system_account()
-    bot = create_service_account("bot", purpose="tests", actor=system)
+    bot = program("bot")
     grant(bot, Role.BOT, workspace)
     return Cast(
         alice=person("alice", workspace, Role.DEVELOPER),
@@ -161,6 +162,10 @@ def person(
     if role:
         grant(user, role, workspace)
     return user
+
+
+def program(username: str) -> User:
+    return create_service_account(username, purpose="tests", actor=system_account())
 
 
 def grant(user: User, role: Role, workspace: Workspace) -> None:
@@ -477,6 +482,24 @@ def report(asked: ModelVersion, actor: User) -> ReportOrder:
     return order
 
 
+def delegation(workspace: Workspace, people: Cast) -> Delegation:
+    """Let Carol sign for Bob for a day, and take it back."""
+    now = timezone.now()
+    given = delegate_signing(
+        workspace,
+        role=SignerRole.VALIDATOR,
+        delegate=people.carol,
+        starts_at=now,
+        ends_at=now + timedelta(days=1),
+        reason="I am on leave.",
+        password=PASSWORD,
+        is_interactive=True,
+        actor=people.bob,
+    )
+    withdraw_delegation(given, actor=people.bob)
+    return given
+
+
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
     policy(workspace, people)
@@ -490,6 +513,7 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     promoted = champion(workspace, people)
     reproduction(promoted.source_run, people.alice)
     report(promoted, people.carol)
+    delegation(workspace, people)
     sequence_pending()
     log = Head.objects.current()
     key = PrivateKey("witness", bytes(32), SignatureType.COSIGNATURE_V1)

@@ -79,6 +79,14 @@ def has_role(user: User, role: Role, workspace_name: str) -> bool:
     return bool(user.is_active) and user.groups.filter(name=name).exists()
 
 
+def keeps_accounts(user: User) -> bool:
+    """Say whether somebody administers or operates anywhere, and so never signs (R4)."""
+    suffixes = models.Q()
+    for role in KEEPERS:
+        suffixes |= models.Q(name__endswith=f":{role}")
+    return user.groups.filter(suffixes).exists()
+
+
 def may_administer_accounts(user: User) -> bool:
     """Say who makes and closes accounts, which belong to the installation.
 

@@ -4,6 +4,7 @@ from django.urls import path
 
 from registry.api import (
     catalogue,
+    delegations,
     dependants,
     policies,
     promotion_requests,
@@ -33,6 +34,8 @@ urlpatterns = [
         "promotion-requests/<int:pk>/promotion/",
         promotion_requests.PromotionOfRequest.as_view(),
     ),
+    path("delegations/", delegations.Delegations.as_view()),
+    path("delegations/<int:pk>/withdrawal/", delegations.Withdrawal.as_view()),
     path("role-grants/", role_grants.RoleGrants.as_view()),
     path("role-grants/<int:pk>/approval/", role_grants.Approval.as_view()),
     path("role-grants/<int:pk>/revocation/", role_grants.Revocation.as_view()),

@@ -1,5 +1,6 @@
 """Tables of the registry, one file a noun."""
 
+from registry.models.delegation import Delegation, DelegationWithdrawal
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
 from registry.models.model_version import ModelVersion
@@ -15,6 +16,8 @@ from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
 
 __all__ = [
+    "Delegation",
+    "DelegationWithdrawal",
     "EvidenceSnapshot",
     "GateRun",
     "LeasedWork",

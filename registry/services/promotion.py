@@ -21,7 +21,7 @@ from registry.models import (
     RequestState,
     Slot,
 )
-from registry.permissions import may_promote, may_request_promotion
+from registry.permissions import may_promote, may_request_promotion, may_run_gates
 from registry.policy_document import PolicyDocument, read_policy_document
 from registry.services.evidence import (
     champion_of,
@@ -83,7 +83,13 @@ def evaluate_again(request: PromotionRequest, *, actor: User) -> PromotionReques
         ),
         transaction.atomic(),
     ):
-        _refuse_unless_may_request(actor, request.model_version)
+        version = request.model_version
+        if not may_run_gates(actor, version.registered_model):
+            raise PermissionDeniedError(
+                "may_not_run_gates",
+                f"You may not have gates of {version.registered_model} run again: ask "
+                f"for the developer, owner or validator role.",
+            )
         moved = PromotionRequest.objects.move(
             request.pk,
             to=RequestState.EVALUATING,

@@ -10,10 +10,14 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
-from registry.models import PromotionRequest, RequestState, SignOff
+from registry.models import Delegation, PromotionRequest, RequestState, SignOff
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
 from registry.policy_document import read_policy_document
+from registry.services.delegations import (
+    authority_to_sign,
+    refuse_second_signature,
+)
 from registry.services.evidence import refuse_changed_evidence
 from registry.signing import reauthenticate, subject_digest, valid_sign_offs
 from tracking.services.log_ins import tries_counted
@@ -59,6 +63,7 @@ def sign_off(
         )
         now = timezone.now()
         _refuse_unless_may_sign(request, role, actor, now)
+        delegation = authority_to_sign(request, role, actor, now)
         proof = reauthenticate(
             actor,
             password=password,
@@ -68,13 +73,15 @@ def sign_off(
             now=now,
         )
         refuse_unsound_log()
-        _refuse_unless_in_review(request, role, actor)
+        _refuse_unless_in_review(request, role)
+        refuse_second_signature(request, actor, delegation)
         _refuse_changed_subject(request, seen_digest)
         signed = SignOff.objects.create(
             request=request,
             role=role,
             signer=actor,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            printed_name=_printed_name(actor, delegation),
+            delegation=delegation,
             meaning=meaning,
             method=proof.method,
             subject_digest=request.subject_digest,
@@ -87,6 +94,7 @@ def sign_off(
             payload={
                 "role": role,
                 "method": signed.method,
+                "delegation": delegation.subject if delegation else None,
                 "signed_at": now.isoformat(),
                 "subject_digest": signed.subject_digest,
             },
@@ -122,9 +130,12 @@ def _refuse_unless_may_sign(
         )
 
 
-def _refuse_unless_in_review(
-    request: PromotionRequest, role: SignerRole, actor: User
-) -> None:
+def _printed_name(actor: User, delegation: Delegation | None) -> str:
+    name = actor.get_full_name() or actor.get_username()
+    return f"{name}, for {delegation.printed_name}" if delegation else name
+
+
+def _refuse_unless_in_review(request: PromotionRequest, role: SignerRole) -> None:
     if request.state != RequestState.IN_REVIEW:
         raise ConflictError(
             "request_not_in_review",
@@ -139,11 +150,6 @@ def _refuse_unless_in_review(
     given = valid_sign_offs(request)
     if given.filter(role=role).exists():
         raise ConflictError("role_signed", f"Somebody has signed as {role} already.")
-    if given.filter(signer=actor).exists():
-        raise ConflictError(
-            "signer_counts_once",
-            "You have signed this request already; another role needs another person.",
-        )
 
 
 def _refuse_changed_subject(request: PromotionRequest, seen_digest: str) -> None:

@@ -23,6 +23,7 @@ from audit.services.verification import verify_log
 from registry.events import RegistryEvent
 from registry.models import ReportOrder
 from registry.models.sign_off import SignerRole
+from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.policies import publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.reports import fail_report, order_report
@@ -163,6 +164,7 @@ def record_every_kind(workspace, cast) -> None:
     refused(evaluate_again, request, actor=cast.mallory)
     refused(factories.signed, request, cast.alice, SignerRole.VALIDATOR)
     refused(promote, request, actor=cast.alice)
+    delegate_and_take_back(workspace, cast)
     order = order_report(promoted, actor=cast.carol)
     claim = ReportOrder.objects.claim(
         order.pk, now=timezone.now(), lease=timedelta(minutes=1)
@@ -187,6 +189,22 @@ def grant_and_refuse(workspace, cast) -> None:
     )
     refused(approve_role, asked, actor=cast.ada)
     revoke_grant(approve_role(asked, actor=cast.rita), actor=cast.ada)
+
+
+def delegate_and_take_back(workspace, cast) -> None:
+    now = timezone.now()
+    terms = {
+        "role": SignerRole.VALIDATOR,
+        "delegate": cast.carol,
+        "starts_at": now,
+        "ends_at": now + timedelta(days=1),
+        "reason": "leave",
+        "password": factories.PASSWORD,
+        "is_interactive": True,
+    }
+    refused(delegate_signing, workspace, **terms, actor=cast.alice)
+    given = delegate_signing(workspace, **terms, actor=cast.bob)
+    withdraw_delegation(given, actor=cast.bob)
 
 
 def write_and_take_back(workspace, actor) -> None:

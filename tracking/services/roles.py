@@ -27,6 +27,7 @@ from tracking.permissions import (
     KEEPERS,
     Role,
     acts_as_installation,
+    keeps_accounts,
     may_approve_grants,
 )
 
@@ -277,13 +278,13 @@ def refuse_forbidden_combination(user: User, role: Role) -> None:
             "service_accounts_are_bots",
             f"A service account cannot be {role}: give the role to a person.",
         )
-    administers = user.is_superuser or _holds_any(user, KEEPERS)
+    administers = user.is_superuser or keeps_accounts(user)
     if role in SIGNING_ROLES and administers:
         raise ConflictError(
             "administrators_do_not_sign",
             f"An administrator cannot also be {role}: give the role to somebody else.",
         )
-    if role in KEEPERS and _holds_any(user, SIGNING_ROLES):
+    if role in KEEPERS and _signs(user):
         raise ConflictError(
             "signers_do_not_administer",
             f"Somebody who signs cannot be {role} as well: take the signing role away "
@@ -291,8 +292,8 @@ def refuse_forbidden_combination(user: User, role: Role) -> None:
         )
 
 
-def _holds_any(user: User, roles: frozenset[Role] | set[Role]) -> bool:
+def _signs(user: User) -> bool:
     suffixes = models.Q()
-    for role in roles:
+    for role in SIGNING_ROLES:
         suffixes |= models.Q(name__endswith=f":{role}")
     return user.groups.filter(suffixes).exists()
