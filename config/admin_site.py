@@ -12,10 +12,11 @@ from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 
-from audit.errors import PermissionDeniedError
+from audit.errors import DomainError, PermissionDeniedError
 from audit.proofs import soundness
 from registry.services.waiting import waiting_for
 from tracking.models import Workspace
@@ -25,6 +26,11 @@ from tracking.services.log_ins import (
     forget_failed_tries,
     record_failed_log_in,
     refuse_locked,
+)
+from tracking.services.second_factors import (
+    confirm_second_factor,
+    enrol_second_factor,
+    has_second_factor,
 )
 
 FLOORS = ("registry", "tracking", "audit", "auth")
@@ -98,6 +104,36 @@ class AttestryAdminSite(AdminSite):
             "has_role": Workspace.objects.visible_to(actor).exists(),
         }
         return super().index(request, context | (extra_context or {}))
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        own = path(
+            "second-factor/", self.admin_view(self.second_factor), name="second_factor"
+        )
+        return [own, *super().get_urls()]
+
+    def second_factor(self, request: HttpRequest) -> HttpResponseBase:
+        """Enrol one's own second factor: the password first, then a code of the app."""
+        actor = request.user
+        assert isinstance(actor, User)  # noqa: S101 - admin_view lets nobody else in
+        context = {
+            **self.each_context(request),
+            "title": "My second factor",
+            "is_enrolled": has_second_factor(actor),
+        }
+        try:
+            if "password" in request.POST:
+                context["enrolment"] = enrol_second_factor(
+                    actor, password=request.POST["password"], is_interactive=True
+                )
+            elif "code" in request.POST:
+                confirm_second_factor(
+                    actor, code=request.POST["code"], is_interactive=True
+                )
+                return redirect("admin:second_factor")
+        except DomainError as refusal:
+            context["refusal"] = refusal.detail
+            context["is_begun"] = "code" in request.POST
+        return TemplateResponse(request, "admin/second_factor.html", context)
 
     def password_change(  # type: ignore[override]  # the stubs forget the redirect
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

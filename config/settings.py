@@ -321,6 +321,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "registry.models.sign_off.SignerRole",
+        "WorkspaceRoleEnum": "tracking.permissions.Role",
+        "GrantStateEnum": "tracking.models.role_grant.GrantState",
+    },
 }
 
 # Mail
