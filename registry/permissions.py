@@ -198,16 +198,18 @@ def delegation_to_sign(
 
     The delegator must hold the role by a grant, so nothing is delegated twice (R8).
     """
-    if user.is_superuser or keeps_accounts(user) or not user.is_active:
-        return None
-    if may_sign_in_own_right(user, role, model):
-        return None
-    delegations = Delegation.objects.in_force(timezone.now()).over(model)
-    for delegation in (
-        delegations.filter(delegate=user, role=role)
+    delegations = list(
+        Delegation.objects.in_force(timezone.now())
+        .over(model)
+        .filter(delegate=user, role=role)
         .select_related("delegator")
         .order_by("pk")
-    ):
+    )
+    if not delegations or user.is_superuser or not user.is_active:
+        return None
+    if keeps_accounts(user) or may_sign_in_own_right(user, role, model):
+        return None
+    for delegation in delegations:
         if may_sign_in_own_right(delegation.delegator, role, model):
             return delegation
     return None

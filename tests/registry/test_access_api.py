@@ -1,10 +1,16 @@
 """Workspaces, accounts, roles, tokens and the second factor over HTTP."""
 
 import base64
+from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from registry.models.sign_off import SignerRole
+from registry.services.delegations import delegate_signing
 from tests import factories
 from tests.factories import PASSWORD, AuthenticatorApp
 from tests.registry.test_api import post, problem
@@ -12,6 +18,7 @@ from tracking.models import ApiToken, RoleGrant, Workspace
 from tracking.models.access import Scope
 from tracking.permissions import Role, has_role
 from tracking.services.tokens import create_token
+from tracking.services.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -302,3 +309,46 @@ def test_administrator_removes_a_lost_factor(cast, as_token):
         as_token(cast.alice), "accounts/alice/second-factor-removal/", reason="mine"
     )
     assert problem(refused) == (403, "may_not_remove_second_factor")
+
+
+# Lists
+
+
+@pytest.mark.parametrize(
+    "path", ["workspaces/", "accounts/", "tokens/", "role-grants/", "delegations/"]
+)
+def test_list_takes_as_many_queries_for_many_rows_as_for_few(
+    workspace, cast, in_session, path
+):
+    ada = in_session(cast.ada)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert ada.get(f"/api/v1/{path}").status_code == 200
+        return len(captured)
+
+    grow(workspace, cast, 1)
+    before = queries()
+    grow(workspace, cast, 5)
+    assert queries() == before <= 8
+
+
+def grow(workspace, cast, number: int) -> None:
+    """Add rows of every kind that is listed."""
+    for n in range(number):
+        name = f"row-{number}-{n}"
+        person = factories.person(name, workspace, Role.AUDITOR)
+        create_workspace(name, actor=cast.ada)
+        create_token(cast.ada, name=name, actor=cast.ada)
+        now = timezone.now()
+        delegate_signing(
+            workspace,
+            role=SignerRole.VALIDATOR,
+            delegate=person,
+            starts_at=now,
+            ends_at=now + timedelta(days=1),
+            reason="leave",
+            password=PASSWORD,
+            is_interactive=True,
+            actor=cast.bob,
+        )

@@ -16,6 +16,7 @@ from audit.sequencer import sequence_pending
 from registry.models import Delegation, PromotionRequest, SignOff
 from registry.models.sign_off import SignerRole
 from registry.services.delegations import delegate_signing, withdraw_delegation
+from registry.services.waiting import Waiting, waiting_for
 from tests import factories
 from tests.factories import PASSWORD
 from tests.registry.test_api import post, problem
@@ -72,6 +73,16 @@ def test_delegate_signs_and_the_signature_says_for_whom(
     )
     entry = trail([request_in_review.subject])[-1]
     assert entry.payload["delegation"] == delegation.subject
+
+
+def test_request_waits_for_the_delegate_as_well(
+    request_in_review, workspace, cast, vera
+):
+    model = request_in_review.model_version.registered_model
+    assert waiting_for(vera) == []
+    for on in (None, model):
+        delegated(workspace, cast.bob, vera, model=on)
+    assert waiting_for(vera) == [Waiting(request_in_review, (SignerRole.VALIDATOR,))]
 
 
 def test_owner_delegates_for_one_model_and_it_covers_no_other(workspace, cast, vera):
