@@ -71,6 +71,11 @@ ATTESTRY_WITNESS_LOGS = env.folder(
     VAR / "witnessed-logs",
     shown_as="<ATTESTRY_VAR>/witnessed-logs",
 )
+ATTESTRY_SECOND_FACTOR_KEY = env.key(
+    "ATTESTRY_SECOND_FACTOR_KEY",
+    VAR / "second-factor-key",
+    shown_as="the file <ATTESTRY_VAR>/second-factor-key",
+)
 ATTESTRY_LOG_PUBLIC = env.switch("ATTESTRY_LOG_PUBLIC", default=False)
 ATTESTRY_LOG_COPY_EMAIL_TO = env.names("ATTESTRY_LOG_COPY_EMAIL_TO")
 ATTESTRY_LOG_COPY_WEBHOOK_URL = env.text("ATTESTRY_LOG_COPY_WEBHOOK_URL")
@@ -316,6 +321,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "registry.models.sign_off.SignerRole",
+        "WorkspaceRoleEnum": "tracking.permissions.Role",
+        "GrantStateEnum": "tracking.models.role_grant.GrantState",
+    },
 }
 
 # Mail
@@ -395,6 +405,10 @@ CELERY_BEAT_SCHEDULE = {
     "sequence what a crash left pending": {
         "task": "audit.sequence_pending",
         "schedule": 10.0,
+    },
+    "put roles into effect that have waited long enough": {
+        "task": "tracking.put_roles_into_effect",
+        "schedule": 60.0,
     },
     "send the newest checkpoint when it is due": {
         "task": "audit.send_copies_when_due",

@@ -91,6 +91,7 @@ def _files_of_this_test(monkeypatch, tmp_path: Path, files_of_the_log: Path):
     """A test rolls the database back, so it gets the files of that moment as well."""
     monkeypatch.setattr(settings, "ATTESTRY_ARTIFACT_ROOT", tmp_path / "artifacts")
     keep_log_in(tmp_path / "log", monkeypatch)
+    monkeypatch.setattr(settings, "ATTESTRY_SECOND_FACTOR_KEY", tmp_path / "factor-key")
     shutil.copytree(files_of_the_log, tmp_path / "log")
 
 

@@ -1,5 +1,7 @@
 """Builds just the rows that a test needs, through the product's own services."""
 
+import base64
+import hmac
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -23,6 +26,7 @@ from registry.models import (
     Attestation,
     AttestationKind,
     AttestationSource,
+    Delegation,
     GateRun,
     ModelVersion,
     Policy,
@@ -36,6 +40,7 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.services.attestations import attest, withdraw_attestation
 from registry.services.closings import withdraw_request
+from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.evidence_views import open_evidence
 from registry.services.gate_runs import run_gate
 from registry.services.model_versions import register_version
@@ -77,6 +82,10 @@ from tracking.services.metadata import define_field, set_template
 from tracking.services.reproductions import declare_reproduction
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
+from tracking.services.second_factors import (
+    confirm_second_factor,
+    enrol_second_factor,
+)
 from tracking.services.sensitive_data import acknowledge_sensitive_use
 from tracking.services.tokens import create_token
 
@@ -101,6 +110,21 @@ WAIVABLE = POLICY.replace("{gate:", "{waivable: true, gate:")
 
 
 @dataclass(frozen=True)
+class AuthenticatorApp:
+    """Somebody's phone: it shows codes of six digits, after RFC 6238."""
+
+    secret: bytes
+
+    def code(self, *, steps: int = 0) -> str:
+        """Return the code of now, or of some time steps later or before."""
+        counter = int(timezone.now().timestamp()) // 30 + steps
+        mac = hmac.digest(self.secret, counter.to_bytes(8), "sha1")
+        offset = mac[-1] & 15
+        number = int.from_bytes(mac[offset : offset + 4]) & 0x7FFFFFFF
+        return f"{number % 1_000_000:06}"
+
+
+@dataclass(frozen=True)
 class Cast:
     """One person a role, and a bot."""
 
@@ -120,9 +144,8 @@ class Cast:
 
 
 def cast(workspace: Workspace) -> Cast:
-    system = system_account()
-    bot = create_service_account("bot", purpose="tests", actor=system)
-    grant_role(bot, role=Role.BOT, workspace=workspace, actor=system)
+    bot = program("bot")
+    grant(bot, Role.BOT, workspace)
     return Cast(
         alice=person("alice", workspace, Role.DEVELOPER),
         olivia=person("olivia", workspace, Role.OWNER),
@@ -156,8 +179,26 @@ def person(
         actor=system,
     )
     if role:
-        grant_role(user, role=role, workspace=workspace, actor=system)
+        grant(user, role, workspace)
     return user
+
+
+def program(username: str) -> User:
+    return create_service_account(username, purpose="tests", actor=system_account())
+
+
+def grant(user: User, role: Role, workspace: Workspace) -> None:
+    """Grant a role at once, as the installation's commands do."""
+    grant_role(user, role=role, workspace=workspace, actor=system_account())
+
+
+def second_factor(user: User) -> AuthenticatorApp:
+    """Enrol somebody's app, with a code of half an hour ago so that all others are new."""
+    with time_machine.travel(timezone.now() - timedelta(minutes=30), tick=False):
+        begun = enrol_second_factor(user, password=PASSWORD, is_interactive=True)
+        app = AuthenticatorApp(base64.b32decode(begun.secret))
+        confirm_second_factor(user, code=app.code(), is_interactive=True)
+    return app
 
 
 def token(user: User) -> str:
@@ -217,12 +258,14 @@ def parquet(columns: dict[str, Any]) -> bytes:
     return sink.getvalue()
 
 
-def model(workspace: Workspace, people: Cast, name: str = "credit") -> RegisteredModel:
+def model(
+    workspace: Workspace, people: Cast, name: str = "credit", *, tier: int = 3
+) -> RegisteredModel:
     found = RegisteredModel.objects.filter(workspace=workspace, name=name).first()
     return found or register_model(
         workspace,
         name=name,
-        tier=3,
+        tier=tier,
         purpose="Tells who pays back.",
         owner=people.olivia,
         actor=people.alice,
@@ -243,12 +286,27 @@ def version(
     source = source or run(workspace, people.alice)
     for path, other in more_files.items():
         upload(source, path, other, people.alice)
+    source = run(workspace, people.alice)
+    return version_of(
+        source, people, content=content, scores=scores, has_ended=has_ended
+    )
+
+
+def version_of(
+    source: Run,
+    people: Cast,
+    *,
+    content: bytes = b"model 1",
+    scores: bytes | None = None,
+    has_ended: bool = True,
+) -> ModelVersion:
+    """Give a run a model file and predictions, end it, and register the file."""
     artifact = upload(source, MODEL, content, people.alice)
     upload(source, PREDICTIONS, scores or predictions(), people.alice)
     if has_ended:
         source = end(source, people.alice)
     return register_version(
-        model(workspace, people),
+        model(source.experiment.workspace, people),
         source_run=source,
         artifact_path=MODEL,
         artifact_sha256=artifact.sha256,
@@ -468,7 +526,7 @@ def card(dataset: Dataset, actor: User, **changes: Any) -> DatasetCard:
     return describe_dataset(dataset, **stated, actor=actor)
 
 
-def logged_model(run: Run, actor: User) -> LoggedModel:
+def logged_model(run: Run, actor: User, *, is_ready: bool = True) -> LoggedModel:
     """Return a model that the run made, with one of everything."""
     model = create_logged_model(
         run.experiment,
@@ -495,6 +553,8 @@ def logged_model(run: Run, actor: User) -> LoggedModel:
             actor=actor,
         )
     remove_artifacts(model, path="wrong.txt", actor=actor)
+    if not is_ready:
+        return model
     return move_logged_model(model, to=LoggedModelStatus.READY, actor=actor)
 
 
@@ -547,6 +607,24 @@ def waived_attested_and_withdrawn(workspace: Workspace, people: Cast) -> None:
     withdrawn(asked, people)
 
 
+def delegation(workspace: Workspace, people: Cast) -> Delegation:
+    """Let Carol sign for Bob for a day, and take it back."""
+    now = timezone.now()
+    given = delegate_signing(
+        workspace,
+        role=SignerRole.VALIDATOR,
+        delegate=people.carol,
+        starts_at=now,
+        ends_at=now + timedelta(days=1),
+        reason="I am on leave.",
+        password=PASSWORD,
+        is_interactive=True,
+        actor=people.bob,
+    )
+    withdraw_delegation(given, actor=people.bob)
+    return given
+
+
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
     policy(workspace, people, WAIVABLE)
@@ -567,6 +645,7 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     reproduction(promoted.linked_run, people.alice)
     report(promoted, people.carol)
     waived_attested_and_withdrawn(workspace, people)
+    delegation(workspace, people)
     sequence_pending()
     log = Head.objects.current()
     key = PrivateKey("witness", bytes(32), SignatureType.COSIGNATURE_V1)

@@ -5,10 +5,12 @@ from django.urls import path
 from registry.api import (
     attestations,
     catalogue,
+    delegations,
     dependants,
     policies,
     promotion_requests,
     reports,
+    role_grants,
     waivers,
 )
 
@@ -54,6 +56,11 @@ urlpatterns = [
         "attestations/<int:pk>/withdrawal/",
         attestations.WithdrawalOfAttestation.as_view(),
     ),
+    path("delegations/", delegations.Delegations.as_view()),
+    path("delegations/<int:pk>/withdrawal/", delegations.Withdrawal.as_view()),
+    path("role-grants/", role_grants.RoleGrants.as_view()),
+    path("role-grants/<int:pk>/approval/", role_grants.Approval.as_view()),
+    path("role-grants/<int:pk>/revocation/", role_grants.Revocation.as_view()),
     path("reports/", reports.Reports.as_view()),
     path("reports/<int:pk>/", reports.OneReport.as_view()),
     path("reports/<int:pk>/document/", reports.ReportDocument.as_view()),

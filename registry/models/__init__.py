@@ -8,6 +8,7 @@ from registry.models.attestation import (
     AttestationWithdrawal,
 )
 from registry.models.closing import Closing
+from registry.models.delegation import Delegation, DelegationWithdrawal
 from registry.models.evidence_view import EvidenceView
 from registry.models.former_name import FormerName
 from registry.models.gate_run import GateRun, Verdict
@@ -25,12 +26,7 @@ from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
 from registry.models.tag import ModelTag, VersionTag
 from registry.models.version_listing import Stage, VersionListing
-from registry.models.waiver import (
-    Waiver,
-    WaiverApproval,
-    WaiverScope,
-    WaiverWithdrawal,
-)
+from registry.models.waiver import Waiver, WaiverApproval, WaiverScope, WaiverWithdrawal
 
 __all__ = [
     "Alias",
@@ -39,6 +35,8 @@ __all__ = [
     "AttestationSource",
     "AttestationWithdrawal",
     "Closing",
+    "Delegation",
+    "DelegationWithdrawal",
     "EvidenceSnapshot",
     "EvidenceView",
     "FormerName",

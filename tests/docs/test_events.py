@@ -27,6 +27,7 @@ from registry.models.sign_off import SignerRole
 from registry.services.aliases import remove_alias, set_alias
 from registry.services.archiving import archive_model, archive_version
 from registry.services.closings import invalidate_request, reject_request
+from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.evidence_views import open_evidence
 from registry.services.model_versions import version_of_source
 from registry.services.policies import publish_policy
@@ -41,6 +42,7 @@ from registry.services.version_content import Source
 from registry.services.version_listings import describe_version
 from tests import factories
 from tracking.events import TrackingEvent
+from tracking.permissions import Role
 from tracking.services.accounts import change_password
 from tracking.services.erasure import erase_subject
 from tracking.services.experiments import (
@@ -51,7 +53,7 @@ from tracking.services.experiments import (
     restore_experiment,
     tag_experiment,
 )
-from tracking.services.log_ins import record_failed_log_in
+from tracking.services.log_ins import count_failed_try, record_failed_log_in
 from tracking.services.logged_models import (
     archive_logged_model,
     log_model_params,
@@ -59,7 +61,10 @@ from tracking.services.logged_models import (
     tag_logged_model,
 )
 from tracking.services.logging import log_batch, remove_tag
+from tracking.services.role_grants import approve_role, ask_for_role
+from tracking.services.roles import revoke_grant
 from tracking.services.runs import archive_run, restore_run
+from tracking.services.second_factors import remove_second_factor
 
 pytestmark = pytest.mark.docs
 
@@ -160,6 +165,9 @@ def record_every_kind(workspace, cast) -> None:
     factories.token(cast.alice)
     change_password(cast.mallory, password="another long passphrase")
     fail_to_log_in(cast.mallory)
+    grant_and_refuse(workspace, cast)
+    factories.second_factor(cast.stella)
+    remove_second_factor(cast.stella, reason="lost", actor=cast.ada)
     write_and_take_back(workspace, cast.alice)
     edit_the_catalogue(workspace, cast)
     draft = factories.policy(workspace, cast, published=False)
@@ -173,6 +181,7 @@ def record_every_kind(workspace, cast) -> None:
     refused(factories.signed, request, cast.alice, SignerRole.VALIDATOR)
     refused(promote, request, actor=cast.alice)
     end_every_other_way(workspace, cast)
+    delegate_and_take_back(workspace, cast)
     order = order_report(promoted, actor=cast.carol)
     claim = ReportOrder.objects.claim(
         order.pk, now=timezone.now(), lease=timedelta(minutes=1)
@@ -212,6 +221,34 @@ def end_every_other_way(workspace, cast) -> None:
     now = timezone.now()
     PromotionRequest.objects.filter(pk=expired.pk).update(expires_at=now)
     assert end_what_is_over() == 1
+
+
+def grant_and_refuse(workspace, cast) -> None:
+    asked = ask_for_role(
+        cast.mallory,
+        role=Role.AUDITOR,
+        workspace=workspace,
+        reason="joins",
+        actor=cast.ada,
+    )
+    refused(approve_role, asked, actor=cast.ada)
+    revoke_grant(approve_role(asked, actor=cast.rita), actor=cast.ada)
+
+
+def delegate_and_take_back(workspace, cast) -> None:
+    now = timezone.now()
+    terms = {
+        "role": SignerRole.VALIDATOR,
+        "delegate": cast.carol,
+        "starts_at": now,
+        "ends_at": now + timedelta(days=1),
+        "reason": "leave",
+        "password": factories.PASSWORD,
+        "is_interactive": True,
+    }
+    refused(delegate_signing, workspace, **terms, actor=cast.alice)
+    given = delegate_signing(workspace, **terms, actor=cast.bob)
+    withdraw_delegation(given, actor=cast.bob)
 
 
 def write_and_take_back(workspace, actor) -> None:
@@ -264,6 +301,8 @@ def edit_the_catalogue(workspace, cast) -> None:
 def fail_to_log_in(user) -> None:
     record_failed_log_in(user, door="password", code="invalid_login")
     record_failed_log_in(None, door="token", code="token_unknown")
+    for _ in range(5):
+        count_failed_try(user)
 
 
 def find_altered_and_intact_again() -> None:

@@ -133,6 +133,7 @@ def test_name_of_a_person_is_committed_to_and_not_written_into_the_log(workspace
     assert dict(openings.values_list("field", "value")) == {
         "username": "xaviera",
         "full_name": "Xaviera Quirk",
+        "email": "",
     }
 
 

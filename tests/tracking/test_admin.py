@@ -39,6 +39,7 @@ def test_nothing_is_registered_that_could_be_edited():
         ("registry", "registeredmodel"),
         ("registry", "slot"),
         ("tracking", "experiment"),
+        ("tracking", "rolegrant"),
         ("tracking", "run"),
     ]
     assert not admin.site.is_registered(Group)
