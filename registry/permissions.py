@@ -32,6 +32,7 @@ MODEL_GRANTS: dict[str, frozenset[Role]] = {
         }
     ),
 }
+_SIGNING = tuple(f"sign_as_{role}" for role in SignerRole)
 POLICY_AUTHORS_DO_NOT_SIGN_FOR = timedelta(days=30)  # governance rule R3
 
 
@@ -49,6 +50,16 @@ def may_draft_policy(user: User, workspace: Workspace) -> bool:
 
 def may_publish_policy(user: User, workspace: Workspace) -> bool:
     return holds(user, "publish_policy", workspace)
+
+
+def may_connect_systems(user: User, workspace: Workspace) -> bool:
+    return holds(user, "connect_systems", workspace)
+
+
+def may_link_ticket(user: User, model: RegisteredModel) -> bool:
+    """Say who tells the tickets of a request: whoever may ask, sign or promote."""
+    acts = ("request_promotion", "promote_version", *_SIGNING)
+    return any(holds(user, permission, model) for permission in acts)
 
 
 def may_request_promotion(user: User, model: RegisteredModel) -> bool:

@@ -1,6 +1,7 @@
 """Builds just the rows that a test needs, through the product's own services."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -18,14 +19,18 @@ from audit.services.verification import verify_log
 from audit.tlog.keys import PrivateKey, SignatureType
 from audit.tlog.note import Note
 from registry.models import (
+    Delivery,
     GateRun,
     ModelVersion,
+    NotificationType,
     Policy,
     PromotionRequest,
     RegisteredModel,
     ReportOrder,
+    Webhook,
 )
 from registry.models.sign_off import SignerRole
+from registry.services.deliveries import deliver
 from registry.services.gate_runs import run_gate
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
@@ -33,6 +38,8 @@ from registry.services.promotion import promote, request_promotion
 from registry.services.registered_models import register_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
+from registry.services.tickets import link_request, set_ticket_template
+from registry.services.webhooks import create_webhook
 from tracking.models import (
     Dataset,
     DatasetCard,
@@ -417,6 +424,19 @@ def report(asked: ModelVersion, actor: User) -> ReportOrder:
     return order
 
 
+def webhook(
+    workspace: Workspace,
+    people: Cast,
+    *,
+    url: str = "https://localhost/hook",
+    event_types: Sequence[str] = tuple(NotificationType.values),
+) -> Webhook:
+    """Return a webhook; where it leads is internal, so that nothing is sent."""
+    return create_webhook(
+        workspace, url=url, event_types=event_types, actor=people.ada
+    )[0]
+
+
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
     policy(workspace, people)
@@ -427,7 +447,14 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)
     ask_for_metadata(other, people)
+    told = webhook(workspace, people, event_types=[NotificationType.VERSION_PROMOTED])
     promoted = champion(workspace, people)
+    deliver(Delivery.objects.get(webhook=told).pk, jitter=lambda: 0.0)
+    set_ticket_template(
+        workspace, url_template="https://tickets.example/{ticket}", actor=people.ada
+    )
+    asked = promoted.promotion_requests.get()
+    link_request(asked, ticket="RISK-42", actor=people.alice)
     reproduction(promoted.source_run, people.alice)
     report(promoted, people.carol)
     sequence_pending()

@@ -36,6 +36,7 @@ WORKSPACE_GRANTS: dict[str, frozenset[Role]] = {
     "register_model": frozenset({Role.DEVELOPER, Role.BOT}),
     "draft_policy": frozenset({Role.POLICY_AUTHOR, Role.VALIDATOR, Role.RISK}),
     "publish_policy": frozenset({Role.RISK}),
+    "connect_systems": frozenset({Role.ADMINISTRATOR}),
 }
 EXPERIMENT_GRANTS: dict[str, frozenset[Role]] = {
     "view_experiment": EVERY_ROLE - {Role.ADMINISTRATOR},

@@ -16,7 +16,13 @@ from audit.errors import DomainError
 from audit.proofs import TrailEntry, trail
 from registry.admin.gate_table import gate_lines
 from registry.admin.sign_off_form import SignOffForm
-from registry.models import PromotionRequest, RequestState, SignOff
+from registry.models import (
+    PromotionRequest,
+    RequestState,
+    SignOff,
+    TicketLink,
+    TicketSubject,
+)
 from registry.permissions import duties_that_conflict, may_promote
 from registry.services.promotion import promote
 from registry.services.waiting import lacking_roles, roles_open_to
@@ -160,6 +166,7 @@ def _shown(subject: PromotionRequest, actor: User) -> dict[str, Any]:
         "hindrances": duties_that_conflict(actor, subject, now=timezone.now()),
         "can_promote": subject.state == RequestState.APPROVED
         and may_promote(actor, version.registered_model),
+        "tickets": TicketLink.objects.about(TicketSubject.REQUEST, subject.pk),
         "trail": _trail([version.subject, subject.subject]),
     }
 

@@ -8,6 +8,8 @@ from registry.api import (
     policies,
     promotion_requests,
     reports,
+    tickets,
+    webhooks,
 )
 
 urlpatterns = [
@@ -32,6 +34,16 @@ urlpatterns = [
         "promotion-requests/<int:pk>/promotion/",
         promotion_requests.PromotionOfRequest.as_view(),
     ),
+    path("promotion-requests/<int:pk>/tickets/", tickets.TicketsOfRequest.as_view()),
+    path("ticket-template/", tickets.TicketTemplateOfWorkspace.as_view()),
+    path("webhooks/", webhooks.Webhooks.as_view()),
+    path("webhooks/<int:pk>/", webhooks.OneWebhook.as_view()),
+    path("webhooks/<int:pk>/disabling/", webhooks.Disabling.as_view()),
+    path("webhooks/<int:pk>/enabling/", webhooks.Enabling.as_view()),
+    path("webhooks/<int:pk>/key-rotations/", webhooks.KeyRotations.as_view()),
+    path("deliveries/", webhooks.Deliveries.as_view()),
+    path("deliveries/<int:pk>/", webhooks.OneDelivery.as_view()),
+    path("deliveries/<int:pk>/replays/", webhooks.Replays.as_view()),
     path("reports/", reports.Reports.as_view()),
     path("reports/<int:pk>/", reports.OneReport.as_view()),
     path("reports/<int:pk>/document/", reports.ReportDocument.as_view()),

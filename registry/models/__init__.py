@@ -3,6 +3,13 @@
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
 from registry.models.model_version import ModelVersion
+from registry.models.notification import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryState,
+    Notification,
+    NotificationType,
+)
 from registry.models.policy import Policy, PolicyPublication
 from registry.models.promotion_request import (
     EvidenceSnapshot,
@@ -13,12 +20,19 @@ from registry.models.registered_model import RegisteredModel
 from registry.models.report import Report, ReportOrder
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
+from registry.models.ticket import TicketLink, TicketSubject, TicketTemplate
+from registry.models.webhook import Webhook, WebhookKey
 
 __all__ = [
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryState",
     "EvidenceSnapshot",
     "GateRun",
     "LeasedWork",
     "ModelVersion",
+    "Notification",
+    "NotificationType",
     "Policy",
     "PolicyPublication",
     "Promotion",
@@ -29,6 +43,11 @@ __all__ = [
     "RequestState",
     "SignOff",
     "Slot",
+    "TicketLink",
+    "TicketSubject",
+    "TicketTemplate",
     "Verdict",
+    "Webhook",
+    "WebhookKey",
     "WorkState",
 ]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 from django.utils import timezone
 
-from registry.jobs import PRODUCE_REPORT, RUN_GATE
-from registry.models import GateRun, ReportOrder
+from registry.jobs import DELIVER, PRODUCE_REPORT, RUN_GATE
+from registry.models import Delivery, GateRun, ReportOrder
 
 
 def unfinished_work() -> Iterator[tuple[str, int]]:
@@ -17,6 +17,7 @@ def unfinished_work() -> Iterator[tuple[str, int]]:
     for task, work in (
         (RUN_GATE, GateRun.objects.all()),
         (PRODUCE_REPORT, ReportOrder.objects.all()),
+        (DELIVER, Delivery.objects.all()),
     ):
         for pk in work.claimable(now).order_by("pk").values_list("pk", flat=True):
             yield task, pk

@@ -18,10 +18,17 @@ from audit.services import record, system_account
 from audit.tlog.canonical import canonical_bytes, digest
 from registry import gate as contract
 from registry.events import RegistryEvent
-from registry.models import GateRun, PromotionRequest, RequestState, Verdict
+from registry.models import (
+    GateRun,
+    NotificationType,
+    PromotionRequest,
+    RequestState,
+    Verdict,
+)
 from registry.policy_document import GateClause, PolicyDocument, read_policy_document
 from registry.services.evidence import pinned_evidence
 from registry.services.lease import lease, lease_kept
+from registry.services.notifications import notify
 from registry.signing import subject_digest
 from registry.verdict import Outcome
 
@@ -194,3 +201,5 @@ def _conclude(request: PromotionRequest) -> None:
             "subject_digest": subject,
         },
     )
+    notify(NotificationType.GATES_FINISHED, request)
+    notify(NotificationType.SIGN_OFF_WANTED, request)

@@ -14,6 +14,7 @@ from registry.jobs import run_gate_later
 from registry.models import (
     GateRun,
     ModelVersion,
+    NotificationType,
     Policy,
     Promotion,
     PromotionRequest,
@@ -30,6 +31,7 @@ from registry.services.evidence import (
     refuse_changed_evidence,
     take_snapshot,
 )
+from registry.services.notifications import notify
 from registry.signing import subject_digest
 from tracking.services.runs import freeze
 
@@ -69,6 +71,7 @@ def request_promotion(
             },
         )
         _start_evaluation(request, actor=actor)
+        notify(NotificationType.REQUEST_OPENED, request)
     return request
 
 
@@ -149,6 +152,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
                 "subject_digest": request.subject_digest,
             },
         )
+        notify(NotificationType.VERSION_PROMOTED, request)
     return promotion
 
 

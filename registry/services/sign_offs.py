@@ -10,11 +10,17 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
-from registry.models import PromotionRequest, RequestState, SignOff
+from registry.models import (
+    NotificationType,
+    PromotionRequest,
+    RequestState,
+    SignOff,
+)
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
 from registry.policy_document import read_policy_document
 from registry.services.evidence import refuse_changed_evidence
+from registry.services.notifications import notify
 from registry.signing import reauthenticate, subject_digest, valid_sign_offs
 
 
@@ -175,3 +181,4 @@ def _approve_when_complete(
             "expires_at": expires_at.isoformat(),
         },
     )
+    notify(NotificationType.REQUEST_APPROVED, request)

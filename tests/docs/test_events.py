@@ -21,14 +21,16 @@ from audit.services.log import (
 )
 from audit.services.verification import verify_log
 from registry.events import RegistryEvent
-from registry.models import ReportOrder
+from registry.models import Delivery, ReportOrder, Webhook
 from registry.models.sign_off import SignerRole
+from registry.services.deliveries import WAITS, deliver, replay
 from registry.services.policies import publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.reports import fail_report, order_report
+from registry.services.webhooks import disable_webhook, enable_webhook, rotate_key
 from tests import factories
 from tracking.events import TrackingEvent
-from tracking.services.accounts import change_password
+from tracking.services.accounts import change_email, change_password
 from tracking.services.erasure import erase_subject
 from tracking.services.experiments import (
     archive_experiment,
@@ -145,6 +147,7 @@ def recorded_kinds() -> dict[str, Recorded]:
 def record_every_kind(workspace, cast) -> None:
     """Promote a version, report on it, and have every governed act refused once."""
     factories.token(cast.alice)
+    change_email(cast.mallory, email="mallory@example.org", actor=cast.ada)
     change_password(cast.mallory, password="another long passphrase")
     fail_to_log_in(cast.mallory)
     write_and_take_back(workspace, cast.alice)
@@ -162,6 +165,7 @@ def record_every_kind(workspace, cast) -> None:
     )
     assert claim is not None
     fail_report(order, failure="no fonts", claim=claim)
+    switch_webhook(workspace, cast)
     find_altered_and_intact_again()
     factories.token(cast.paul)
     erase_subject(cast.paul, reason="asked for it", kept=(), actor=cast.ada)
@@ -189,6 +193,18 @@ def write_and_take_back(workspace, actor) -> None:
     remove_experiment_tag(experiment, key="team", actor=actor)
     archive_experiment(experiment, actor=actor)
     restore_experiment(experiment, actor=actor)
+
+
+def switch_webhook(workspace, cast) -> None:
+    """Rotate, disable and enable a webhook, and have a delivery given up and replayed."""
+    webhook = Webhook.objects.get()
+    rotate_key(webhook, overlap=timedelta(hours=1), actor=cast.ada)
+    disable_webhook(webhook, actor=cast.ada)
+    enable_webhook(webhook, actor=cast.ada)
+    delivery = webhook.deliveries.get()
+    replay(delivery, actor=cast.ada)
+    Delivery.objects.filter(pk=delivery.pk).update(failures=len(WAITS))
+    deliver(delivery.pk, jitter=lambda: 0.0)
 
 
 def fail_to_log_in(user) -> None:

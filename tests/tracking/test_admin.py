@@ -33,11 +33,13 @@ def test_nothing_is_registered_that_could_be_edited():
         ("audit", "event"),
         ("audit", "verification"),
         ("auth", "user"),
+        ("registry", "delivery"),
         ("registry", "modelversion"),
         ("registry", "policy"),
         ("registry", "promotionrequest"),
         ("registry", "registeredmodel"),
         ("registry", "slot"),
+        ("registry", "webhook"),
         ("tracking", "experiment"),
         ("tracking", "run"),
     ]

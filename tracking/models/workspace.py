@@ -36,6 +36,7 @@ class Workspace(models.Model):
             ("register_model", "May register models here"),
             ("draft_policy", "May draft policies here"),
             ("publish_policy", "May publish policies here"),
+            ("connect_systems", "May connect webhooks and tickets here"),
         ]
 
     def __str__(self) -> str:
