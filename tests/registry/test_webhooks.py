@@ -24,7 +24,8 @@ KIND = "dev.attestry.request.approved.v1"
 
 @pytest.fixture
 def ada(cast, as_token) -> Client:
-    return as_token(cast.ada)
+    client: Client = as_token(cast.ada)
+    return client
 
 
 def post(client: Client, path: str, **body):
@@ -272,9 +273,9 @@ def test_administrator_reads_webhooks_and_dead_letters_in_the_admin(
     browser = Client()
     browser.force_login(cast.ada)
 
-    page = browser.get(f"/admin/registry/webhook/{pk}/change/").content.decode()
-    assert "https://localhost/in" in page
-    assert f"/admin/registry/delivery/{delivery.pk}/change/" in page
+    page = browser.get(f"/admin/registry/webhook/{pk}/change/")
+    assert "https://localhost/in" in page.content.decode()
+    assert f"/admin/registry/delivery/{delivery.pk}/change/" in page.content.decode()
     page = browser.get(f"/admin/registry/delivery/{delivery.pk}/change/")
     assert "webhook_address_internal" in page.content.decode()
     for path in ("webhook/", "delivery/", "delivery/?state__exact=dead"):
