@@ -327,6 +327,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "RequestStateEnum": "registry.models.RequestState",
+        "DeliveryStateEnum": "registry.models.DeliveryState",
+    },
 }
 
 # Mail

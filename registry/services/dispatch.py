@@ -12,7 +12,10 @@ from registry.models import Delivery, GateRun, ReportOrder
 
 
 def unfinished_work() -> Iterator[tuple[str, int]]:
-    """Yield (task name, primary key) of all work that can be claimed now."""
+    """Yield (task name, primary key) of all work that can be claimed now.
+
+    What people wait for comes first: a receiver may take its time.
+    """
     now = timezone.now()
     for task, work in (
         (RUN_GATE, GateRun.objects.all()),

@@ -283,3 +283,18 @@ def test_administrator_reads_webhooks_and_dead_letters_in_the_admin(
     other = Client()
     other.force_login(cast.bob)
     assert other.get(f"/admin/registry/webhook/{pk}/change/").status_code == 404
+
+
+@pytest.mark.parametrize(("path", "queries"), [("webhook/", 8), ("delivery/", 8)])
+def test_admin_list_costs_the_same_number_of_queries_however_long(
+    cast, ada, workspace, django_assert_num_queries, path, queries
+):
+    for _ in range(3):
+        created(ada, url="https://localhost/in")
+    dead(workspace)
+    browser = Client()
+    browser.force_login(cast.ada)
+    browser.get(f"/admin/registry/{path}")  # content types are kept from here on
+
+    with django_assert_num_queries(queries):
+        assert browser.get(f"/admin/registry/{path}").status_code == 200
