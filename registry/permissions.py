@@ -11,22 +11,50 @@ from django.contrib.auth.models import User
 from registry.models import ModelVersion, Policy, PromotionRequest, RegisteredModel
 from registry.models.sign_off import SignerRole
 from tracking.models import ServiceAccount, Workspace
-from tracking.permissions import EVERY_ROLE, Role, holds
+from tracking.permissions import EVERY_ROLE, KEEPERS, Role, holds
 
 MODEL_GRANTS: dict[str, frozenset[Role]] = {
-    "view_registeredmodel": EVERY_ROLE - {Role.ADMINISTRATOR},
+    "view_registeredmodel": EVERY_ROLE - KEEPERS,
+    "describe_model": frozenset({Role.OWNER, Role.RISK}),
     "register_version": frozenset({Role.DEVELOPER, Role.BOT}),
     "request_promotion": frozenset({Role.DEVELOPER, Role.OWNER, Role.BOT}),
+    "run_gates": frozenset(
+        {Role.DEVELOPER, Role.OWNER, Role.VALIDATOR, Role.RISK, Role.BOT}
+    ),
+    "attest": frozenset(
+        {Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS, Role.RELEASE, Role.BOT}
+    ),
     "sign_as_validator": frozenset({Role.VALIDATOR}),
     "sign_as_owner": frozenset({Role.OWNER}),
     "sign_as_risk": frozenset({Role.RISK}),
+    "sign_as_ethics": frozenset({Role.ETHICS}),
+    "reject_request": frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS}),
+    "request_waiver": frozenset({Role.DEVELOPER, Role.OWNER}),
+    "approve_waiver": frozenset({Role.VALIDATOR, Role.RISK, Role.ETHICS}),
+    "open_finding": frozenset(
+        {
+            Role.OWNER,
+            Role.VALIDATOR,
+            Role.RISK,
+            Role.ETHICS,
+            Role.STEWARD,
+            Role.RELEASE,
+            Role.AUDITOR,
+            Role.BOT,
+        }
+    ),
+    "close_finding": frozenset({Role.VALIDATOR, Role.RISK, Role.ETHICS}),
     "promote_version": frozenset({Role.RELEASE, Role.BOT}),
+    "roll_back": frozenset({Role.OWNER, Role.RISK, Role.RELEASE, Role.BOT}),
+    "break_glass": frozenset({Role.OWNER, Role.RISK}),
+    "retire_version": frozenset({Role.OWNER}),
     "order_report": frozenset(
         {
             Role.DEVELOPER,
             Role.OWNER,
             Role.VALIDATOR,
             Role.RISK,
+            Role.ETHICS,
             Role.AUDITOR,
             Role.BOT,
         }

@@ -18,7 +18,7 @@ LARGEST_DOCUMENT_BYTES = 65_536
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Role = Literal["validator", "owner", "risk"]
+Role = Literal["validator", "owner", "risk", "ethics"]
 T = TypeVar("T")
 
 

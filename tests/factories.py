@@ -96,10 +96,13 @@ class Cast:
     olivia: User  # owner of the model
     bob: User  # validator: approves
     rita: User  # risk: publishes policies
+    eve: User  # ethics
+    stella: User  # data steward
     paul: User  # policy author
     carol: User  # auditor
     rex: User  # release: promotes
     ada: User  # administrator and superuser
+    oscar: User  # system operator
     mallory: User  # an account without a role
     bot: User
 
@@ -113,10 +116,13 @@ def cast(workspace: Workspace) -> Cast:
         olivia=person("olivia", workspace, Role.OWNER),
         bob=person("bob", workspace, Role.VALIDATOR),
         rita=person("rita", workspace, Role.RISK),
+        eve=person("eve", workspace, Role.ETHICS),
+        stella=person("stella", workspace, Role.STEWARD),
         paul=person("paul", workspace, Role.POLICY_AUTHOR),
         carol=person("carol", workspace, Role.AUDITOR),
         rex=person("rex", workspace, Role.RELEASE),
         ada=person("ada", workspace, Role.ADMINISTRATOR, is_superuser=True),
+        oscar=person("oscar", workspace, Role.OPERATOR),
         mallory=person("mallory", workspace, None),
         bot=bot,
     )

@@ -19,27 +19,37 @@ class Role(models.TextChoices):
     OWNER = "owner"
     VALIDATOR = "validator"
     RISK = "risk"
+    ETHICS = "ethics"
+    STEWARD = "steward"
+    RELEASE = "release"
     POLICY_AUTHOR = "policy_author"
     AUDITOR = "auditor"
-    RELEASE = "release"
     ADMINISTRATOR = "administrator"
+    OPERATOR = "operator"
     BOT = "bot"
 
 
 EVERY_ROLE = frozenset(Role)
+# These keep accounts and machines; what is decided about models is not theirs to see.
+KEEPERS = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
 
 # On which kind of object a role holds which permission (the registry adds its own).
 WORKSPACE_GRANTS: dict[str, frozenset[Role]] = {
     "view_workspace": EVERY_ROLE,
     "create_experiment": frozenset({Role.DEVELOPER, Role.BOT}),
-    "describe_dataset": frozenset({Role.DEVELOPER, Role.BOT}),
+    "describe_dataset": frozenset(
+        {Role.DEVELOPER, Role.ETHICS, Role.STEWARD, Role.BOT}
+    ),
     "register_model": frozenset({Role.DEVELOPER, Role.BOT}),
     "draft_policy": frozenset({Role.POLICY_AUTHOR, Role.VALIDATOR, Role.RISK}),
     "publish_policy": frozenset({Role.RISK}),
+    "grant_role": frozenset({Role.ADMINISTRATOR, Role.RISK}),
+    "export_log": frozenset({Role.VALIDATOR, Role.RISK, Role.AUDITOR}),
+    "operate_log": frozenset({Role.OPERATOR}),
     "connect_systems": frozenset({Role.ADMINISTRATOR}),
 }
 EXPERIMENT_GRANTS: dict[str, frozenset[Role]] = {
-    "view_experiment": EVERY_ROLE - {Role.ADMINISTRATOR},
+    "view_experiment": EVERY_ROLE - KEEPERS,
     "log_run": frozenset({Role.DEVELOPER, Role.BOT}),
 }
 

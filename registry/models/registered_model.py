@@ -53,12 +53,24 @@ class RegisteredModel(models.Model):
     class Meta:
         default_permissions = ("view",)
         permissions: ClassVar = [
+            ("describe_model", "May describe this model and classify its risk"),
             ("register_version", "May register versions of this model"),
             ("request_promotion", "May ask for the promotion of a version"),
+            ("run_gates", "May have the gates of a request run again"),
+            ("attest", "May attest what a policy asks people or systems for"),
             ("sign_as_validator", "May sign off as independent validator"),
             ("sign_as_owner", "May sign off as model owner"),
             ("sign_as_risk", "May sign off for risk and compliance"),
+            ("sign_as_ethics", "May sign off for ethics and privacy"),
+            ("reject_request", "May reject a request in review"),
+            ("request_waiver", "May ask for a waiver of a gate"),
+            ("approve_waiver", "May approve a waiver that somebody else asked for"),
+            ("open_finding", "May open a finding"),
+            ("close_finding", "May close a finding that somebody else fixed"),
             ("promote_version", "May promote an approved version"),
+            ("roll_back", "May roll back to a version that is still approved"),
+            ("break_glass", "May promote in an emergency, together with another"),
+            ("retire_version", "May retire a version"),
             ("order_report", "May order a lineage report"),
         ]
         constraints: ClassVar = [

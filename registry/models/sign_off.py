@@ -14,6 +14,7 @@ class SignerRole(models.TextChoices):
     VALIDATOR = "validator"
     OWNER = "owner"
     RISK = "risk"
+    ETHICS = "ethics"
 
 
 class SignOff(models.Model):

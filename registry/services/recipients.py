@@ -9,6 +9,9 @@ from guardian.shortcuts import get_users_with_perms
 from registry.models import NotificationType, PromotionRequest
 from registry.models.sign_off import SignerRole
 from registry.services.waiting import roles_open_to
+from tracking.models import Workspace
+from tracking.permissions import Role
+from tracking.services.roles import group_of
 
 _SIGNING = [f"sign_as_{role}" for role in SignerRole]
 
@@ -29,6 +32,11 @@ def people_to_tell(kind: NotificationType, request: PromotionRequest) -> list[Us
         owner = request.model_version.registered_model.owner
         return list(dict.fromkeys([request.requested_by, owner]))
     return []
+
+
+def holders_of(role: Role, workspace: Workspace) -> QuerySet[User]:
+    """Return who has a role in the workspace, such as its data stewards."""
+    return User.objects.filter(groups=group_of(role, workspace)).order_by("pk")
 
 
 def has_mailbox(person: User) -> bool:

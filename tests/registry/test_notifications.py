@@ -23,6 +23,7 @@ from registry.services.dispatch import unfinished_work
 from registry.services.gate_runs import run_gate
 from registry.services.notifications import announce
 from registry.services.promotion import promote
+from registry.services.recipients import holders_of
 from registry.services.tickets import link_ticket
 from registry.services.webhooks import disable_webhook
 from tests import factories
@@ -44,7 +45,7 @@ def _address(settings):
 def mailboxes(settings, cast):
     """Give everybody an address, and let mail be sent."""
     settings.ATTESTRY_SENDS_MAIL = True
-    for name in ("alice", "olivia", "bob", "rita", "carol", "rex", "ada", "mallory"):
+    for name in ("alice", "olivia", "bob", "rita", "stella", "carol", "rex", "ada"):
         user = getattr(cast, name)
         change_email(user, email=f"{name}@example.org", actor=cast.ada)
 
@@ -272,6 +273,20 @@ def test_what_other_parts_announce_reaches_webhooks_and_people(
         "[Attestry] Finding overdue: finding/3",
         "[Attestry] Sensitive dataset used: finding/3",
     ]
+
+
+@pytest.mark.usefixtures("mailboxes")
+def test_holders_of_a_role_can_be_told(workspace, cast):
+    announce(
+        NotificationType.SENSITIVE_DATASET_USED,
+        workspace=workspace,
+        subject="dataset/default/1",
+        data={},
+        people=holders_of(Role.STEWARD, workspace),
+    )
+    deliver_all()
+
+    assert [message.to for message in mail.outbox] == [["stella@example.org"]]
 
 
 def test_line_break_in_a_name_makes_no_header_of_a_mail(settings, workspace, cast):

@@ -97,6 +97,8 @@ def test_request_page_links_the_ticket(asked, cast, as_token):
         ("rita", 201),
         ("rex", 201),
         ("bot", 201),
+        ("eve", 201),
+        ("stella", 403),
         ("carol", 403),
         ("paul", 403),
         ("ada", 403),

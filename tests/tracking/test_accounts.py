@@ -27,7 +27,7 @@ from tracking.services.workspaces import create_workspace
 SIGNING = sorted(SIGNING_ROLES)
 SIGNER_ADMINISTERS = (
     "signers_do_not_administer",
-    "Somebody who signs cannot be an administrator: take the signing role away first.",
+    "Somebody who signs cannot be administrator as well: take the signing role away first.",
 )
 
 

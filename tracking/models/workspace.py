@@ -36,6 +36,9 @@ class Workspace(models.Model):
             ("register_model", "May register models here"),
             ("draft_policy", "May draft policies here"),
             ("publish_policy", "May publish policies here"),
+            ("grant_role", "May ask for and approve grants of roles here"),
+            ("export_log", "May export what the log says of this workspace"),
+            ("operate_log", "May rotate keys, back up and verify"),
             ("connect_systems", "May connect webhooks and tickets here"),
         ]
 

@@ -13,9 +13,9 @@ from audit.services import record
 from tracking.events import TrackingEvent
 from tracking.models import ServiceAccount, Workspace
 from tracking.models.workspace import DEFAULT_WORKSPACE
-from tracking.permissions import Role
+from tracking.permissions import KEEPERS, Role
 
-SIGNING_ROLES = frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK})
+SIGNING_ROLES = frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS})
 
 
 def group_of(role: Role, workspace: Workspace) -> Group:
@@ -94,17 +94,17 @@ def _refuse_forbidden_combination(user: User, role: Role) -> None:
             "service_accounts_are_bots",
             f"A service account cannot be {role}: give the role to a person.",
         )
-    administers = user.is_superuser or _holds_any(user, {Role.ADMINISTRATOR})
+    administers = user.is_superuser or _holds_any(user, KEEPERS)
     if role in SIGNING_ROLES and administers:
         raise ConflictError(
             "administrators_do_not_sign",
             f"An administrator cannot also be {role}: give the role to somebody else.",
         )
-    if role == Role.ADMINISTRATOR and _holds_any(user, SIGNING_ROLES):
+    if role in KEEPERS and _holds_any(user, SIGNING_ROLES):
         raise ConflictError(
             "signers_do_not_administer",
-            "Somebody who signs cannot be an administrator: take the signing role away "
-            "first.",
+            f"Somebody who signs cannot be {role} as well: take the signing role away "
+            f"first.",
         )
 
 

@@ -7,8 +7,8 @@ from audit.triggers import append_only, append_only_by_every_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0003_evidence_is_replaced_by_no_key"),
-        ("tracking", "0011_administrators_connect_systems"),
+        ("registry", "0004_permissions_of_governance"),
+        ("tracking", "0012_administrators_connect_systems"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -31,7 +31,7 @@ def let_administrators_connect_systems(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tracking", "0010_one_index_for_all_points"),
+        ("tracking", "0011_roles_of_governance"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("guardian", "0001_initial"),
@@ -48,6 +48,9 @@ class Migration(migrations.Migration):
                     ("register_model", "May register models here"),
                     ("draft_policy", "May draft policies here"),
                     ("publish_policy", "May publish policies here"),
+                    ("grant_role", "May ask for and approve grants of roles here"),
+                    ("export_log", "May export what the log says of this workspace"),
+                    ("operate_log", "May rotate keys, back up and verify"),
                     PERMISSION,
                 ],
             },
