@@ -13,17 +13,24 @@ from config.env import Hosts, _network
 SHUT_DOWN_SECONDS = 0.01
 
 
-def internal(*hosts: str):
-    """Let webhooks reach these hosts and networks, as the setting does."""
+def hosts(*named: str) -> Hosts:
+    """Return what the setting of internal hosts holds when these are named."""
     networks = {
-        host: _network("ATTESTRY_WEBHOOK_INTERNAL_HOSTS", host) for host in hosts
+        host: _network("ATTESTRY_WEBHOOK_INTERNAL_HOSTS", host) for host in named
     }
-    return override_settings(
-        ATTESTRY_WEBHOOK_INTERNAL_HOSTS=Hosts(
-            frozenset(host for host, network in networks.items() if network is None),
-            tuple(network for network in networks.values() if network is not None),
-        )
+    return Hosts(
+        frozenset(host for host, network in networks.items() if network is None),
+        tuple(network for network in networks.values() if network is not None),
     )
+
+
+def internal(*named: str) -> override_settings:
+    """Let webhooks reach these hosts and networks for a while.
+
+    Where the fixture `settings` changes something inside, use that for this as well:
+    the two must be undone in the order of their doing.
+    """
+    return override_settings(ATTESTRY_WEBHOOK_INTERNAL_HOSTS=hosts(*named))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from registry.services.deliveries import WAITS, deliver, replay
 from registry.services.dispatch import redispatch
 from registry.services.notifications import announce
 from registry.services.webhooks import create_webhook, disable_webhook, rotate_key
-from tests.registry.receiver import internal, receiver
+from tests.registry.receiver import hosts, internal, receiver
 from tracking.services.accounts import change_email
 
 pytestmark = pytest.mark.django_db
@@ -36,9 +36,10 @@ KIND = NotificationType.FINDING_OVERDUE
 
 
 @pytest.fixture
-def there():
+def there(settings):
     """A receiver that the installation is allowed to reach."""
-    with internal("127.0.0.0/8"), receiver() as found:
+    settings.ATTESTRY_WEBHOOK_INTERNAL_HOSTS = hosts("127.0.0.0/8")
+    with receiver() as found:
         yield found
 
 
