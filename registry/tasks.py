@@ -6,7 +6,7 @@ from celery import shared_task
 
 from registry import jobs
 from registry.reports import production
-from registry.services import deliveries, dispatch, gate_runs
+from registry.services import deliveries, dispatch, gate_runs, timers
 
 
 @shared_task(name=jobs.RUN_GATE)
@@ -27,3 +27,8 @@ def deliver(delivery_pk: int) -> None:
 @shared_task(name=jobs.REDISPATCH_UNFINISHED_WORK)
 def redispatch_unfinished_work() -> None:
     dispatch.redispatch(jobs.send)
+
+
+@shared_task(name=jobs.END_WHAT_IS_OVER)
+def end_what_is_over() -> None:
+    timers.end_what_is_over()

@@ -3,12 +3,14 @@
 from django.urls import path
 
 from registry.api import (
+    attestations,
     catalogue,
     dependants,
     policies,
     promotion_requests,
     reports,
     tickets,
+    waivers,
     webhooks,
 )
 
@@ -33,6 +35,26 @@ urlpatterns = [
     path(
         "promotion-requests/<int:pk>/promotion/",
         promotion_requests.PromotionOfRequest.as_view(),
+    ),
+    path(
+        "promotion-requests/<int:pk>/rejection/", promotion_requests.Rejection.as_view()
+    ),
+    path(
+        "promotion-requests/<int:pk>/withdrawal/",
+        promotion_requests.Withdrawal.as_view(),
+    ),
+    path(
+        "promotion-requests/<int:pk>/invalidation/",
+        promotion_requests.Invalidation.as_view(),
+    ),
+    path("promotion-requests/<int:pk>/waivers/", waivers.WaiversOfRequest.as_view()),
+    path("waivers/", waivers.Waivers.as_view()),
+    path("waivers/<int:pk>/approvals/", waivers.Approvals.as_view()),
+    path("waivers/<int:pk>/withdrawal/", waivers.WithdrawalOfWaiver.as_view()),
+    path("attestations/", attestations.Attestations.as_view()),
+    path(
+        "attestations/<int:pk>/withdrawal/",
+        attestations.WithdrawalOfAttestation.as_view(),
     ),
     path("promotion-requests/<int:pk>/tickets/", tickets.TicketsOfRequest.as_view()),
     path("ticket-template/", tickets.TicketTemplateOfWorkspace.as_view()),

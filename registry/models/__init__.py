@@ -1,5 +1,13 @@
 """Tables of the registry, one file a noun."""
 
+from registry.models.attestation import (
+    Attestation,
+    AttestationKind,
+    AttestationSource,
+    AttestationWithdrawal,
+)
+from registry.models.closing import Closing
+from registry.models.evidence_view import EvidenceView
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
 from registry.models.model_version import ModelVersion
@@ -21,13 +29,25 @@ from registry.models.report import Report, ReportOrder
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
 from registry.models.ticket import TicketLink, TicketSubject, TicketTemplate
+from registry.models.waiver import (
+    Waiver,
+    WaiverApproval,
+    WaiverScope,
+    WaiverWithdrawal,
+)
 from registry.models.webhook import Webhook, WebhookKey
 
 __all__ = [
+    "Attestation",
+    "AttestationKind",
+    "AttestationSource",
+    "AttestationWithdrawal",
+    "Closing",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryState",
     "EvidenceSnapshot",
+    "EvidenceView",
     "GateRun",
     "LeasedWork",
     "ModelVersion",
@@ -47,6 +67,10 @@ __all__ = [
     "TicketSubject",
     "TicketTemplate",
     "Verdict",
+    "Waiver",
+    "WaiverApproval",
+    "WaiverScope",
+    "WaiverWithdrawal",
     "Webhook",
     "WebhookKey",
     "WorkState",

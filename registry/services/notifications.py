@@ -27,8 +27,8 @@ from registry.models import (
     TicketSubject,
     Webhook,
 )
+from registry.services.quorum import lacking_roles
 from registry.services.recipients import has_mailbox, people_to_tell
-from registry.services.waiting import lacking_roles
 from tracking.models import Workspace
 
 LARGEST_BODY_BYTES = 20_000  # Standard Webhooks: keep payloads below 20 kB
@@ -37,14 +37,14 @@ LARGEST_BODY_BYTES = 20_000  # Standard Webhooks: keep payloads below 20 kB
 def notify(kind: NotificationType, request: PromotionRequest) -> None:
     """Tell of a promotion request, as it stands now, whoever is to know."""
     request = PromotionRequest.objects.with_subject().get(pk=request.pk)
-    is_in_review = request.state == RequestState.IN_REVIEW
-    if kind == NotificationType.SIGN_OFF_WANTED and not is_in_review:
+    told = _told_of(request)
+    if kind == NotificationType.SIGN_OFF_WANTED and not told["missing_roles"]:
         return
     announce(
         kind,
         workspace=request.model_version.registered_model.workspace,
         subject=request.subject,
-        data=_told_of(request),
+        data=told,
         people=people_to_tell(kind, request) if settings.ATTESTRY_SENDS_MAIL else (),
     )
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -21,12 +22,21 @@ from audit.services.log import (
 )
 from audit.services.verification import verify_log
 from registry.events import RegistryEvent
-from registry.models import Delivery, ReportOrder, Webhook
+from registry.models import (
+    AttestationKind,
+    Delivery,
+    PromotionRequest,
+    ReportOrder,
+    Webhook,
+)
 from registry.models.sign_off import SignerRole
+from registry.services.closings import invalidate_request, reject_request
 from registry.services.deliveries import WAITS, deliver, replay
+from registry.services.evidence_views import open_evidence
 from registry.services.policies import publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.reports import fail_report, order_report
+from registry.services.timers import end_what_is_over
 from registry.services.webhooks import disable_webhook, enable_webhook, rotate_key
 from tests import factories
 from tracking.events import TrackingEvent
@@ -159,6 +169,7 @@ def record_every_kind(workspace, cast) -> None:
     refused(evaluate_again, request, actor=cast.mallory)
     refused(factories.signed, request, cast.alice, SignerRole.VALIDATOR)
     refused(promote, request, actor=cast.alice)
+    end_every_other_way(workspace, cast)
     order = order_report(promoted, actor=cast.carol)
     claim = ReportOrder.objects.claim(
         order.pk, now=timezone.now(), lease=timedelta(minutes=1)
@@ -172,6 +183,33 @@ def record_every_kind(workspace, cast) -> None:
     rotate_log_key()
     retire_old_log_key()
     declare_log_key_compromised(new_origin="attestry.localhost/log-2", reason="stolen")
+
+
+def end_every_other_way(workspace, cast) -> None:
+    """End requests in the ways that are left, and be refused to waive and to attest."""
+    rejected, invalidated, expired = (
+        factories.evaluated(factories.version(workspace, cast, content=content), cast)
+        for content in (b"rejected", b"invalidated", b"expired")
+    )
+    refused(factories.waiver, rejected, cast, actor=cast.bob)
+    kind = AttestationKind.CANARY
+    refused(factories.attested, rejected.model_version, cast.alice, kind)
+    signed: dict[str, Any] = {
+        "password": factories.PASSWORD,
+        "is_interactive": True,
+        "reason": "The test set is old.",
+    }
+    by_bob = signed | {
+        "role": SignerRole.VALIDATOR,
+        "seen_digest": rejected.subject_digest,
+    }
+    open_evidence(rejected, actor=cast.bob)
+    refused(reject_request, rejected, **by_bob, actor=cast.alice)
+    reject_request(rejected, **by_bob, actor=cast.bob)
+    invalidate_request(invalidated, **signed, actor=cast.rita)
+    now = timezone.now()
+    PromotionRequest.objects.filter(pk=expired.pk).update(expires_at=now)
+    assert end_what_is_over() == 1
 
 
 def write_and_take_back(workspace, actor) -> None:
