@@ -117,6 +117,17 @@ ATTESTRY_LOG_LAG_REFUSES_SECONDS = env.integer(
     "ATTESTRY_LOG_LAG_REFUSES_SECONDS", 300, least=0, most=86400
 )
 ATTESTRY_ALARM_EMAIL_TO = env.names("ATTESTRY_ALARM_EMAIL_TO")
+ATTESTRY_URL = env.text("ATTESTRY_URL").rstrip("/")
+if ATTESTRY_URL and not ATTESTRY_URL.startswith(("https://", "http://")):
+    raise ImproperlyConfigured(
+        f"ATTESTRY_URL is {ATTESTRY_URL!r}: write https://attestry.example.org."
+    )
+ATTESTRY_WEBHOOK_KEY = env.key(
+    "ATTESTRY_WEBHOOK_KEY",
+    VAR / "webhook-key",
+    shown_as="the file <ATTESTRY_VAR>/webhook-key",
+)
+ATTESTRY_WEBHOOK_INTERNAL_HOSTS = env.hosts("ATTESTRY_WEBHOOK_INTERNAL_HOSTS")
 ATTESTRY_KILL_AT = env.text("ATTESTRY_KILL_AT")
 LOG_LEVEL = env.text("ATTESTRY_LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
@@ -325,6 +336,8 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "registry.models.sign_off.SignerRole",
         "WorkspaceRoleEnum": "tracking.permissions.Role",
         "GrantStateEnum": "tracking.models.role_grant.GrantState",
+        "RequestStateEnum": "registry.models.RequestState",
+        "DeliveryStateEnum": "registry.models.DeliveryState",
     },
 }
 
@@ -352,6 +365,7 @@ def _mail() -> dict[str, Any]:
 
 
 _MAIL = _mail()
+ATTESTRY_SENDS_MAIL = not _MAIL["EMAIL_BACKEND"].endswith("dummy.EmailBackend")
 EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
 EMAIL_HOST = _MAIL.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = _MAIL.get("EMAIL_PORT") or 25

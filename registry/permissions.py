@@ -132,7 +132,7 @@ MATRIX: dict[str, tuple[str, tuple[str, ...]]] = {
 BESIDE_THE_MATRIX = frozenset(
     {
         *("view_workspace", "view_experiment", "view_registeredmodel"),
-        *("describe_model", "attest", "retire_version"),
+        *("describe_model", "attest", "retire_version", "connect_systems"),
     }
 )
 # What puts content into a run; freezing and comparing it do not.
@@ -145,6 +145,7 @@ WRITES_TO_A_RUN = (
     TrackingEvent.RUN_UPDATED,
     TrackingEvent.ARTIFACT_REMOVED,
 )
+_SIGNING = tuple(f"sign_as_{role}" for role in SignerRole)
 POLICY_AUTHORS_DO_NOT_SIGN_FOR = timedelta(days=30)  # governance rule R3
 
 
@@ -165,6 +166,16 @@ def may_draft_policy(user: User, workspace: Workspace) -> bool:
 
 def may_publish_policy(user: User, workspace: Workspace) -> bool:
     return holds(user, "publish_policy", workspace)
+
+
+def may_connect_systems(user: User, workspace: Workspace) -> bool:
+    return holds(user, "connect_systems", workspace)
+
+
+def may_link_ticket(user: User, model: RegisteredModel) -> bool:
+    """Say who tells the tickets of a request: whoever may ask, sign or promote."""
+    acts = ("request_promotion", "promote_version", *_SIGNING)
+    return any(holds(user, permission, model) for permission in acts)
 
 
 def may_request_promotion(user: User, model: RegisteredModel) -> bool:

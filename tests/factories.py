@@ -3,7 +3,7 @@
 import base64
 import hmac
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
@@ -27,8 +27,10 @@ from registry.models import (
     AttestationKind,
     AttestationSource,
     Delegation,
+    Delivery,
     GateRun,
     ModelVersion,
+    NotificationType,
     Policy,
     PromotionRequest,
     RegisteredModel,
@@ -36,11 +38,13 @@ from registry.models import (
     Waiver,
     WaiverApproval,
     WaiverScope,
+    Webhook,
 )
 from registry.models.sign_off import SignerRole
 from registry.services.attestations import attest, withdraw_attestation
 from registry.services.closings import withdraw_request
 from registry.services.delegations import delegate_signing, withdraw_delegation
+from registry.services.deliveries import deliver
 from registry.services.evidence_views import open_evidence
 from registry.services.gate_runs import run_gate
 from registry.services.model_versions import register_version
@@ -49,11 +53,13 @@ from registry.services.promotion import evaluate_again, promote, request_promoti
 from registry.services.registered_models import register_model, rename_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
+from registry.services.tickets import link_request, set_ticket_template
 from registry.services.waivers import (
     approve_waiver,
     request_waiver,
     withdraw_waiver,
 )
+from registry.services.webhooks import create_webhook
 from tracking.models import (
     Dataset,
     DatasetCard,
@@ -625,6 +631,19 @@ def delegation(workspace: Workspace, people: Cast) -> Delegation:
     return given
 
 
+def webhook(
+    workspace: Workspace,
+    people: Cast,
+    *,
+    url: str = "https://localhost/hook",
+    event_types: Sequence[str] = tuple(NotificationType.values),
+) -> Webhook:
+    """Return a webhook; where it leads is internal, so that nothing is sent."""
+    return create_webhook(
+        workspace, url=url, event_types=event_types, actor=people.ada
+    )[0]
+
+
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
     policy(workspace, people, WAIVABLE)
@@ -641,7 +660,14 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     remove_artifacts(other, path="wrong.txt", actor=people.alice)
     ask_for_metadata(other, people)
     rename_model(model(workspace, people, "first"), name="second", actor=people.alice)
+    told = webhook(workspace, people, event_types=[NotificationType.VERSION_PROMOTED])
     promoted = champion(workspace, people)
+    deliver(Delivery.objects.get(webhook=told).pk, jitter=lambda: 0.0)
+    set_ticket_template(
+        workspace, url_template="https://tickets.example/{ticket}", actor=people.ada
+    )
+    asked = promoted.promotion_requests.get()
+    link_request(asked, ticket="RISK-42", actor=people.alice)
     reproduction(promoted.linked_run, people.alice)
     report(promoted, people.carol)
     waived_attested_and_withdrawn(workspace, people)

@@ -48,6 +48,7 @@ WORKSPACE_GRANTS: dict[str, frozenset[Role]] = {
     "grant_role": frozenset({Role.ADMINISTRATOR, Role.RISK}),
     "export_log": frozenset({Role.VALIDATOR, Role.RISK, Role.AUDITOR}),
     "operate_log": frozenset({Role.OPERATOR}),
+    "connect_systems": frozenset({Role.ADMINISTRATOR}),
 }
 EXPERIMENT_GRANTS: dict[str, frozenset[Role]] = {
     "view_experiment": EVERY_ROLE - KEEPERS,

@@ -11,7 +11,9 @@ from registry.api import (
     promotion_requests,
     reports,
     role_grants,
+    tickets,
     waivers,
+    webhooks,
 )
 
 urlpatterns = [
@@ -61,6 +63,16 @@ urlpatterns = [
     path("role-grants/", role_grants.RoleGrants.as_view()),
     path("role-grants/<int:pk>/approval/", role_grants.Approval.as_view()),
     path("role-grants/<int:pk>/revocation/", role_grants.Revocation.as_view()),
+    path("promotion-requests/<int:pk>/tickets/", tickets.TicketsOfRequest.as_view()),
+    path("ticket-template/", tickets.TicketTemplateOfWorkspace.as_view()),
+    path("webhooks/", webhooks.Webhooks.as_view()),
+    path("webhooks/<int:pk>/", webhooks.OneWebhook.as_view()),
+    path("webhooks/<int:pk>/disabling/", webhooks.Disabling.as_view()),
+    path("webhooks/<int:pk>/enabling/", webhooks.Enabling.as_view()),
+    path("webhooks/<int:pk>/key-rotations/", webhooks.KeyRotations.as_view()),
+    path("deliveries/", webhooks.Deliveries.as_view()),
+    path("deliveries/<int:pk>/", webhooks.OneDelivery.as_view()),
+    path("deliveries/<int:pk>/replays/", webhooks.Replays.as_view()),
     path("reports/", reports.Reports.as_view()),
     path("reports/<int:pk>/", reports.OneReport.as_view()),
     path("reports/<int:pk>/document/", reports.ReportDocument.as_view()),

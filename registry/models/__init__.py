@@ -14,6 +14,13 @@ from registry.models.former_name import FormerName
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
 from registry.models.model_version import ModelVersion
+from registry.models.notification import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryState,
+    Notification,
+    NotificationType,
+)
 from registry.models.policy import Policy, PolicyPublication
 from registry.models.promotion_request import (
     EvidenceSnapshot,
@@ -25,8 +32,10 @@ from registry.models.report import Report, ReportOrder
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
 from registry.models.tag import ModelTag, VersionTag
+from registry.models.ticket import TicketLink, TicketSubject, TicketTemplate
 from registry.models.version_listing import Stage, VersionListing
 from registry.models.waiver import Waiver, WaiverApproval, WaiverScope, WaiverWithdrawal
+from registry.models.webhook import Webhook, WebhookKey
 
 __all__ = [
     "Alias",
@@ -37,6 +46,9 @@ __all__ = [
     "Closing",
     "Delegation",
     "DelegationWithdrawal",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryState",
     "EvidenceSnapshot",
     "EvidenceView",
     "FormerName",
@@ -44,6 +56,8 @@ __all__ = [
     "LeasedWork",
     "ModelTag",
     "ModelVersion",
+    "Notification",
+    "NotificationType",
     "Policy",
     "PolicyPublication",
     "Promotion",
@@ -55,6 +69,9 @@ __all__ = [
     "SignOff",
     "Slot",
     "Stage",
+    "TicketLink",
+    "TicketSubject",
+    "TicketTemplate",
     "Verdict",
     "VersionListing",
     "VersionTag",
@@ -62,5 +79,7 @@ __all__ = [
     "WaiverApproval",
     "WaiverScope",
     "WaiverWithdrawal",
+    "Webhook",
+    "WebhookKey",
     "WorkState",
 ]

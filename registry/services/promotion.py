@@ -14,6 +14,7 @@ from registry.jobs import run_gate_later
 from registry.models import (
     GateRun,
     ModelVersion,
+    NotificationType,
     Promotion,
     PromotionRequest,
     RegisteredModel,
@@ -33,6 +34,7 @@ from registry.services.evidence import (
     take_snapshot,
 )
 from registry.services.governance import pinned_policy
+from registry.services.notifications import notify
 from registry.services.submission import refuse_unfit
 from tracking.services.runs import freeze
 
@@ -80,6 +82,7 @@ def request_promotion(
             },
         )
         _start_evaluation(request, actor=actor)
+        notify(NotificationType.REQUEST_OPENED, request)
     return request
 
 
@@ -174,6 +177,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
                 "subject_digest": request.subject_digest,
             },
         )
+        notify(NotificationType.VERSION_PROMOTED, request)
     return promotion
 
 

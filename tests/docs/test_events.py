@@ -22,12 +22,20 @@ from audit.services.log import (
 )
 from audit.services.verification import verify_log
 from registry.events import RegistryEvent
-from registry.models import AttestationKind, PromotionRequest, ReportOrder, Stage
+from registry.models import (
+    AttestationKind,
+    Delivery,
+    PromotionRequest,
+    ReportOrder,
+    Stage,
+    Webhook,
+)
 from registry.models.sign_off import SignerRole
 from registry.services.aliases import remove_alias, set_alias
 from registry.services.archiving import archive_model, archive_version
 from registry.services.closings import invalidate_request, reject_request
 from registry.services.delegations import delegate_signing, withdraw_delegation
+from registry.services.deliveries import WAITS, deliver, replay
 from registry.services.evidence_views import open_evidence
 from registry.services.model_versions import version_of_source
 from registry.services.policies import publish_policy
@@ -40,10 +48,11 @@ from registry.services.tags import remove_version_tag, tag_model, tag_version
 from registry.services.timers import end_what_is_over
 from registry.services.version_content import Source
 from registry.services.version_listings import describe_version
+from registry.services.webhooks import disable_webhook, enable_webhook, rotate_key
 from tests import factories
 from tracking.events import TrackingEvent
 from tracking.permissions import Role
-from tracking.services.accounts import change_password
+from tracking.services.accounts import change_email, change_password
 from tracking.services.erasure import erase_subject
 from tracking.services.experiments import (
     archive_experiment,
@@ -163,6 +172,7 @@ def recorded_kinds() -> dict[str, Recorded]:
 def record_every_kind(workspace, cast) -> None:
     """Promote a version, report on it, and have every governed act refused once."""
     factories.token(cast.alice)
+    change_email(cast.mallory, email="mallory@example.org", actor=cast.ada)
     change_password(cast.mallory, password="another long passphrase")
     fail_to_log_in(cast.mallory)
     grant_and_refuse(workspace, cast)
@@ -188,6 +198,7 @@ def record_every_kind(workspace, cast) -> None:
     )
     assert claim is not None
     fail_report(order, failure="no fonts", claim=claim)
+    switch_webhook(workspace, cast)
     find_altered_and_intact_again()
     factories.token(cast.paul)
     erase_subject(cast.paul, reason="asked for it", kept=(), actor=cast.ada)
@@ -296,6 +307,18 @@ def edit_the_catalogue(workspace, cast) -> None:
     move_version(version, to=Stage.STAGING, archives_others=True, actor=cast.alice)
     archive_version(version, actor=cast.alice)
     archive_model(model, actor=cast.alice)
+
+
+def switch_webhook(workspace, cast) -> None:
+    """Rotate, disable and enable a webhook, and have a delivery given up and replayed."""
+    webhook = Webhook.objects.get()
+    rotate_key(webhook, overlap=timedelta(hours=1), actor=cast.ada)
+    disable_webhook(webhook, actor=cast.ada)
+    enable_webhook(webhook, actor=cast.ada)
+    delivery = webhook.deliveries.get()
+    replay(delivery, actor=cast.ada)
+    Delivery.objects.filter(pk=delivery.pk).update(failures=len(WAITS))
+    deliver(delivery.pk, jitter=lambda: 0.0)
 
 
 def fail_to_log_in(user) -> None:

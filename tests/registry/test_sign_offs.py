@@ -244,7 +244,9 @@ def test_evidence_that_the_signer_has_not_seen_is_not_signed(request_in_review, 
 @pytest.fixture(params=[1, 2], ids=["critical", "high"])
 def risky_request(request, workspace, cast) -> PromotionRequest:
     factories.model(workspace, cast, tier=request.param)
-    document = factories.POLICY.replace("[validator, owner]", "[validator, owner, risk]")
+    document = factories.POLICY.replace(
+        "[validator, owner]", "[validator, owner, risk]"
+    )
     document = document.replace("approval_days: 30", "approval_days: 14")
     factories.policy(workspace, cast, document)
     return factories.evaluated(factories.version(workspace, cast), cast)

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
@@ -74,6 +75,27 @@ def change_password(user: User, *, password: str) -> None:
             actor=user,
             subject=f"user/{user.pk}",
             payload={},
+        )
+
+
+def change_email(user: User, *, email: str, actor: User) -> None:
+    """Say where somebody gets mail; without an address they get none."""
+    try:
+        if email:
+            validate_email(email)
+    except ValidationError as error:
+        raise InvalidError(
+            "email_invalid", "This is no e-mail address: write name@example.org."
+        ) from error
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(email=email)
+        user.email = email
+        record(
+            TrackingEvent.ACCOUNT_EMAIL_CHANGED,
+            actor=actor,
+            subject=f"user/{user.pk}",
+            payload={},
+            private={"email": email},
         )
 
 

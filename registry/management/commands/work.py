@@ -64,14 +64,15 @@ def _relay(stopped: threading.Event) -> None:
     sent: set[tuple[str, int]] = set()
     while not stopped.wait(POLL_SECONDS):
         try:
-            waiting = set(unfinished_work())
+            waiting = list(unfinished_work())
             sequence_in_background()
         except (DatabaseError, OSError):
             connection.close()
             continue
-        for task, pk in sorted(waiting - sent):
-            send(task, pk)
-        sent = waiting
+        for task, pk in waiting:
+            if (task, pk) not in sent:
+                send(task, pk)
+        sent = set(waiting)
     connection.close()
 
 
