@@ -1,7 +1,15 @@
 """Tables of the registry, one file a noun."""
 
+from registry.models.break_glass import (
+    BreakGlass,
+    BreakGlassConfirmation,
+    BreakGlassEnd,
+)
+from registry.models.challenger import Challenger, ChallengerRemoval
+from registry.models.finding import Finding, FindingMove
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
+from registry.models.model_card import ModelCard, ModelDependency, TierAssessment
 from registry.models.model_version import ModelVersion
 from registry.models.policy import Policy, PolicyPublication
 from registry.models.promotion_request import (
@@ -11,13 +19,27 @@ from registry.models.promotion_request import (
 )
 from registry.models.registered_model import RegisteredModel
 from registry.models.report import Report, ReportOrder
+from registry.models.retirement import Retirement
+from registry.models.revalidation import Revalidation, RevalidationTrigger
+from registry.models.rollback import Freeze, FreezeLifting, Rollback
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
 
 __all__ = [
+    "BreakGlass",
+    "BreakGlassConfirmation",
+    "BreakGlassEnd",
+    "Challenger",
+    "ChallengerRemoval",
     "EvidenceSnapshot",
+    "Finding",
+    "FindingMove",
+    "Freeze",
+    "FreezeLifting",
     "GateRun",
     "LeasedWork",
+    "ModelCard",
+    "ModelDependency",
     "ModelVersion",
     "Policy",
     "PolicyPublication",
@@ -27,8 +49,13 @@ __all__ = [
     "Report",
     "ReportOrder",
     "RequestState",
+    "Retirement",
+    "Revalidation",
+    "RevalidationTrigger",
+    "Rollback",
     "SignOff",
     "Slot",
+    "TierAssessment",
     "Verdict",
     "WorkState",
 ]

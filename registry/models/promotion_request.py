@@ -21,6 +21,7 @@ class RequestState(models.TextChoices):
     IN_REVIEW = "in_review"
     APPROVED = "approved"
     PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
 
 
 MOVES: dict[RequestState, frozenset[RequestState]] = {
@@ -28,9 +29,13 @@ MOVES: dict[RequestState, frozenset[RequestState]] = {
     RequestState.BLOCKED: frozenset({RequestState.EVALUATING}),
     RequestState.IN_REVIEW: frozenset({RequestState.APPROVED, RequestState.EVALUATING}),
     RequestState.APPROVED: frozenset({RequestState.PROMOTED, RequestState.EVALUATING}),
-    RequestState.PROMOTED: frozenset(),
+    RequestState.PROMOTED: frozenset({RequestState.ROLLED_BACK}),
+    RequestState.ROLLED_BACK: frozenset(),
 }
-OPEN_STATES = frozenset(state for state, leads_to in MOVES.items() if leads_to)
+OPEN_STATES = frozenset(RequestState) - {
+    RequestState.PROMOTED,
+    RequestState.ROLLED_BACK,
+}
 
 
 class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):

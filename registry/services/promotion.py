@@ -19,7 +19,6 @@ from registry.models import (
     PromotionRequest,
     RegisteredModel,
     RequestState,
-    Slot,
 )
 from registry.permissions import may_promote, may_request_promotion
 from registry.policy_document import PolicyDocument, read_policy_document
@@ -30,6 +29,9 @@ from registry.services.evidence import (
     refuse_changed_evidence,
     take_snapshot,
 )
+from registry.services.findings import refuse_blocking_findings
+from registry.services.retirements import refuse_retired
+from registry.services.slots import fill, locked_slot, refuse_frozen
 from registry.signing import subject_digest
 from tracking.services.runs import freeze
 
@@ -51,6 +53,8 @@ def request_promotion(
         RegisteredModel.objects.select_for_update().get(pk=version.registered_model_id)
         policy = _policy_in_force(version, environment, timezone.now())
         _refuse_second_request(version, environment)
+        refuse_retired(version)
+        refuse_blocking_findings(version, timezone.now())
         version.source_run = freeze(version.source_run, actor=actor)
         request = PromotionRequest.objects.create(
             model_version=version,
@@ -122,22 +126,24 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
                 f"role.",
             )
         refuse_unsound_log()
-        slot, _ = Slot.objects.select_for_update().get_or_create(
-            registered_model=version.registered_model, environment=request.environment
-        )
+        slot = locked_slot(version.registered_model, request.environment)
+        former = slot.approved_champion
         now = timezone.now()
         _refuse_unless_approved(request.pk, now)
+        refuse_frozen(slot)
+        refuse_retired(version)
+        refuse_blocking_findings(version, now)
         refuse_changed_evidence(request)
         if not PromotionRequest.objects.move(request.pk, to=RequestState.PROMOTED):
             raise _not_approved(request)
         promotion = Promotion.objects.create(
             slot=slot,
             request=request,
-            superseded=slot.champion,
+            superseded=former,
             promoted_by=actor,
             promoted_at=now,
         )
-        Slot.objects.filter(pk=slot.pk).update(champion=version)
+        fill(slot, version)
         record(
             RegistryEvent.VERSION_PROMOTED,
             actor=actor,
@@ -145,7 +151,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
             payload={
                 "version": version.subject,
                 "environment": request.environment,
-                "superseded": slot.champion.subject if slot.champion else None,
+                "superseded": former.subject if former else None,
                 "subject_digest": request.subject_digest,
             },
         )

@@ -21,8 +21,11 @@ from audit.services.log import (
 )
 from audit.services.verification import verify_log
 from registry.events import RegistryEvent
-from registry.models import ReportOrder
+from registry.models import BreakGlass, Freeze, ReportOrder
+from registry.models.finding import FindingState
+from registry.models.registered_model import Tier
 from registry.models.sign_off import SignerRole
+from registry.services.findings import move_finding
 from registry.services.policies import publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.reports import fail_report, order_report
@@ -156,6 +159,7 @@ def record_every_kind(workspace, cast) -> None:
     refused(evaluate_again, request, actor=cast.mallory)
     refused(factories.signed, request, cast.alice, SignerRole.VALIDATOR)
     refused(promote, request, actor=cast.alice)
+    refused_afterwards(promoted, cast)
     order = order_report(promoted, actor=cast.carol)
     claim = ReportOrder.objects.claim(
         order.pk, now=timezone.now(), lease=timedelta(minutes=1)
@@ -168,6 +172,25 @@ def record_every_kind(workspace, cast) -> None:
     rotate_log_key()
     retire_old_log_key()
     declare_log_key_compromised(new_origin="attestry.localhost/log-2", reason="stolen")
+
+
+def refused_afterwards(promoted, cast) -> None:
+    """Have every governed act that comes after a promotion refused once."""
+    model = promoted.registered_model
+    finding = model.findings.earliest("pk")
+    slot, freeze = promoted.slots.get(), Freeze.objects.get()
+    refused(factories.tier, model, cast, Tier.HIGH, actor=cast.mallory)
+    refused(factories.rollback, slot, promoted, cast, actor=cast.mallory)
+    refused(factories.lifting, freeze, cast, actor=cast.mallory)
+    refused(factories.emergency_asked, promoted, cast, actor=cast.mallory)
+    refused(factories.revalidated, slot, promoted, cast, actor=cast.mallory)
+    for version in (promoted, None):
+        refused(factories.retired, model, cast, version, actor=cast.mallory)
+    asked = BreakGlass.objects.latest("pk")
+    refused(factories.emergency, asked, cast, actor=cast.mallory)
+    refused(
+        move_finding, finding, to=FindingState.CLOSED, reason="No.", actor=cast.alice
+    )
 
 
 def write_and_take_back(workspace, actor) -> None:
