@@ -83,7 +83,8 @@ class Trigger:
 
     def drop(self, editor: BaseDatabaseSchemaEditor) -> None:
         on = f" ON {self.table}" if editor.connection.vendor == "postgresql" else ""
-        editor.execute(f"DROP TRIGGER {self.name}{on}")
+        # IF EXISTS: where SQLite makes a table anew, its triggers are gone already.
+        editor.execute(f"DROP TRIGGER IF EXISTS {self.name}{on}")
 
 
 Declared = Callable[[str], list[Trigger]]

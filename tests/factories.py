@@ -1,8 +1,10 @@
 """Builds just the rows that a test needs, through the product's own services."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,9 @@ from audit.services.verification import verify_log
 from audit.tlog.keys import PrivateKey, SignatureType
 from audit.tlog.note import Note
 from registry.models import (
+    Attestation,
+    AttestationKind,
+    AttestationSource,
     BreakGlass,
     BreakGlassConfirmation,
     Finding,
@@ -36,23 +41,29 @@ from registry.models import (
     Rollback,
     Slot,
     TierAssessment,
+    Waiver,
+    WaiverApproval,
+    WaiverScope,
 )
 from registry.models.finding import FindingCause, FindingState, Severity
 from registry.models.model_card import Origin
-from registry.models.registered_model import Tier
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
+from registry.services.attestations import attest
 from registry.services.break_glass import (
     ask_to_break_glass,
     confirm_break_glass,
     end_emergencies,
 )
+from registry.services.closings import withdraw_request
+from registry.services.evidence_views import open_evidence
 from registry.services.findings import move_finding, open_finding
 from registry.services.gate_runs import run_gate
 from registry.services.model_cards import describe_model
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
-from registry.services.promotion import promote, request_promotion
+from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.registered_models import register_model
 from registry.services.reports import order_report, store_report
 from registry.services.retirements import retire
@@ -61,6 +72,7 @@ from registry.services.rollbacks import lift_freeze, roll_back
 from registry.services.sign_offs import sign_off
 from registry.services.slots import add_challenger, remove_challenger
 from registry.services.tiers import assess_tier
+from registry.services.waivers import approve_waiver, request_waiver
 from tracking.models import (
     Dataset,
     DatasetCard,
@@ -107,6 +119,8 @@ gates:
 sign_offs: [validator, owner]
 approval_days: 30
 """
+
+WAIVABLE = POLICY.replace("{gate:", "{waivable: true, gate:")
 
 
 @dataclass(frozen=True)
@@ -245,9 +259,13 @@ def version(
     content: bytes = b"model 1",
     scores: bytes | None = None,
     has_ended: bool = True,
+    source: Run | None = None,
+    more_files: Mapping[str, bytes] = MappingProxyType({}),
 ) -> ModelVersion:
     """Return a version whose source run holds a model file and predictions."""
-    source = run(workspace, people.alice)
+    source = source or run(workspace, people.alice)
+    for path, other in more_files.items():
+        upload(source, path, other, people.alice)
     artifact = upload(source, MODEL, content, people.alice)
     upload(source, PREDICTIONS, scores or predictions(), people.alice)
     if has_ended:
@@ -281,10 +299,78 @@ def request(asked: ModelVersion, people: Cast) -> PromotionRequest:
 
 def evaluated(asked: ModelVersion, people: Cast) -> PromotionRequest:
     """Return a request whose gates have run, as a worker runs them."""
-    opened = request(asked, people)
+    return _gates_run(request(asked, people))
+
+
+def evaluated_again(asked: PromotionRequest, people: Cast) -> PromotionRequest:
+    return _gates_run(evaluate_again(asked, actor=people.alice))
+
+
+def _gates_run(opened: PromotionRequest) -> PromotionRequest:
     for pk in GateRun.objects.of_attempt(opened).values_list("pk", flat=True):
         run_gate(pk)
     return fresh(opened)
+
+
+def blocked(
+    workspace: Workspace, people: Cast, document: str = WAIVABLE
+) -> PromotionRequest:
+    """Return a request of a version that fails the gate `auc`, which can be waived."""
+    policy(workspace, people, document)
+    weak = predictions(strength=0.05)
+    return evaluated(version(workspace, people, content=b"weak", scores=weak), people)
+
+
+def withdrawn(asked: PromotionRequest, people: Cast) -> PromotionRequest:
+    withdraw_request(asked, reason="Asked too early.", actor=people.alice)
+    return fresh(asked)
+
+
+def waiver(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
+    arguments: dict[str, Any] = {
+        "gate": "auc",
+        "scope": WaiverScope.REQUEST,
+        "reason": "The old model is worse.",
+        "compensating_control": "Every decision is looked at by a person.",
+        "residual_risk": "Some are decided later than today.",
+        "days": 30,
+        "actor": people.alice,
+    } | changes
+    return request_waiver(asked, **arguments)
+
+
+def waiver_approved(asked: Waiver, approver: User) -> WaiverApproval:
+    return approve_waiver(
+        asked,
+        reason="The control is in place.",
+        password=PASSWORD,
+        is_interactive=True,
+        actor=approver,
+    )
+
+
+def waived(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
+    """Return a waiver that one person has asked for and another has approved."""
+    granted = waiver(asked, people, **changes)
+    waiver_approved(granted, people.rita)
+    return granted
+
+
+def attested(
+    asked: ModelVersion, attester: User, kind: AttestationKind, **changes: Any
+) -> Attestation:
+    """Return an attestation that a person has signed."""
+    arguments: dict[str, Any] = {
+        "environment": "production",
+        "kind": kind,
+        "source": AttestationSource.HUMAN,
+        "statement": "Done, and looked at.",
+        "days": 60,
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": attester,
+    } | changes
+    return attest(asked, **arguments)
 
 
 def signed(
@@ -293,22 +379,24 @@ def signed(
     arguments: dict[str, Any] = {
         "role": role,
         "meaning": "I reviewed the evidence.",
+        "reason": "It meets the policy.",
         "password": PASSWORD,
         "seen_digest": asked.subject_digest,
         "is_interactive": True,
         "actor": signer,
     } | changes
+    open_evidence(asked, actor=signer)
     sign_off(asked, **arguments)
     return fresh(asked)
 
 
 def approved(asked: ModelVersion, people: Cast) -> PromotionRequest:
-    return approved_by_two(evaluated(asked, people), people)
+    return approved_as_it_is(evaluated(asked, people), people)
 
 
-def approved_by_two(opened: PromotionRequest, people: Cast) -> PromotionRequest:
-    signed(opened, people.bob, SignerRole.VALIDATOR)
-    return signed(opened, people.olivia, SignerRole.OWNER)
+def approved_as_it_is(asked: PromotionRequest, people: Cast) -> PromotionRequest:
+    asked = signed(fresh(asked), people.bob, SignerRole.VALIDATOR)
+    return signed(asked, people.olivia, SignerRole.OWNER)
 
 
 def champion(workspace: Workspace, people: Cast, **of_version: Any) -> ModelVersion:

@@ -18,8 +18,10 @@ from registry.admin.gate_table import gate_lines
 from registry.admin.sign_off_form import SignOffForm
 from registry.models import PromotionRequest, RequestState, SignOff
 from registry.permissions import duties_that_conflict, may_promote
+from registry.services.evidence_views import open_evidence
 from registry.services.promotion import promote
-from registry.services.waiting import lacking_roles, roles_open_to
+from registry.services.quorum import lacking_roles
+from registry.services.waiting import roles_open_to
 from registry.signing import valid_sign_offs
 from tracking.admin import VisibleRowsAdmin, link_to_person, person
 
@@ -53,7 +55,8 @@ class PromotionRequestAdmin(VisibleRowsAdmin[PromotionRequest]):
     page = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PromotionRequest]:
-        return super().get_queryset(request).prefetch_related("sign_offs")
+        requests = super().get_queryset(request).with_sensitivity()  # type: ignore[attr-defined]  # its own QuerySet
+        return requests.prefetch_related("sign_offs")  # type: ignore[no-any-return]
 
     @admin.display(description="request", ordering="id")
     def number(self, subject: PromotionRequest) -> str:
@@ -88,12 +91,15 @@ class PromotionRequestAdmin(VisibleRowsAdmin[PromotionRequest]):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         subject = self._visible(request, context["original"].pk)
+        open_evidence(subject, actor=_person(request))
         context |= _shown(subject, _person(request))
         context |= {"title": str(subject), "subtitle": None}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def sign_off_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         subject, actor = self._visible(request, pk), _person(request)
+        if request.method == "GET":  # it shows all of the evidence
+            open_evidence(subject, actor=actor)
         form = SignOffForm(request.POST or None, subject=subject, actor=actor)
         signed = form.sign() if form.is_valid() else None
         if signed is not None:

@@ -42,6 +42,14 @@ class ReasonOutput(serializers.Serializer[Any]):
     sentence = serializers.CharField()
 
 
+class WaiverInForce(serializers.Serializer[Any]):
+    """A gate that was let through, until a day."""
+
+    id = serializers.IntegerField(source="pk")
+    gate = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
 class DecisionOutput(serializers.Serializer[Any]):
     """Only `allow` lets anything serve, and not beyond `expires_at`."""
 
@@ -58,6 +66,7 @@ class DecisionOutput(serializers.Serializer[Any]):
     )
     reasons = ReasonOutput(many=True)
     warnings = ReasonOutput(many=True)
+    waivers = WaiverInForce(many=True)
     restrictions = serializers.ListField(child=serializers.CharField())
     policy = serializers.CharField(source="policy.subject", default=None)
     policy_digest = serializers.CharField(source="policy.digest", default=None)

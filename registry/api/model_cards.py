@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from registry.api.registry_views import RegistryView, person_named
 from registry.models import ModelCard, RegisteredModel, TierAssessment
 from registry.models.model_card import LONGEST_INTERVAL_MONTHS, Origin
-from registry.models.registered_model import Tier
+from registry.models.tier import Tier
 from registry.services.model_cards import describe_model
 from registry.services.tiers import assess_tier
 from tracking.api.workspace_views import parsed, parsed_query

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from registry.api import (
+    attestations,
     catalogue,
     decisions,
     dependants,
@@ -14,6 +15,7 @@ from registry.api import (
     promotion_requests,
     reports,
     special_paths,
+    waivers,
 )
 
 urlpatterns = [
@@ -60,6 +62,26 @@ urlpatterns = [
     path(
         "promotion-requests/<int:pk>/promotion/",
         promotion_requests.PromotionOfRequest.as_view(),
+    ),
+    path(
+        "promotion-requests/<int:pk>/rejection/", promotion_requests.Rejection.as_view()
+    ),
+    path(
+        "promotion-requests/<int:pk>/withdrawal/",
+        promotion_requests.Withdrawal.as_view(),
+    ),
+    path(
+        "promotion-requests/<int:pk>/invalidation/",
+        promotion_requests.Invalidation.as_view(),
+    ),
+    path("promotion-requests/<int:pk>/waivers/", waivers.WaiversOfRequest.as_view()),
+    path("waivers/", waivers.Waivers.as_view()),
+    path("waivers/<int:pk>/approvals/", waivers.Approvals.as_view()),
+    path("waivers/<int:pk>/withdrawal/", waivers.WithdrawalOfWaiver.as_view()),
+    path("attestations/", attestations.Attestations.as_view()),
+    path(
+        "attestations/<int:pk>/withdrawal/",
+        attestations.WithdrawalOfAttestation.as_view(),
     ),
     path("reports/", reports.Reports.as_view()),
     path("reports/<int:pk>/", reports.OneReport.as_view()),

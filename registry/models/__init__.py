@@ -1,11 +1,19 @@
 """Tables of the registry, one file a noun."""
 
+from registry.models.attestation import (
+    Attestation,
+    AttestationKind,
+    AttestationSource,
+    AttestationWithdrawal,
+)
 from registry.models.break_glass import (
     BreakGlass,
     BreakGlassConfirmation,
     BreakGlassEnd,
 )
 from registry.models.challenger import Challenger, ChallengerRemoval
+from registry.models.closing import Closing
+from registry.models.evidence_view import EvidenceView
 from registry.models.finding import Finding, FindingMove
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
@@ -24,14 +32,26 @@ from registry.models.revalidation import Revalidation, RevalidationTrigger
 from registry.models.rollback import Freeze, FreezeLifting, Rollback
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
+from registry.models.waiver import (
+    Waiver,
+    WaiverApproval,
+    WaiverScope,
+    WaiverWithdrawal,
+)
 
 __all__ = [
+    "Attestation",
+    "AttestationKind",
+    "AttestationSource",
+    "AttestationWithdrawal",
     "BreakGlass",
     "BreakGlassConfirmation",
     "BreakGlassEnd",
     "Challenger",
     "ChallengerRemoval",
+    "Closing",
     "EvidenceSnapshot",
+    "EvidenceView",
     "Finding",
     "FindingMove",
     "Freeze",
@@ -57,5 +77,9 @@ __all__ = [
     "Slot",
     "TierAssessment",
     "Verdict",
+    "Waiver",
+    "WaiverApproval",
+    "WaiverScope",
+    "WaiverWithdrawal",
     "WorkState",
 ]

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from registry.models.registered_model import RegisteredModel, Tier
+from registry.models.registered_model import RegisteredModel
+from registry.models.tier import Tier
 
 LONGEST_INTERVAL_MONTHS = 36
 

@@ -8,16 +8,8 @@ from django.db import models
 from django.db.models import Q
 from guardian.shortcuts import get_objects_for_user
 
+from registry.models.tier import Tier
 from tracking.models import Workspace
-
-
-class Tier(models.IntegerChoices):
-    """The risk tier, by exposure and purpose."""
-
-    CRITICAL = 1
-    HIGH = 2
-    MODERATE = 3
-    LOW = 4
 
 
 class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):

@@ -20,8 +20,10 @@ from registry.models import (
     PromotionRequest,
     RequestState,
     Slot,
+    Waiver,
 )
 from registry.models.finding import FindingState, Severity
+from registry.services.assessment import assess
 from registry.services.due_dates import GRACE, Due, due_dates
 from registry.services.findings import blocking_findings
 from registry.services.governance import governing_policy
@@ -58,6 +60,7 @@ class Decision:
     version: ModelVersion | None = None
     reasons: tuple[Reason, ...] = ()
     warnings: tuple[Reason, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
     restrictions: tuple[str, ...] = ()
     policy: Policy | None = None
     request: PromotionRequest | None = None
@@ -70,6 +73,7 @@ class _Found:
 
     reasons: list[Reason] = field(default_factory=list)
     warnings: list[Reason] = field(default_factory=list)
+    waivers: tuple[Waiver, ...] = ()
     restrictions: list[str] = field(default_factory=list)
     ends: list[datetime] = field(default_factory=list)
     is_pending: bool = False
@@ -92,7 +96,7 @@ def decide(version: ModelVersion, *, environment: str, now: datetime) -> Decisio
     slot = _slot(version, environment)
     request = _newest_request(version, environment)
     if slot and slot.serving(now) == version:
-        _look_at_champion(slot, found, now)
+        _look_at_champion(slot, version, found, now)
     else:
         _look_at_outsider(slot, version, request, found, now)
     _look_at_model(version, found, now)
@@ -101,6 +105,7 @@ def decide(version: ModelVersion, *, environment: str, now: datetime) -> Decisio
         answer=found.answer,
         reasons=tuple(found.reasons),
         warnings=tuple(found.warnings),
+        waivers=found.waivers,
         restrictions=tuple(found.restrictions),
         policy=policy,
         request=request,
@@ -147,7 +152,19 @@ def _newest_request(version: ModelVersion, environment: str) -> PromotionRequest
     return requests.order_by("-pk").first()
 
 
-def _look_at_champion(slot: Slot, found: _Found, now: datetime) -> None:
+def _look_at_champion(
+    slot: Slot, version: ModelVersion, found: _Found, now: datetime
+) -> None:
+    approved = (
+        version.promotion_requests.filter(
+            promotion__slot=slot, state=RequestState.PROMOTED
+        )
+        .with_subject()
+        .order_by("-pk")
+        .first()
+    )
+    if approved:
+        _look_at_waivers(approved, found, now)
     emergency = slot.break_glass
     if emergency and not emergency.has_expired(now):
         found.ends.append(emergency.expires_at)
@@ -171,6 +188,28 @@ def _look_at_champion(slot: Slot, found: _Found, now: datetime) -> None:
                 f"The rollback should have been reviewed by "
                 f"{freeze.review_due_at:%Y-%m-%d %H:%M} UTC: have freeze {freeze.pk} "
                 f"reviewed and lifted.",
+            )
+        )
+
+
+def _look_at_waivers(approved: PromotionRequest, found: _Found, now: datetime) -> None:
+    """Deny a champion whose gates were waived until a day that has come."""
+    assessed = assess(approved, now)
+    found.waivers = assessed.waivers
+    found.ends += [waiver.expires_at for waiver in assessed.waivers]
+    if assessed.open_gates:
+        found.reasons.append(
+            Reason(
+                "waiver_expired",
+                f"The waiver of {', '.join(assessed.open_gates)} has ended: have it "
+                f"renewed, or promote a version that needs none.",
+            )
+        )
+    if assessed.missing_attestations:
+        found.warnings.append(
+            Reason(
+                "attestation_expired",
+                f"Not attested any more: {', '.join(assessed.missing_attestations)}.",
             )
         )
 
@@ -207,7 +246,10 @@ def _look_at_outsider(
 def _of_request(request: PromotionRequest, now: datetime) -> tuple[str, str, bool]:
     """Return code, sentence and whether people are still at it."""
     asked = f"Request {request.pk}"
-    expires_at = request.approval_expires_at
+    if request.is_due(now) or request.state == RequestState.EXPIRED:
+        if request.approved_at:
+            return "approval_expired", f"{asked} was not promoted in time.", False
+        return "request_expired", f"{asked} was not decided in time.", False
     match request.state:
         case RequestState.EVALUATING:
             return (
@@ -217,10 +259,8 @@ def _of_request(request: PromotionRequest, now: datetime) -> tuple[str, str, boo
             )
         case RequestState.IN_REVIEW:
             return "in_review", f"{asked} waits for its sign-offs.", True
-        case RequestState.APPROVED if expires_at and now < expires_at:
-            return "not_promoted", f"{asked} is approved: promote it.", True
         case RequestState.APPROVED:
-            return "approval_expired", f"{asked} was not promoted in time.", False
+            return "not_promoted", f"{asked} is approved: promote it.", True
         case RequestState.PROMOTED:
             return "superseded", "Another version has taken its slot.", False
         case RequestState.ROLLED_BACK:

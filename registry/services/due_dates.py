@@ -15,7 +15,7 @@ from registry.models import (
     RevalidationTrigger,
     Slot,
 )
-from registry.models.registered_model import Tier
+from registry.models.tier import Tier
 
 # Governance table of tiers; None: only when something calls for it.
 INTERVAL_MONTHS: dict[Tier, int | None] = {

@@ -20,8 +20,8 @@ from registry.models.finding import (
     FindingState,
     Severity,
 )
-from registry.models.registered_model import Tier
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.permissions import (
     may_close_finding,
     may_open_finding,

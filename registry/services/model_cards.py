@@ -10,7 +10,7 @@ from audit.services import pseudonym, record
 from registry.events import RegistryEvent
 from registry.models import ModelCard, ModelDependency, RegisteredModel
 from registry.models.model_card import Origin
-from registry.models.registered_model import Tier
+from registry.models.tier import Tier
 from registry.permissions import may_describe_model
 from tracking.models import ServiceAccount
 

@@ -24,6 +24,7 @@ from registry.models import (
 from registry.models.finding import Finding, FindingCause, Severity
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_roll_back, may_sign_as
+from registry.services.assessment import assess
 from registry.services.evidence import refuse_changed_run
 from registry.services.findings import (
     add_finding,
@@ -32,7 +33,7 @@ from registry.services.findings import (
 )
 from registry.services.retirements import refuse_retired
 from registry.services.slots import fill, locked_slot
-from registry.signing import reauthenticate, subject_digest
+from registry.signing import reauthenticate
 
 REVIEW_WITHIN = timedelta(hours=72)
 
@@ -224,13 +225,27 @@ def _promotion_that_holds(slot: Slot, to: ModelVersion, now: datetime) -> Promot
     refuse_retired(to)
     refuse_blocking_findings(to, now)
     refuse_changed_run(promotion.request)
-    if promotion.request.subject_digest != subject_digest(promotion.request):
+    _refuse_what_does_not_stand(promotion.request, now)
+    return promotion
+
+
+def _refuse_what_does_not_stand(request: PromotionRequest, now: datetime) -> None:
+    """Refuse when a waiver has ended, or verdicts are not those that were signed."""
+    open_gates = assess(request, now).open_gates
+    if open_gates:
+        raise ConflictError(
+            "waiver_expired",
+            f"The waiver of {', '.join(open_gates)} has ended: choose another version, "
+            f"or promote in an emergency with two people.",
+            gates=list(open_gates),
+        )
+    then = request.approved_at or now
+    if request.subject_digest != assess(request, then).subject_digest:
         raise ConflictError(
             "subject_changed",
-            "What was signed is no longer what would serve. Have the log verified "
-            "before anything else.",
+            "What was signed is no longer what would serve: something that it rested on "
+            "was withdrawn, or altered. Have the log verified before anything else.",
         )
-    return promotion
 
 
 def _finding(

@@ -8,8 +8,8 @@ from audit.errors import InvalidError, PermissionDeniedError
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import RegisteredModel, TierAssessment
-from registry.models.registered_model import Tier
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.permissions import may_describe_model, may_sign_as
 from registry.signing import reauthenticate
 

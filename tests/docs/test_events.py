@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -21,14 +22,25 @@ from audit.services.log import (
 )
 from audit.services.verification import verify_log
 from registry.events import RegistryEvent
-from registry.models import BreakGlass, Freeze, ReportOrder
+from registry.models import (
+    AttestationKind,
+    BreakGlass,
+    Freeze,
+    PromotionRequest,
+    ReportOrder,
+)
 from registry.models.finding import FindingState
-from registry.models.registered_model import Tier
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
+from registry.services.attestations import withdraw_attestation
+from registry.services.closings import invalidate_request, reject_request
+from registry.services.evidence_views import open_evidence
 from registry.services.findings import move_finding
 from registry.services.policies import publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.reports import fail_report, order_report
+from registry.services.timers import end_what_is_over
+from registry.services.waivers import withdraw_waiver
 from tests import factories
 from tracking.events import TrackingEvent
 from tracking.services.accounts import change_password
@@ -160,6 +172,7 @@ def record_every_kind(workspace, cast) -> None:
     refused(factories.signed, request, cast.alice, SignerRole.VALIDATOR)
     refused(promote, request, actor=cast.alice)
     refused_afterwards(promoted, cast)
+    end_every_other_way(workspace, cast)
     order = order_report(promoted, actor=cast.carol)
     claim = ReportOrder.objects.claim(
         order.pk, now=timezone.now(), lease=timedelta(minutes=1)
@@ -191,6 +204,38 @@ def refused_afterwards(promoted, cast) -> None:
     refused(
         move_finding, finding, to=FindingState.CLOSED, reason="No.", actor=cast.alice
     )
+
+
+def end_every_other_way(workspace, cast) -> None:
+    """Waive, attest and end requests, and be refused each of these once."""
+    signed: dict[str, Any] = {"password": factories.PASSWORD, "is_interactive": True}
+    for ending in ("rejected", "invalidated", "expired", "withdrawn"):
+        asked = factories.evaluated(
+            factories.version(workspace, cast, content=ending.encode()), cast
+        )
+        if ending == "rejected":
+            open_evidence(asked, actor=cast.bob)
+            rejected = signed | {"seen_digest": asked.subject_digest, "reason": "r"}
+            role = SignerRole.VALIDATOR
+            refused(reject_request, asked, role=role, **rejected, actor=cast.alice)
+            reject_request(asked, role=role, **rejected, actor=cast.bob)
+        if ending == "invalidated":
+            invalidate_request(asked, reason="r", **signed, actor=cast.rita)
+        if ending == "expired":
+            PromotionRequest.objects.filter(pk=asked.pk).update(
+                expires_at=timezone.now()
+            )
+            assert end_what_is_over() == 1
+        if ending == "withdrawn":
+            factories.withdrawn(asked, cast)
+    blocked = factories.blocked(workspace, cast)
+    refused(factories.waiver, blocked, cast, actor=cast.bob)
+    factories.waived(blocked, cast, gate="regression")
+    withdraw_waiver(factories.waived(blocked, cast), reason="r", actor=cast.alice)
+    kind = AttestationKind.CANARY
+    refused(factories.attested, blocked.model_version, cast.alice, kind)
+    attested = factories.attested(blocked.model_version, cast.olivia, kind)
+    withdraw_attestation(attested, reason="r", actor=cast.olivia)
 
 
 def write_and_take_back(workspace, actor) -> None:

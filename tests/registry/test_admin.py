@@ -53,6 +53,7 @@ def form(subject: PromotionRequest, **changes: str) -> dict[str, str]:
     return {
         "role": "validator",
         "meaning": "I reviewed the evidence.",
+        "reason": "It passes.",
         "password": factories.PASSWORD,
         "seen_digest": subject.subject_digest,
     } | changes
@@ -220,10 +221,11 @@ def _of(request: PromotionRequest):
 
 
 def test_signatures_of_all_roles_approve_and_say_so(in_review, cast):
-    first = as_person(cast.bob).post(page(in_review, "sign-off"), form(in_review))
-    last = as_person(cast.olivia).post(
-        page(in_review, "sign-off"), form(in_review, role="owner")
-    )
+    bob, olivia = as_person(cast.bob), as_person(cast.olivia)
+    bob.get(page(in_review))
+    first = bob.post(page(in_review, "sign-off"), form(in_review))
+    olivia.get(page(in_review, "sign-off"))
+    last = olivia.post(page(in_review, "sign-off"), form(in_review, role="owner"))
 
     assert (first.status_code, first["Location"]) == (302, page(in_review))
     assert said(first) == ["Signed as validator."]
@@ -278,7 +280,9 @@ def test_evidence_that_was_renewed_since_the_page_was_opened_is_not_signed(
     assert not SignOff.objects.exists()
 
 
-@pytest.mark.parametrize("missing", ["role", "meaning", "password", "seen_digest"])
+@pytest.mark.parametrize(
+    "missing", ["role", "meaning", "reason", "password", "seen_digest"]
+)
 def test_form_with_a_gap_signs_nothing(in_review, cast, missing):
     response = as_person(cast.bob).post(
         page(in_review, "sign-off"), form(in_review, **{missing: ""})

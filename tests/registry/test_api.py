@@ -66,6 +66,7 @@ def test_whole_way_into_production_over_http(workspace, cast, as_token):
             subject_digest=reviewed["subject_digest"],
             role=role,
             meaning="I reviewed it.",
+            reason="It passes.",
             password=factories.PASSWORD,
         )
         assert signed.status_code == 201
@@ -219,6 +220,7 @@ def test_token_cannot_sign(workspace, cast, as_token):
         subject_digest=request.subject_digest,
         role="validator",
         meaning="I reviewed it.",
+        reason="It passes.",
         password=factories.PASSWORD,
     )
 
@@ -238,6 +240,7 @@ def test_session_without_csrf_token_cannot_sign(workspace, cast):
         subject_digest=request.subject_digest,
         role="validator",
         meaning="I reviewed it.",
+        reason="It passes.",
         password=factories.PASSWORD,
     )
 
@@ -256,6 +259,7 @@ def test_refusal_to_the_developer_says_why(workspace, cast):
         subject_digest=request.subject_digest,
         role="validator",
         meaning="Fine.",
+        reason="It passes.",
         password=factories.PASSWORD,
     )
 

@@ -12,8 +12,8 @@ from audit.sequencer import sequence_pending
 from audit.services.verification import verify_log
 from registry.models import ModelVersion, Slot
 from registry.models.finding import FindingState, Severity
-from registry.models.registered_model import Tier
 from registry.models.revalidation import TriggerKind
+from registry.models.tier import Tier
 from registry.services.decisions import Decision, decide
 from registry.services.due_dates import add_months, due_dates
 from registry.services.findings import accept_risk, move_finding
@@ -74,6 +74,7 @@ def test_champion_is_allowed_by_digest_and_by_name(champion, cast, as_token):
             "artifact_sha256": champion.artifact_sha256,
             "reasons": [],
             "warnings": [],
+            "waivers": [],
             "restrictions": [],
             "policy": "policy/default/credit/credit-production/1",
             "policy_digest": champion.promotion_requests.get().policy.digest,
@@ -166,7 +167,7 @@ def test_answer_follows_a_request_on_its_way(workspace, cast):
     answers = [told(decision(version))]
     request = factories.evaluated(version, cast)
     answers.append(told(decision(version)))
-    request = factories.approved_by_two(request, cast)
+    request = factories.approved_as_it_is(request, cast)
     answers.append(told(decision(version)))
     answers.append(told(decision(version, later=timedelta(days=31))))
     promote(request, actor=cast.rex)

@@ -12,7 +12,7 @@ from audit.proofs import trail
 from audit.sequencer import sequence_pending
 from registry.models import Finding, FindingMove
 from registry.models.finding import FINDING_MOVES, FindingState, Severity
-from registry.models.registered_model import Tier
+from registry.models.tier import Tier
 from registry.services.findings import accept_risk, blocking_findings, move_finding
 from registry.services.promotion import promote
 from tests import factories

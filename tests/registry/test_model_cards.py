@@ -7,7 +7,7 @@ from audit.errors import InvalidError, PermissionDeniedError
 from audit.proofs import trail
 from registry.models import ModelCard, RegisteredModel, TierAssessment
 from registry.models.model_card import Origin
-from registry.models.registered_model import Tier
+from registry.models.tier import Tier
 from tests import factories
 
 pytestmark = pytest.mark.django_db

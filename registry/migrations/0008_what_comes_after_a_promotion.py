@@ -7,7 +7,7 @@ from audit.triggers import append_only, append_only_by_every_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0005_findings_and_model_cards"),
+        ("registry", "0007_findings_and_model_cards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -276,45 +276,6 @@ class Migration(migrations.Migration):
             options={
                 "default_permissions": ("view",),
             },
-        ),
-        migrations.RemoveConstraint(
-            model_name="promotionrequest",
-            name="registry_a_request_is_in_a_known_state",
-        ),
-        migrations.AlterField(
-            model_name="promotionrequest",
-            name="state",
-            field=models.CharField(
-                choices=[
-                    ("evaluating", "Evaluating"),
-                    ("blocked", "Blocked"),
-                    ("in_review", "In Review"),
-                    ("approved", "Approved"),
-                    ("promoted", "Promoted"),
-                    ("rolled_back", "Rolled Back"),
-                ],
-                default="evaluating",
-                max_length=12,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="promotionrequest",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "state__in",
-                        [
-                            "approved",
-                            "blocked",
-                            "evaluating",
-                            "in_review",
-                            "promoted",
-                            "rolled_back",
-                        ],
-                    )
-                ),
-                name="registry_a_request_is_in_a_known_state",
-            ),
         ),
         migrations.AddField(
             model_name="breakglass",
