@@ -50,7 +50,7 @@ from registry.models.model_card import Origin
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
-from registry.services.attestations import attest
+from registry.services.attestations import attest, withdraw_attestation
 from registry.services.break_glass import (
     ask_to_break_glass,
     confirm_break_glass,
@@ -72,7 +72,11 @@ from registry.services.rollbacks import lift_freeze, roll_back
 from registry.services.sign_offs import sign_off
 from registry.services.slots import add_challenger, remove_challenger
 from registry.services.tiers import assess_tier
-from registry.services.waivers import approve_waiver, request_waiver
+from registry.services.waivers import (
+    approve_waiver,
+    request_waiver,
+    withdraw_waiver,
+)
 from tracking.models import (
     Dataset,
     DatasetCard,
@@ -317,6 +321,10 @@ def blocked(
 ) -> PromotionRequest:
     """Return a request of a version that fails the gate `auc`, which can be waived."""
     policy(workspace, people, document)
+    return _weak(workspace, people)
+
+
+def _weak(workspace: Workspace, people: Cast) -> PromotionRequest:
     weak = predictions(strength=0.05)
     return evaluated(version(workspace, people, content=b"weak", scores=weak), people)
 
@@ -688,9 +696,20 @@ def report(asked: ModelVersion, actor: User) -> ReportOrder:
     return order
 
 
+def waived_attested_and_withdrawn(workspace: Workspace, people: Cast) -> None:
+    """Have a champion's challenger waived and attested, and all of that taken back."""
+    asked = _weak(workspace, people)
+    waived(asked, people, gate="regression")
+    ended = waived(asked, people)
+    withdraw_waiver(ended, reason="The control is gone.", actor=people.alice)
+    canary = attested(asked.model_version, people.olivia, AttestationKind.CANARY)
+    withdraw_attestation(canary, reason="It alarmed.", actor=people.olivia)
+    withdrawn(asked, people)
+
+
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
-    policy(workspace, people)
+    policy(workspace, people, WAIVABLE)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
     card(other.dataset_inputs.get().dataset, people.alice)
@@ -701,6 +720,7 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     serving = champion(workspace, people)
     reproduction(serving.source_run, people.alice)
     report(serving, people.carol)
+    waived_attested_and_withdrawn(workspace, people)
     what_comes_after(serving, people)
     sequence_pending()
     log = Head.objects.current()

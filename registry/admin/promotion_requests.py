@@ -14,10 +14,19 @@ from django.views.decorators.http import require_POST
 from audit.admin import NOTHING, badge, linked, moment, page_of
 from audit.errors import DomainError
 from audit.proofs import TrailEntry, trail
+from registry.admin.act_forms import ACTS
 from registry.admin.gate_table import gate_lines
+from registry.admin.open_acts import acts_open_to
 from registry.admin.sign_off_form import SignOffForm
-from registry.models import PromotionRequest, RequestState, SignOff
+from registry.models import (
+    Attestation,
+    PromotionRequest,
+    RequestState,
+    SignOff,
+    Waiver,
+)
 from registry.permissions import duties_that_conflict, may_promote
+from registry.services.assessment import assess
 from registry.services.evidence_views import open_evidence
 from registry.services.promotion import promote
 from registry.services.quorum import lacking_roles
@@ -80,6 +89,11 @@ class PromotionRequestAdmin(VisibleRowsAdmin[PromotionRequest]):
                 name="registry_promotionrequest_sign_off",
             ),
             path(
+                "<int:pk>/acts/<slug:act>/",
+                self.admin_site.admin_view(self.act_view),
+                name="registry_promotionrequest_act",
+            ),
+            path(
                 "<int:pk>/promote/",
                 self.admin_site.admin_view(require_POST(self.promote_view)),
                 name="registry_promotionrequest_promote",
@@ -113,6 +127,26 @@ class PromotionRequestAdmin(VisibleRowsAdmin[PromotionRequest]):
             "form": form,
         }
         return TemplateResponse(request, "admin/registry/sign_off.html", context)
+
+    def act_view(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:
+        """Serve one of the acts that end, waive or attest, each a page (decision 0004)."""
+        subject, actor = self._visible(request, pk), _person(request)
+        if act not in ACTS:
+            raise Http404
+        if request.method == "GET":  # it shows all of the evidence
+            open_evidence(subject, actor=actor)
+        form = ACTS[act](request.POST or None, subject=subject, actor=actor)
+        if request.method == "POST" and form.is_done():
+            self.message_user(request, form.done)
+            return HttpResponseRedirect(page_of(subject))
+        context = {
+            **self.admin_site.each_context(request),
+            **_shown(subject, actor),
+            "title": f"{form.heading} {subject.model_version} for {subject.environment}",
+            "opts": self.opts,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/registry/act.html", context)
 
     def promote_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         subject = self._visible(request, pk)
@@ -150,8 +184,25 @@ def _shown(subject: PromotionRequest, actor: User) -> dict[str, Any]:
     snapshots = subject.snapshots.select_related("champion__registered_model")
     version = subject.model_version
     roles = roles_open_to(actor, subject)
-    lines = gate_lines(subject)
+    now = timezone.now()
+    found = assess(subject, now)
+    lines = gate_lines(subject, found.waivers)
     return {
+        "found": found,
+        "acts": acts_open_to(actor, subject, found),
+        "waivers": [
+            (waiver, waiver.standing(now))
+            for waiver in Waiver.objects.covering(subject).with_people().order_by("pk")
+        ],
+        "attestations": [
+            (attested, attested.standing(now), attested in found.attestations)
+            for attested in _attestations(subject)
+        ],
+        "views": subject.evidence_views.filter(
+            subject_digest=subject.subject_digest
+        ).select_related("viewer"),
+        "closing": getattr(subject, "closing", None),
+        "has_expired": subject.is_due(now),
         "subject": subject,
         "version": version,
         "promotion": getattr(subject, "promotion", None),
@@ -163,11 +214,19 @@ def _shown(subject: PromotionRequest, actor: User) -> dict[str, Any]:
         "void": subject.sign_offs.exclude(subject_digest=subject.subject_digest),
         "lacking": lacking_roles(subject),
         "can_sign": bool(roles),
-        "hindrances": duties_that_conflict(actor, subject, now=timezone.now()),
+        "hindrances": duties_that_conflict(actor, subject, now=now),
         "can_promote": subject.state == RequestState.APPROVED
+        and not subject.is_due(now)
         and may_promote(actor, version.registered_model),
         "trail": _trail([version.subject, subject.subject]),
     }
+
+
+def _attestations(subject: PromotionRequest) -> QuerySet[Attestation]:
+    of_version = Attestation.objects.filter(
+        model_version=subject.model_version_id, environment=subject.environment
+    )
+    return of_version.with_people().order_by("pk")
 
 
 def _trail(subjects: list[str]) -> list[tuple[TrailEntry, str]]:

@@ -7,6 +7,7 @@ from registry.models import PromotionRequest, RequestState
 from registry.services.assessment import assess
 from registry.services.evidence import refuse_changed_evidence
 from registry.services.quorum import lacking_roles
+from registry.services.sign_off_verification import sign_off_faults
 
 
 def refuse_unredeemable(request: PromotionRequest, now: datetime) -> None:
@@ -18,6 +19,12 @@ def refuse_unredeemable(request: PromotionRequest, now: datetime) -> None:
         raise not_approved(request)
     refuse_due(request, now)
     refuse_changed_subject(request, now)
+    altered = next(sign_off_faults([request]), None)
+    if altered is not None:
+        raise ConflictError(
+            "sign_off_altered",
+            f"{altered.sentence} Have the log verified before anything else.",
+        )
     lacking = lacking_roles(request)
     if lacking:
         raise ConflictError(

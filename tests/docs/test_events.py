@@ -32,7 +32,6 @@ from registry.models import (
 from registry.models.finding import FindingState
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
-from registry.services.attestations import withdraw_attestation
 from registry.services.closings import invalidate_request, reject_request
 from registry.services.evidence_views import open_evidence
 from registry.services.findings import move_finding
@@ -40,7 +39,6 @@ from registry.services.policies import publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.reports import fail_report, order_report
 from registry.services.timers import end_what_is_over
-from registry.services.waivers import withdraw_waiver
 from tests import factories
 from tracking.events import TrackingEvent
 from tracking.services.accounts import change_password
@@ -207,35 +205,30 @@ def refused_afterwards(promoted, cast) -> None:
 
 
 def end_every_other_way(workspace, cast) -> None:
-    """Waive, attest and end requests, and be refused each of these once."""
-    signed: dict[str, Any] = {"password": factories.PASSWORD, "is_interactive": True}
-    for ending in ("rejected", "invalidated", "expired", "withdrawn"):
-        asked = factories.evaluated(
-            factories.version(workspace, cast, content=ending.encode()), cast
-        )
-        if ending == "rejected":
-            open_evidence(asked, actor=cast.bob)
-            rejected = signed | {"seen_digest": asked.subject_digest, "reason": "r"}
-            role = SignerRole.VALIDATOR
-            refused(reject_request, asked, role=role, **rejected, actor=cast.alice)
-            reject_request(asked, role=role, **rejected, actor=cast.bob)
-        if ending == "invalidated":
-            invalidate_request(asked, reason="r", **signed, actor=cast.rita)
-        if ending == "expired":
-            PromotionRequest.objects.filter(pk=asked.pk).update(
-                expires_at=timezone.now()
-            )
-            assert end_what_is_over() == 1
-        if ending == "withdrawn":
-            factories.withdrawn(asked, cast)
-    blocked = factories.blocked(workspace, cast)
-    refused(factories.waiver, blocked, cast, actor=cast.bob)
-    factories.waived(blocked, cast, gate="regression")
-    withdraw_waiver(factories.waived(blocked, cast), reason="r", actor=cast.alice)
+    """End requests in the ways that are left, and be refused to waive and to attest."""
+    rejected, invalidated, expired = (
+        factories.evaluated(factories.version(workspace, cast, content=content), cast)
+        for content in (b"rejected", b"invalidated", b"expired")
+    )
+    refused(factories.waiver, rejected, cast, actor=cast.bob)
     kind = AttestationKind.CANARY
-    refused(factories.attested, blocked.model_version, cast.alice, kind)
-    attested = factories.attested(blocked.model_version, cast.olivia, kind)
-    withdraw_attestation(attested, reason="r", actor=cast.olivia)
+    refused(factories.attested, rejected.model_version, cast.alice, kind)
+    signed: dict[str, Any] = {
+        "password": factories.PASSWORD,
+        "is_interactive": True,
+        "reason": "The test set is old.",
+    }
+    by_bob = signed | {
+        "role": SignerRole.VALIDATOR,
+        "seen_digest": rejected.subject_digest,
+    }
+    open_evidence(rejected, actor=cast.bob)
+    refused(reject_request, rejected, **by_bob, actor=cast.alice)
+    reject_request(rejected, **by_bob, actor=cast.bob)
+    invalidate_request(invalidated, **signed, actor=cast.rita)
+    now = timezone.now()
+    PromotionRequest.objects.filter(pk=expired.pk).update(expires_at=now)
+    assert end_what_is_over() == 1
 
 
 def write_and_take_back(workspace, actor) -> None:
