@@ -45,9 +45,9 @@ def in_days(days: float):
     return time_machine.travel(timezone.now() + timedelta(days=days), tick=False)
 
 
-def drift(version, actor, **changes) -> None:
+def drift(champion, actor, **changes) -> None:
     arguments = {"kind": TriggerKind.DRIFT_BREACH, "detail": "PSI 0.3"} | changes
-    trigger_revalidation(version.registered_model, **arguments, actor=actor)
+    trigger_revalidation(champion.registered_model, **arguments, actor=actor)
 
 
 def test_champion_is_allowed_by_digest_and_by_name(champion, cast, as_token):
@@ -213,11 +213,12 @@ def test_superseded_and_rolled_back_versions_are_denied(workspace, cast, champio
 
 def test_emergency_is_denied_the_minute_it_is_over(workspace, cast, champion):
     third = factories.version(workspace, cast, content=b"3")
-    factories.emergency(factories.emergency_asked(third, cast, hours=2), cast)
+    asked = factories.emergency_asked(third, cast, hours=2)
+    confirmed = factories.emergency(asked, cast)
 
     now, later = decision(third), timedelta(hours=2)
     assert told(now) == ("allow", [], ["break_glass"])
-    assert now.expires_at == Slot.objects.get().break_glass.expires_at
+    assert now.expires_at == confirmed.expires_at
     assert told(decision(champion))[:2] == ("deny", ["superseded"])
     assert told(decision(third, later=later))[:2] == ("deny", ["break_glass_expired"])
     assert told(decision(champion, later=later)) == ("allow", [], [])
