@@ -174,10 +174,13 @@ def duties_that_conflict(
 
 def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
     """Return what the user did to make a version, which forbids them to judge it (R1)."""
-    run = version.source_run
+    run, logged_model = version.linked_run, version.logged_model
+    uploads = [holder.artifacts for holder in (run, logged_model) if holder]
     duties = {
         "created the source run": run.created_by_id == user.pk,
-        "uploaded evidence": run.artifacts.filter(uploaded_by=user).exists(),
+        "uploaded evidence": any(
+            files.filter(uploaded_by=user).exists() for files in uploads
+        ),
         "registered this version": version.created_by_id == user.pk,
     }
     return [duty for duty, is_theirs in duties.items() if is_theirs]

@@ -60,11 +60,11 @@ from registry.services.closings import withdraw_request
 from registry.services.evidence_views import open_evidence
 from registry.services.findings import move_finding, open_finding
 from registry.services.gate_runs import run_gate
-from registry.services.model_cards import describe_model
+from registry.services.model_cards import write_model_card
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
-from registry.services.registered_models import register_model
+from registry.services.registered_models import register_model, rename_model
 from registry.services.reports import order_report, store_report
 from registry.services.retirements import retire
 from registry.services.revalidations import revalidate, trigger_revalidation
@@ -105,6 +105,7 @@ from tracking.services.metadata import define_field, set_template
 from tracking.services.reproductions import declare_reproduction
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
+from tracking.services.sensitive_data import acknowledge_sensitive_use
 from tracking.services.tokens import create_token
 
 PASSWORD = "correct horse battery"
@@ -297,6 +298,15 @@ def policy(
     return drafted
 
 
+def publish(
+    workspace: Workspace, document: str, *, author: User, publisher: User
+) -> Policy:
+    """Put a policy into force for a model that is there."""
+    drafted = draft_policy(workspace, document=document, actor=author)
+    publish_policy(drafted, actor=publisher)
+    return drafted
+
+
 def request(asked: ModelVersion, people: Cast) -> PromotionRequest:
     return request_promotion(asked, environment="production", actor=people.alice)
 
@@ -361,6 +371,11 @@ def waived(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
     """Return a waiver that one person has asked for and another has approved."""
     granted = waiver(asked, people, **changes)
     waiver_approved(granted, people.rita)
+    return granted
+
+
+def withdrawn_waiver(granted: Waiver, people: Cast) -> Waiver:
+    withdraw_waiver(granted, reason="The control is gone.", actor=people.alice)
     return granted
 
 
@@ -564,7 +579,7 @@ def model_card(model: RegisteredModel, people: Cast, **changes: Any) -> ModelCar
         "owner": people.olivia,
         "actor": people.olivia,
     } | changes
-    return describe_model(model, **arguments)
+    return write_model_card(model, **arguments)
 
 
 def tier(
@@ -700,8 +715,7 @@ def waived_attested_and_withdrawn(workspace: Workspace, people: Cast) -> None:
     """Have a champion's challenger waived and attested, and all of that taken back."""
     asked = _weak(workspace, people)
     waived(asked, people, gate="regression")
-    ended = waived(asked, people)
-    withdraw_waiver(ended, reason="The control is gone.", actor=people.alice)
+    withdrawn_waiver(waived(asked, people), people)
     canary = attested(asked.model_version, people.olivia, AttestationKind.CANARY)
     withdraw_attestation(canary, reason="It alarmed.", actor=people.olivia)
     withdrawn(asked, people)
@@ -712,13 +726,19 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     policy(workspace, people, WAIVABLE)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
-    card(other.dataset_inputs.get().dataset, people.alice)
+    sensitive = other.dataset_inputs.get().dataset
+    card(sensitive, people.alice)
+    use_dataset(run(workspace, people.alice, "sensitive"), people.alice)
+    acknowledge_sensitive_use(
+        sensitive.sensitive_uses.get(), note="Seen.", actor=people.stella
+    )
     logged_model(other, people.alice)
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)
     ask_for_metadata(other, people)
+    rename_model(model(workspace, people, "first"), name="second", actor=people.alice)
     serving = champion(workspace, people)
-    reproduction(serving.source_run, people.alice)
+    reproduction(serving.linked_run, people.alice)
     report(serving, people.carol)
     waived_attested_and_withdrawn(workspace, people)
     what_comes_after(serving, people)

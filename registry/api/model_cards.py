@@ -13,7 +13,7 @@ from registry.api.registry_views import RegistryView, person_named
 from registry.models import ModelCard, RegisteredModel, TierAssessment
 from registry.models.model_card import LONGEST_INTERVAL_MONTHS, Origin
 from registry.models.tier import Tier
-from registry.services.model_cards import describe_model
+from registry.services.model_cards import write_model_card
 from registry.services.tiers import assess_tier
 from tracking.api.workspace_views import parsed, parsed_query
 
@@ -146,7 +146,7 @@ class ModelCards(_OfOneModel, ListAPIView[ModelCard]):
         fields["upstream"] = [
             self.model(name) for name in sorted({*fields["upstream"]})
         ]
-        card = describe_model(model, **fields, actor=self.user)
+        card = write_model_card(model, **fields, actor=self.user)
         return Response(ModelCardOutput(card).data, status=201)
 
 

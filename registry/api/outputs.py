@@ -27,7 +27,7 @@ from registry.signing import valid_sign_offs
 class RegisteredModelOutput(serializers.ModelSerializer[RegisteredModel]):
     """A registered model."""
 
-    owner = serializers.CharField(source="owner.username")
+    owner = serializers.CharField(source="owner.username", default=None)
 
     class Meta:
         model = RegisteredModel
@@ -39,8 +39,8 @@ class ModelVersionOutput(serializers.ModelSerializer[ModelVersion]):
 
     registered_model = serializers.CharField(source="registered_model.name")
     version = serializers.IntegerField(source="number")
-    run_id = serializers.CharField(source="source_run.run_id")
-    artifact_path = serializers.CharField(source="artifact.path")
+    run_id = serializers.CharField(source="source_run.run_id", default=None)
+    artifact_path = serializers.CharField(source="path")
 
     class Meta:
         model = ModelVersion

@@ -1,5 +1,6 @@
 """Tables of the registry, one file a noun."""
 
+from registry.models.alias import Alias
 from registry.models.attestation import (
     Attestation,
     AttestationKind,
@@ -15,6 +16,7 @@ from registry.models.challenger import Challenger, ChallengerRemoval
 from registry.models.closing import Closing
 from registry.models.evidence_view import EvidenceView
 from registry.models.finding import Finding, FindingMove
+from registry.models.former_name import FormerName
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
 from registry.models.model_card import ModelCard, ModelDependency, TierAssessment
@@ -32,6 +34,8 @@ from registry.models.revalidation import Revalidation, RevalidationTrigger
 from registry.models.rollback import Freeze, FreezeLifting, Rollback
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
+from registry.models.tag import ModelTag, VersionTag
+from registry.models.version_listing import Stage, VersionListing
 from registry.models.waiver import (
     Waiver,
     WaiverApproval,
@@ -40,6 +44,7 @@ from registry.models.waiver import (
 )
 
 __all__ = [
+    "Alias",
     "Attestation",
     "AttestationKind",
     "AttestationSource",
@@ -54,12 +59,14 @@ __all__ = [
     "EvidenceView",
     "Finding",
     "FindingMove",
+    "FormerName",
     "Freeze",
     "FreezeLifting",
     "GateRun",
     "LeasedWork",
     "ModelCard",
     "ModelDependency",
+    "ModelTag",
     "ModelVersion",
     "Policy",
     "PolicyPublication",
@@ -75,8 +82,11 @@ __all__ = [
     "Rollback",
     "SignOff",
     "Slot",
+    "Stage",
     "TierAssessment",
     "Verdict",
+    "VersionListing",
+    "VersionTag",
     "Waiver",
     "WaiverApproval",
     "WaiverScope",

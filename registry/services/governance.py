@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from django.utils import timezone
-
 from audit.errors import ConflictError
 from registry.models import Policy, RegisteredModel
+from registry.models.contents import governed_environments
 
 
 def governing_policy(
@@ -30,12 +29,7 @@ def is_governed(model: RegisteredModel, environment: str) -> bool:
     From then on stages and aliases of that environment follow its slots, for models
     that no policy binds too: those are denied there.
     """
-    return (
-        Policy.objects.of_workspace(model.workspace)
-        .in_force(timezone.now())
-        .filter(environment=environment)
-        .exists()
-    )
+    return environment in governed_environments(model.workspace_id)
 
 
 def pinned_policy(model: RegisteredModel, environment: str, now: datetime) -> Policy:

@@ -15,7 +15,7 @@ from registry.permissions import may_describe_model
 from tracking.models import ServiceAccount
 
 
-def describe_model(
+def write_model_card(
     model: RegisteredModel,
     *,
     purpose: str,
@@ -75,7 +75,7 @@ def describe_model(
         )
         RegisteredModel.objects.filter(pk=model.pk).update(purpose=purpose, owner=owner)
         record(
-            RegistryEvent.MODEL_DESCRIBED,
+            RegistryEvent.MODEL_CARD_WRITTEN,
             actor=actor,
             subject=model.subject,
             payload={

@@ -35,6 +35,7 @@ from registry.services.findings import refuse_blocking_findings
 from registry.services.governance import pinned_policy
 from registry.services.retirements import refuse_retired
 from registry.services.slots import fill, locked_slot, refuse_frozen
+from registry.services.submission import refuse_unfit
 from tracking.services.runs import freeze
 
 
@@ -59,9 +60,10 @@ def request_promotion(
         _refuse_second_request(version, environment)
         refuse_retired(version)
         refuse_blocking_findings(version, now)
+        refuse_unfit(version)
         document = read_policy_document(policy.document)
         refuse_exhausted_attempts(version, environment, document)
-        version.source_run = freeze(version.source_run, actor=actor)
+        version.source_run = freeze(version.linked_run, actor=actor)
         request = PromotionRequest.objects.create(
             model_version=version,
             environment=environment,

@@ -178,7 +178,7 @@ def test_second_registration_names_the_version_that_is_there(workspace, cast, as
         as_token(cast.alice),
         "model-versions/",
         registered_model="credit",
-        run_id=version.source_run.run_id,
+        run_id=version.linked_run.run_id,
         artifact_path=factories.MODEL,
         artifact_sha256=version.artifact_sha256,
     )

@@ -1,8 +1,11 @@
 """A policy is written by one person, published by another, and then stays."""
 
+from pathlib import Path
+
 import pytest
 from django.utils import timezone
 
+import registry
 from audit.errors import (
     ConflictError,
     InvalidError,
@@ -11,6 +14,7 @@ from audit.errors import (
 )
 from audit.proofs import trail
 from registry.models import Policy, PolicyPublication, RequestState
+from registry.policy_document import read_policy_document
 from registry.services.governance import governing_policy, is_governed
 from registry.services.policies import draft_policy, publish_policy
 from registry.services.registered_models import register_model
@@ -229,3 +233,28 @@ def test_policy_binds_either_a_model_or_tiers(workspace, cast):
         with pytest.raises(InvalidError) as refusal:
             draft_policy(workspace, document=document, actor=cast.paul)
         assert refusal.value.code == "policy_binds_nobody_or_two"
+
+
+PACKS = sorted((Path(registry.__file__).parent / "policy_packs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda path: path.stem)
+def test_policy_to_start_from_is_published_as_it_is(workspace, cast, pack):
+    drafted = draft_policy(
+        workspace, document=pack.read_text(encoding="utf-8"), actor=cast.paul
+    )
+
+    publish_policy(drafted, actor=cast.rita)
+
+    assert (drafted.name, drafted.registered_model) == (pack.stem, None)
+
+
+def test_policies_to_start_from_leave_no_tier_out():
+    documents = [read_policy_document(pack.read_text("utf-8")) for pack in PACKS]
+    tiers = sorted((d.environment, tier) for d in documents for tier in d.tiers)
+
+    assert tiers == [
+        (environment, tier)
+        for environment in ("production", "staging")
+        for tier in (1, 2, 3, 4)
+    ]

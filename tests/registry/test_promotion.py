@@ -95,7 +95,7 @@ def test_submission_freezes_the_source_run_for_good(workspace, cast):
     version = factories.version(workspace, cast)
     factories.request(version, cast)
 
-    run = Run.objects.get(pk=version.source_run_id)
+    run = Run.objects.get(pk=version.linked_run.pk)
     assert run.is_frozen
     with pytest.raises(ConflictError) as refusal:
         factories.upload(run, "late.txt", b"late", cast.alice)
@@ -122,7 +122,7 @@ def test_request_that_is_not_ready_is_refused_and_the_refusal_is_logged(
 
     assert refusal.value.code == code
     assert not PromotionRequest.objects.exists()
-    assert not Run.objects.get(pk=version.source_run_id).is_frozen
+    assert not Run.objects.get(pk=version.linked_run.pk).is_frozen
     last = trail([version.subject])[-1]
     assert (last.kind, last.payload) == (
         "registry.request.refused",

@@ -214,7 +214,7 @@ def test_card_that_is_corrected_after_the_approval_holds_up_the_promotion(
     factories.policy(workspace, cast)
     asked = with_sensitive_data(workspace, cast, [])
     approved = factories.approved_as_it_is(asked, cast)
-    dataset = approved.model_version.source_run.dataset_inputs.get().dataset
+    dataset = approved.model_version.linked_run.dataset_inputs.get().dataset
     factories.card(dataset, cast.stella, labellers=[], sensitivity=["minors"])
 
     with pytest.raises(ConflictError) as refusal:

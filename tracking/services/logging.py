@@ -24,6 +24,7 @@ from tracking.models import (
 )
 from tracking.models.metric import POINT_FIELDS
 from tracking.services.runs import RUN_NAME_TAG, writable
+from tracking.services.sensitive_data import notice_sensitive_use
 
 LONGEST_RUN_NAME = 250
 
@@ -194,6 +195,7 @@ def log_inputs(run: Run, *, datasets: Sequence[UsedDataset], actor: User) -> Non
                 "content": digest([vars(used) for used in datasets]),
             },
         )
+        notice_sensitive_use(run, actor=actor)
 
 
 def _write_inputs(run: Run, datasets: Sequence[UsedDataset]) -> None:

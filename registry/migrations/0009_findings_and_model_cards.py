@@ -7,7 +7,7 @@ from audit.triggers import append_only, append_only_by_every_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0006_requests_end_are_waived_and_attested"),
+        ("registry", "0008_every_version_is_listed"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

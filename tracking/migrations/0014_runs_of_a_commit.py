@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tracking", "0011_roles_of_governance"),
+        ("tracking", "0013_uses_of_sensitive_data"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from audit.triggers import append_only, append_only_by_every_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0007_findings_and_model_cards"),
+        ("registry", "0009_findings_and_model_cards"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
