@@ -13,7 +13,7 @@ def key():
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tracking", "0011_roles_of_governance"),
+        ("tracking", "0012_workspaces_may_take_unlinked_versions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
