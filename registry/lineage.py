@@ -62,7 +62,7 @@ def lineage_of_version(version: ModelVersion, *, user: User) -> VersionLineage:
     """Return which data, code and run made a version, and where it serves."""
     run = (
         Run.objects.visible_to(user)
-        .filter(pk=version.source_run_id)
+        .filter(model_versions=version)
         .select_related("experiment__workspace", "created_by")
         .first()
     )

@@ -22,8 +22,9 @@ class InventoryOutput(serializers.Serializer[Any]):
     """A model with its newest card; what is null or empty was not stated."""
 
     name = serializers.CharField(source="model.name")
+    description = serializers.CharField(source="model.description")
     purpose = serializers.CharField(source="model.purpose")
-    tier = serializers.IntegerField(source="model.tier")
+    tier = serializers.IntegerField(source="model.tier", allow_null=True)
     owner = serializers.CharField(source="model.owner.username", default=None)
     created_at = serializers.DateTimeField(source="model.created_at")
     limits_of_use = serializers.CharField(source="card.limits_of_use", default=None)

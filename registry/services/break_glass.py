@@ -24,6 +24,8 @@ from registry.permissions import duties_in_lineage, may_break_glass
 from registry.services.findings import add_finding, responsible
 from registry.services.retirements import is_retired, refuse_retired
 from registry.services.slots import fill, locked_slot
+from registry.services.submission import refuse_unfit
+from registry.services.version_content import pinned_content
 from registry.signing import Reauthentication, reauthenticate
 from tracking import storage
 
@@ -60,7 +62,7 @@ def ask_to_break_glass(
     ):
         proof = _proven(version, role, password, actor, is_interactive=is_interactive)
         slot = locked_slot(version.registered_model, environment)
-        _refuse_unfit(slot, version)
+        _refuse_unproven(slot, version)
         asked = BreakGlass.objects.create(
             slot=slot,
             model_version=version,
@@ -116,7 +118,7 @@ def confirm_break_glass(
         proof = _proven(version, role, password, actor, is_interactive=is_interactive)
         slot = locked_slot(version.registered_model, asked.slot.environment)
         _refuse_unless_open(asked, role, actor, proof.at)
-        _refuse_unfit(slot, version)
+        _refuse_unproven(slot, version)
         confirmed = BreakGlassConfirmation.objects.create(
             break_glass=asked,
             fallback=slot.approved_champion,
@@ -227,13 +229,15 @@ def _refuse_unless_open(
         )
 
 
-def _refuse_unfit(slot: Slot, version: ModelVersion) -> None:
+def _refuse_unproven(slot: Slot, version: ModelVersion) -> None:
     """Integrity is never passed over: neither the log's nor the artifact's."""
     refuse_unsound_log()
     refuse_retired(version)
     if slot.champion == version:
         raise ConflictError("version_is_champion", f"{version} serves there already.")
-    storage.verify(version.artifact_sha256)
+    refuse_unfit(version)
+    for file in pinned_content(version).files:
+        storage.verify(file.sha256)
 
 
 def _finding(asked: BreakGlass, slot: Slot, *, actor: User, now: datetime) -> Finding:

@@ -167,7 +167,7 @@ def accept_risk(
 
 def responsible(model: RegisteredModel, actor: User) -> User:
     """Return who mends what a special path left behind: the owner, if there is one."""
-    return User.objects.filter(pk=model.owner_id).first() or actor
+    return model.owner or actor
 
 
 @dataclass(frozen=True)

@@ -144,4 +144,6 @@ def _have_same_datasets(
 
 
 def _digests(version: ModelVersion) -> set[str]:
+    if version.source_run is None:
+        return set()
     return {use.dataset.digest for use in datasets_of(version.source_run).used}

@@ -64,6 +64,7 @@ def test_inventory_lists_what_a_model_is_where_it_serves_and_what_is_open(
     assert second["next_revalidation"] == due_at
     assert second | {"created_at": None, "champions": None} == {
         "name": "credit",
+        "description": "",
         "purpose": "Tells who pays back.",
         "tier": 3,
         "owner": "olivia",

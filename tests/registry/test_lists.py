@@ -20,6 +20,7 @@ from registry.models import (
     RegisteredModel,
     RequestState,
     Slot,
+    VersionListing,
 )
 from registry.models.finding import FindingCause, Severity
 from registry.models.model_card import Origin
@@ -124,6 +125,17 @@ def many_models(workspace, cast) -> None:
         batch_size=1000,
     )
     now = timezone.now()
+    VersionListing.objects.bulk_create(
+        (
+            VersionListing(
+                version=version,
+                registered_model=version.registered_model,
+                updated_at=now,
+            )
+            for version in versions
+        ),
+        batch_size=1000,
+    )
     PromotionRequest.objects.bulk_create(
         (
             PromotionRequest(
