@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 # What each list asks the database, authentication and permissions included.
 LISTS = {
-    "registered-models/": 17,
+    "registered-models/": 18,
     "model-versions/": 6,
     "slots/": 6,
     "policies/": 6,
@@ -185,20 +185,19 @@ def many_models(workspace, cast) -> None:
         cursor.execute("ANALYZE")
 
 
-@pytest.mark.parametrize(("path", "queries"), LISTS.items())
-def test_list_costs_the_same_number_of_queries_however_long(
-    workspace, cast, as_token, path, queries
-):
+def test_lists_cost_the_same_number_of_queries_however_long(workspace, cast, as_token):
     factories.row_in_every_table(workspace, cast)
     carol = as_token(cast.carol)
-    carol.get(f"/api/v1/{path}")  # content types are kept from here on
 
-    with watched() as watch:
-        answer = carol.get(f"/api/v1/{path}")
+    asked = {}
+    for path in LISTS:
+        carol.get(f"/api/v1/{path}")  # content types are kept from here on
+        with watched() as watch:
+            answer = carol.get(f"/api/v1/{path}")
+        assert answer.json()["count"] > 0, path
+        asked[path] = len(watch.queries)
 
-    assert answer.status_code == 200
-    assert answer.json()["count"] > 0
-    assert len(watch.queries) == queries, "\n".join(watch.queries)
+    assert asked == LISTS
 
 
 def test_every_list_takes_little_of_the_database_with_ten_thousand_versions(
