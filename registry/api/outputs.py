@@ -315,13 +315,11 @@ class PromotionRequestOutput(PromotionRequestLine):
 
 
 class SlotOutput(serializers.ModelSerializer[Slot]):
-    """Which version serves."""
+    """Which version serves; once an emergency is over, the one that served before it."""
 
     registered_model = serializers.CharField(source="registered_model.name")
-    champion_version = serializers.IntegerField(source="champion.number", default=None)
-    champion_artifact_sha256 = serializers.CharField(
-        source="champion.artifact_sha256", default=None
-    )
+    champion_version = serializers.SerializerMethodField()
+    champion_artifact_sha256 = serializers.SerializerMethodField()
 
     class Meta:
         model = Slot
@@ -331,6 +329,14 @@ class SlotOutput(serializers.ModelSerializer[Slot]):
             "champion_version",
             "champion_artifact_sha256",
         )
+
+    def get_champion_version(self, slot: Slot) -> int | None:
+        serving = slot.serving(timezone.now())
+        return serving.number if serving else None
+
+    def get_champion_artifact_sha256(self, slot: Slot) -> str | None:
+        serving = slot.serving(timezone.now())
+        return serving.artifact_sha256 if serving else None
 
 
 class ReportOrderOutput(serializers.ModelSerializer[ReportOrder]):

@@ -24,6 +24,7 @@ MUTABLE = {
     "audit.WitnessedLog": "what was cosigned last of another log; it never falls",
     "audit.VerificationTurn": "when a verification last began; its findings are kept",
     "audit.PrivateField": "personal values must be erasable; the entry commits to them",
+    "registry.Finding": "moves along its table of states; each move is append-only",
     "registry.Alias": "moves between versions; each move is an entry",
     "registry.Delivery": "a lease on work; each attempt is append-only",
     "registry.GateRun": "a lease on work; the verdict is append-only",

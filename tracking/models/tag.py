@@ -13,6 +13,8 @@ from tracking.models.run import Run
 
 # By which the MLflow client says under which run a run is nested.
 PARENT_TAG = "mlflow.parentRunId"
+# By which the MLflow client says which code a run ran.
+COMMIT_TAG = "mlflow.source.git.commit"
 # A value is too long for an index of PostgreSQL; run ids are shorter than this, so that
 # what is cut equals none of them.
 INDEXED_CHARACTERS = 64
@@ -48,7 +50,12 @@ class Tag(models.Model):
                 Left("value", INDEXED_CHARACTERS),
                 condition=Q(key=PARENT_TAG),
                 name="tracking_children_of_a_run",
-            )
+            ),
+            models.Index(
+                Left("value", INDEXED_CHARACTERS),
+                condition=Q(key=COMMIT_TAG),
+                name="tracking_runs_of_a_commit",
+            ),
         ]
 
     def __str__(self) -> str:
