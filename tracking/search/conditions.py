@@ -35,6 +35,14 @@ def time_condition(field: str, comparison: Comparison) -> Q:
     return _condition(field, comparison.operator, moment)
 
 
+def number_condition(comparison: Comparison) -> Q:
+    """Compare the value of a metric; a NaN differs from every number."""
+    found = condition("value", comparison)
+    if comparison.operator == Operator.NOT_EQUAL:
+        return found | Q(is_nan=True)
+    return found & Q(is_nan=False)
+
+
 def _condition(field: str, operator: Operator, value: Value | datetime) -> Q:
     found = Q((f"{field}__{_LOOKUPS[operator]}", value))
     return ~found if operator in _NEGATED else found

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 
 from audit.errors import InvalidError
 from audit.tlog.canonical import digest
+from tracking.search import limits
 
 Row = TypeVar("Row", bound=Model)
 LARGEST_OFFSET = 2**31
@@ -26,11 +27,13 @@ class Page(Generic[Row]):
 def page_of(rows: "QuerySet[Row]", *, query: Any, size: int, token: str) -> Page[Row]:
     """Return the page that a token names; `query` is what the client asked, as JSON.
 
-    A token that another query was given is refused (InvalidError).
+    A token that another query was given is refused, and so is a query that takes too
+    long (InvalidError).
     """
     name = digest(query)
     offset = _offset(token, name) if token else 0
-    found = list(rows[offset : offset + size + 1])
+    with limits.in_time(limits.MOST_SECONDS):
+        found = list(rows[offset : offset + size + 1])
     has_more = len(found) > size
     return Page(found[:size], _token(offset + size, name) if has_more else None)
 

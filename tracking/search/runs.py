@@ -19,8 +19,9 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Concat
 
 from tracking.models import DatasetInput, LatestMetric, Param, Run, Tag
-from tracking.search.conditions import condition, time_condition
-from tracking.search.grammar import Comparison, Entity, Grammar, Operator, Ordering
+from tracking.search.conditions import condition, number_condition, time_condition
+from tracking.search.grammar import Comparison, Entity, Grammar, Ordering
+from tracking.search.joins import by_row, holding, text_held
 from tracking.search.parsing import parse_filter, parse_order
 
 GRAMMAR = Grammar(
@@ -69,14 +70,16 @@ def search_runs(
     runs: QuerySet[Run], *, filter_string: str, order_by: Sequence[str]
 ) -> QuerySet[Run]:
     """Return the runs that the filter means; newest first, then by run id, at last."""
-    for comparison in parse_filter(filter_string, GRAMMAR):
-        runs = _matching(runs, comparison)
+    asked = parse_filter(filter_string, GRAMMAR)
+    for comparison in asked:
+        if comparison.entity == Entity.ATTRIBUTE:
+            runs = _matching(runs, comparison)
+    rows = by_row(asked, with_many_rows={Entity.DATASET})
+    runs = holding(runs, [_HELD[about[0].entity](about) for about in rows])
     return _ordered(runs, parse_order(order_by, GRAMMAR))
 
 
 def _matching(runs: QuerySet[Run], comparison: Comparison) -> QuerySet[Run]:
-    if comparison.entity != Entity.ATTRIBUTE:
-        return runs.filter(_HELD[comparison.entity](comparison))
     if comparison.key == "artifact_uri":
         runs = runs.alias(artifact_uri_text=_ARTIFACT_URI)
     compare = (
@@ -85,36 +88,23 @@ def _matching(runs: QuerySet[Run], comparison: Comparison) -> QuerySet[Run]:
     return runs.filter(compare(_FIELDS[comparison.key], comparison))
 
 
-def _metric_held(comparison: Comparison) -> Exists:
-    matching = condition("value", comparison) & Q(is_nan=False)
-    if comparison.operator == Operator.NOT_EQUAL:
-        matching = condition("value", comparison) | Q(is_nan=True)
-    return Exists(
-        LatestMetric.objects.filter(matching, run=OuterRef("pk"), key=comparison.key)
-    )
+def _metric_held(asked: list[Comparison]) -> Combinable:
+    points = LatestMetric.objects.filter(run=OuterRef("pk"), key=asked[0].key)
+    for comparison in asked:
+        points = points.filter(number_condition(comparison))
+    return Exists(points)
 
 
-def _param_held(comparison: Comparison) -> Q:
-    return _text_held(
-        Param.objects.filter(run=OuterRef("pk"), key=comparison.key), comparison
-    )
+def _param_held(asked: list[Comparison]) -> Combinable:
+    return text_held(Param.objects.filter(run=OuterRef("pk"), key=asked[0].key), asked)
 
 
-def _tag_held(comparison: Comparison) -> Q:
-    return _text_held(
-        Tag.objects.filter(run=OuterRef("pk"), key=comparison.key), comparison
-    )
+def _tag_held(asked: list[Comparison]) -> Combinable:
+    return text_held(Tag.objects.filter(run=OuterRef("pk"), key=asked[0].key), asked)
 
 
-def _text_held(of_key: "QuerySet[Param] | QuerySet[Tag]", comparison: Comparison) -> Q:
-    if comparison.operator == Operator.IS_NULL:
-        return Q(~Exists(of_key))
-    if comparison.operator == Operator.IS_NOT_NULL:
-        return Q(Exists(of_key))
-    return Q(Exists(of_key.filter(condition("value", comparison))))
-
-
-def _dataset_held(comparison: Comparison) -> Exists:
+def _dataset_held(asked: list[Comparison]) -> Combinable:
+    (comparison,) = asked
     uses = DatasetInput.objects.filter(run=OuterRef("pk"))
     if comparison.key != "context":
         return Exists(uses.filter(condition(f"dataset__{comparison.key}", comparison)))
