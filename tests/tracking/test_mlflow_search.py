@@ -247,6 +247,47 @@ def test_pages_are_walked_to_the_end(alice, runs):
     assert pages == [["r0", "r1", "r2"], ["r3"]]
 
 
+@pytest.mark.parametrize("filter_string", ["", "metrics.auc != 7"])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pages_by_a_metric_have_every_run_once(alice, runs, size, filter_string):
+    """Numbers first, then NaN (r3), then those without it; each from another query."""
+    bare = factories.run(runs[0].experiment.workspace, runs[0].created_by, "bare")
+    names: list[str] = []
+    token = ""
+    while token is not None:
+        _, answer = alice.post(
+            "runs/search",
+            experiment_ids=[str(bare.experiment_id)],
+            filter=filter_string,
+            order_by=["metrics.auc DESC"],
+            max_results=size,
+            page_token=token,
+        )
+        names += [run["info"]["run_name"] for run in answer["runs"]]
+        token = answer.get("next_page_token")
+    with_bare = [] if filter_string else ["bare"]
+    assert names == ["r2", "r1", "r0", "r3", *with_bare]
+
+
+def test_long_value_is_compared_whole(alice, runs, cast):
+    """An index holds the first 64 characters only."""
+    start = "x" * 64
+    log_batch(runs[0], params=[("long", f"{start}a")], actor=cast.alice)
+    log_batch(runs[1], params=[("long", start)], actor=cast.alice)
+    log_batch(runs[2], params=[("long", "x" * 63)], actor=cast.alice)
+    for filter_string, names in (
+        (f"= '{start}'", ["r1"]),
+        (f"= '{start}a'", ["r0"]),
+        (f"= '{'x' * 63}'", ["r2"]),
+        (f"LIKE '{'x' * 62}%'", ["r0", "r1", "r2"]),
+        (f"LIKE '{start}%'", ["r0", "r1"]),
+        (f"LIKE '{start}a%'", ["r0"]),
+        (f"LIKE '{'x' * 62}_'", ["r2"]),
+        ("LIKE 'x%a'", ["r0"]),
+    ):
+        assert found(alice, runs, f"params.long {filter_string}") == names
+
+
 def encoded(content) -> str:
     return base64.b64encode(json.dumps(content).encode()).decode()
 

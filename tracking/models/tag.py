@@ -8,14 +8,11 @@ from django.db.models import Q
 from django.db.models.functions import Left
 
 from tracking.models.experiment import Experiment
-from tracking.models.pairs import insert_pairs
+from tracking.models.pairs import INDEXED_CHARACTERS, by_value, insert_pairs
 from tracking.models.run import Run
 
 # By which the MLflow client says under which run a run is nested.
 PARENT_TAG = "mlflow.parentRunId"
-# A value is too long for an index of PostgreSQL; run ids are shorter than this, so that
-# what is cut equals none of them.
-INDEXED_CHARACTERS = 64
 _OVERWRITE = "ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value"
 
 
@@ -48,7 +45,8 @@ class Tag(models.Model):
                 Left("value", INDEXED_CHARACTERS),
                 condition=Q(key=PARENT_TAG),
                 name="tracking_children_of_a_run",
-            )
+            ),
+            by_value("tracking_tags_by_value"),
         ]
 
     def __str__(self) -> str:

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from django.db.models import BooleanField, Exists, Model, QuerySet, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Left
 
-from tracking.search.conditions import condition
+from tracking.models.pairs import INDEXED_CHARACTERS
+from tracking.search.conditions import text_condition
 from tracking.search.grammar import FOR_NULLS, Comparison, Entity, Operator
 
 MOST_JOINS = 4
@@ -44,8 +45,9 @@ def text_held(of_key: "QuerySet[Any]", asked: list[Comparison]) -> Combinable:
     if asked[0].operator == Operator.IS_NULL:
         return ~Exists(of_key)
     if asked[0].operator != Operator.IS_NOT_NULL:
+        of_key = of_key.alias(start=Left("value", INDEXED_CHARACTERS))
         for comparison in asked:
-            of_key = of_key.filter(condition("value", comparison))
+            of_key = of_key.filter(text_condition(comparison))
     return Exists(of_key)
 
 
