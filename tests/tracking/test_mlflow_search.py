@@ -253,7 +253,7 @@ def test_pages_by_a_metric_have_every_run_once(alice, runs, size, filter_string)
     """Numbers first, then NaN (r3), then those without it; each from another query."""
     bare = factories.run(runs[0].experiment.workspace, runs[0].created_by, "bare")
     names: list[str] = []
-    token = ""
+    token: str | None = ""
     while token is not None:
         _, answer = alice.post(
             "runs/search",

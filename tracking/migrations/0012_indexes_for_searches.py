@@ -4,24 +4,23 @@ from django.db.models import F
 
 # A pattern such as 'team-%' is answered by an index of PostgreSQL whatever the locale of
 # the database only if the index compares by character, which its operator class says.
-BY_VALUE = """
-CREATE INDEX {name} ON {table} (key, ("left"(value, 64)) text_pattern_ops)
-"""
+BY_VALUE = 'CREATE INDEX {name} ON {table} (key, ("left"(value, 64)) text_pattern_ops)'
+NAMES = {
+    "tracking_param": "tracking_params_by_value",
+    "tracking_tag": "tracking_tags_by_value",
+}
 
 
-class AddIndexByValue(migrations.AddIndex):
-    """Add the index to PostgreSQL only.
+def index_values(_apps, schema_editor):
+    """On PostgreSQL only: SQLite does not know the expression in a query that binds 64."""
+    if schema_editor.connection.vendor == "postgresql":
+        for table, name in NAMES.items():
+            schema_editor.execute(BY_VALUE.format(name=name, table=table))
 
-    SQLite does not know the indexed expression again in a query that binds its 64.
-    """
 
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
-        if schema_editor.connection.vendor == "postgresql":
-            table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
-            schema_editor.execute(BY_VALUE.format(name=self.index.name, table=table))
-
-    def database_backwards(self, app_label, schema_editor, from_state, to_state):
-        schema_editor.execute(f"DROP INDEX IF EXISTS {self.index.name}")
+def drop_them(_apps, schema_editor):
+    for name in NAMES.values():
+        schema_editor.execute(f"DROP INDEX IF EXISTS {name}")
 
 
 def by_value(name):
@@ -38,6 +37,11 @@ class Migration(migrations.Migration):
             "run",
             models.Index(fields=["experiment", "name"], name="tracking_runs_by_name"),
         ),
-        AddIndexByValue("param", by_value("tracking_params_by_value")),
-        AddIndexByValue("tag", by_value("tracking_tags_by_value")),
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunPython(index_values, drop_them)],
+            state_operations=[
+                migrations.AddIndex("param", by_value("tracking_params_by_value")),
+                migrations.AddIndex("tag", by_value("tracking_tags_by_value")),
+            ],
+        ),
     ]
