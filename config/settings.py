@@ -387,6 +387,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "registry.redispatch_unfinished_work",
         "schedule": 10.0,
     },
+    "end what is over": {
+        "task": "registry.end_what_is_over",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "sequence what a crash left pending": {
         "task": "audit.sequence_pending",
         "schedule": 10.0,

@@ -12,6 +12,7 @@ from django.db import transaction
 
 RUN_GATE = "registry.run_gate"
 PRODUCE_REPORT = "registry.produce_report"
+END_WHAT_IS_OVER = "registry.end_what_is_over"
 REDISPATCH_UNFINISHED_WORK = "registry.redispatch_unfinished_work"
 
 

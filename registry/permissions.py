@@ -91,9 +91,39 @@ def may_order_report(user: User, model: RegisteredModel) -> bool:
     return holds(user, "order_report", model)
 
 
+def may_run_gates(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "run_gates", model)
+
+
+def may_reject(user: User, model: RegisteredModel) -> bool:
+    return not is_no_signer(user) and holds(user, "reject_request", model)
+
+
+def may_invalidate(user: User, model: RegisteredModel) -> bool:
+    """Whoever may refuse a version in review may revoke its evidence at any time."""
+    return may_reject(user, model)
+
+
+def may_request_waiver(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "request_waiver", model)
+
+
+def may_approve_waiver(user: User, model: RegisteredModel) -> bool:
+    return not is_no_signer(user) and holds(user, "approve_waiver", model)
+
+
+def may_attest(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "attest", model)
+
+
+def is_no_signer(user: User) -> bool:
+    """Superusers and programs put their name under nothing (R4)."""
+    return user.is_superuser or ServiceAccount.objects.filter(user=user).exists()
+
+
 def may_sign_as(user: User, role: SignerRole, model: RegisteredModel) -> bool:
     """Superusers and programs never sign (R4); an owner signs only for their model."""
-    if user.is_superuser or ServiceAccount.objects.filter(user=user).exists():
+    if is_no_signer(user):
         return False
     if role == SignerRole.OWNER and model.owner_id != user.pk:
         return False
@@ -114,10 +144,13 @@ def duties_that_conflict(
 
 
 def _duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
-    run = version.source_run
+    run, logged_model = version.linked_run, version.logged_model
+    uploads = [holder.artifacts for holder in (run, logged_model) if holder]
     duties = {
         "created the source run": run.created_by_id == user.pk,
-        "uploaded evidence": run.artifacts.filter(uploaded_by=user).exists(),
+        "uploaded evidence": any(
+            files.filter(uploaded_by=user).exists() for files in uploads
+        ),
         "registered this version": version.created_by_id == user.pk,
     }
     return [duty for duty, is_theirs in duties.items() if is_theirs]

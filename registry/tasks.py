@@ -4,7 +4,7 @@ from celery import shared_task
 
 from registry import jobs
 from registry.reports import production
-from registry.services import dispatch, gate_runs
+from registry.services import dispatch, gate_runs, timers
 
 
 @shared_task(name=jobs.RUN_GATE)
@@ -20,3 +20,8 @@ def produce_report(order_pk: int) -> None:
 @shared_task(name=jobs.REDISPATCH_UNFINISHED_WORK)
 def redispatch_unfinished_work() -> None:
     dispatch.redispatch(jobs.send)
+
+
+@shared_task(name=jobs.END_WHAT_IS_OVER)
+def end_what_is_over() -> None:
+    timers.end_what_is_over()

@@ -1,8 +1,10 @@
 """Builds just the rows that a test needs, through the product's own services."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,21 +20,35 @@ from audit.services.verification import verify_log
 from audit.tlog.keys import PrivateKey, SignatureType
 from audit.tlog.note import Note
 from registry.models import (
+    Attestation,
+    AttestationKind,
+    AttestationSource,
     GateRun,
     ModelVersion,
     Policy,
     PromotionRequest,
     RegisteredModel,
     ReportOrder,
+    Waiver,
+    WaiverApproval,
+    WaiverScope,
 )
 from registry.models.sign_off import SignerRole
+from registry.services.attestations import attest, withdraw_attestation
+from registry.services.closings import withdraw_request
+from registry.services.evidence_views import open_evidence
 from registry.services.gate_runs import run_gate
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
-from registry.services.promotion import promote, request_promotion
-from registry.services.registered_models import register_model
+from registry.services.promotion import evaluate_again, promote, request_promotion
+from registry.services.registered_models import register_model, rename_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
+from registry.services.waivers import (
+    approve_waiver,
+    request_waiver,
+    withdraw_waiver,
+)
 from tracking.models import (
     Dataset,
     DatasetCard,
@@ -61,6 +77,7 @@ from tracking.services.metadata import define_field, set_template
 from tracking.services.reproductions import declare_reproduction
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
+from tracking.services.sensitive_data import acknowledge_sensitive_use
 from tracking.services.tokens import create_token
 
 PASSWORD = "correct horse battery"
@@ -79,6 +96,8 @@ gates:
 sign_offs: [validator, owner]
 approval_days: 30
 """
+
+WAIVABLE = POLICY.replace("{gate:", "{waivable: true, gate:")
 
 
 @dataclass(frozen=True)
@@ -217,9 +236,13 @@ def version(
     content: bytes = b"model 1",
     scores: bytes | None = None,
     has_ended: bool = True,
+    source: Run | None = None,
+    more_files: Mapping[str, bytes] = MappingProxyType({}),
 ) -> ModelVersion:
     """Return a version whose source run holds a model file and predictions."""
-    source = run(workspace, people.alice)
+    source = source or run(workspace, people.alice)
+    for path, other in more_files.items():
+        upload(source, path, other, people.alice)
     artifact = upload(source, MODEL, content, people.alice)
     upload(source, PREDICTIONS, scores or predictions(), people.alice)
     if has_ended:
@@ -247,16 +270,102 @@ def policy(
     return drafted
 
 
+def publish(
+    workspace: Workspace, document: str, *, author: User, publisher: User
+) -> Policy:
+    """Put a policy into force for a model that is there."""
+    drafted = draft_policy(workspace, document=document, actor=author)
+    publish_policy(drafted, actor=publisher)
+    return drafted
+
+
 def request(asked: ModelVersion, people: Cast) -> PromotionRequest:
     return request_promotion(asked, environment="production", actor=people.alice)
 
 
 def evaluated(asked: ModelVersion, people: Cast) -> PromotionRequest:
     """Return a request whose gates have run, as a worker runs them."""
-    opened = request(asked, people)
+    return _gates_run(request(asked, people))
+
+
+def evaluated_again(asked: PromotionRequest, people: Cast) -> PromotionRequest:
+    return _gates_run(evaluate_again(asked, actor=people.alice))
+
+
+def _gates_run(opened: PromotionRequest) -> PromotionRequest:
     for pk in GateRun.objects.of_attempt(opened).values_list("pk", flat=True):
         run_gate(pk)
     return fresh(opened)
+
+
+def blocked(
+    workspace: Workspace, people: Cast, document: str = WAIVABLE
+) -> PromotionRequest:
+    """Return a request of a version that fails the gate `auc`, which can be waived."""
+    policy(workspace, people, document)
+    return _weak(workspace, people)
+
+
+def _weak(workspace: Workspace, people: Cast) -> PromotionRequest:
+    weak = predictions(strength=0.05)
+    return evaluated(version(workspace, people, content=b"weak", scores=weak), people)
+
+
+def withdrawn(asked: PromotionRequest, people: Cast) -> PromotionRequest:
+    withdraw_request(asked, reason="Asked too early.", actor=people.alice)
+    return fresh(asked)
+
+
+def waiver(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
+    arguments: dict[str, Any] = {
+        "gate": "auc",
+        "scope": WaiverScope.REQUEST,
+        "reason": "The old model is worse.",
+        "compensating_control": "Every decision is looked at by a person.",
+        "residual_risk": "Some are decided later than today.",
+        "days": 30,
+        "actor": people.alice,
+    } | changes
+    return request_waiver(asked, **arguments)
+
+
+def waiver_approved(asked: Waiver, approver: User) -> WaiverApproval:
+    return approve_waiver(
+        asked,
+        reason="The control is in place.",
+        password=PASSWORD,
+        is_interactive=True,
+        actor=approver,
+    )
+
+
+def waived(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
+    """Return a waiver that one person has asked for and another has approved."""
+    granted = waiver(asked, people, **changes)
+    waiver_approved(granted, people.rita)
+    return granted
+
+
+def withdrawn_waiver(granted: Waiver, people: Cast) -> Waiver:
+    withdraw_waiver(granted, reason="The control is gone.", actor=people.alice)
+    return granted
+
+
+def attested(
+    asked: ModelVersion, attester: User, kind: AttestationKind, **changes: Any
+) -> Attestation:
+    """Return an attestation that a person has signed."""
+    arguments: dict[str, Any] = {
+        "environment": "production",
+        "kind": kind,
+        "source": AttestationSource.HUMAN,
+        "statement": "Done, and looked at.",
+        "days": 60,
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": attester,
+    } | changes
+    return attest(asked, **arguments)
 
 
 def signed(
@@ -265,19 +374,24 @@ def signed(
     arguments: dict[str, Any] = {
         "role": role,
         "meaning": "I reviewed the evidence.",
+        "reason": "It meets the policy.",
         "password": PASSWORD,
         "seen_digest": asked.subject_digest,
         "is_interactive": True,
         "actor": signer,
     } | changes
+    open_evidence(asked, actor=signer)
     sign_off(asked, **arguments)
     return fresh(asked)
 
 
 def approved(asked: ModelVersion, people: Cast) -> PromotionRequest:
-    opened = evaluated(asked, people)
-    signed(opened, people.bob, SignerRole.VALIDATOR)
-    return signed(opened, people.olivia, SignerRole.OWNER)
+    return approved_as_it_is(evaluated(asked, people), people)
+
+
+def approved_as_it_is(asked: PromotionRequest, people: Cast) -> PromotionRequest:
+    asked = signed(fresh(asked), people.bob, SignerRole.VALIDATOR)
+    return signed(asked, people.olivia, SignerRole.OWNER)
 
 
 def champion(workspace: Workspace, people: Cast, **of_version: Any) -> ModelVersion:
@@ -423,19 +537,36 @@ def report(asked: ModelVersion, actor: User) -> ReportOrder:
     return order
 
 
+def waived_attested_and_withdrawn(workspace: Workspace, people: Cast) -> None:
+    """Have a champion's challenger waived and attested, and all of that taken back."""
+    asked = _weak(workspace, people)
+    waived(asked, people, gate="regression")
+    withdrawn_waiver(waived(asked, people), people)
+    canary = attested(asked.model_version, people.olivia, AttestationKind.CANARY)
+    withdraw_attestation(canary, reason="It alarmed.", actor=people.olivia)
+    withdrawn(asked, people)
+
+
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
-    policy(workspace, people)
+    policy(workspace, people, WAIVABLE)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
-    card(other.dataset_inputs.get().dataset, people.alice)
+    sensitive = other.dataset_inputs.get().dataset
+    card(sensitive, people.alice)
+    use_dataset(run(workspace, people.alice, "sensitive"), people.alice)
+    acknowledge_sensitive_use(
+        sensitive.sensitive_uses.get(), note="Seen.", actor=people.stella
+    )
     logged_model(other, people.alice)
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)
     ask_for_metadata(other, people)
+    rename_model(model(workspace, people, "first"), name="second", actor=people.alice)
     promoted = champion(workspace, people)
-    reproduction(promoted.source_run, people.alice)
+    reproduction(promoted.linked_run, people.alice)
     report(promoted, people.carol)
+    waived_attested_and_withdrawn(workspace, people)
     sequence_pending()
     log = Head.objects.current()
     key = PrivateKey("witness", bytes(32), SignatureType.COSIGNATURE_V1)

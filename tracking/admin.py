@@ -51,8 +51,8 @@ def person(field: str, words: str) -> Cell:
     return shown
 
 
-def link_to_person(user: User) -> str:
-    return link(user, user.get_full_name() or user.get_username())
+def link_to_person(user: User | None) -> str:
+    return link(user, user and (user.get_full_name() or user.get_username()))
 
 
 class VisibleRowsAdmin(ReadOnlyAdmin[Row]):

@@ -41,6 +41,8 @@ class TrackingEvent(StrEnum):
     RUN_SEALED = "tracking.run.sealed"
     RUN_TAG_REMOVED = "tracking.run.tag_removed"
     RUN_UPDATED = "tracking.run.updated"
+    SENSITIVE_DATASET_ACKNOWLEDGED = "tracking.sensitive_dataset.acknowledged"
+    SENSITIVE_DATASET_USED = "tracking.sensitive_dataset.used"
     TEMPLATE_SET = "tracking.template.set"
     TOKEN_CREATED = "tracking.token.created"  # noqa: S105 - an event, not a password
     TOKEN_REVOKED = "tracking.token.revoked"  # noqa: S105 - likewise

@@ -79,6 +79,13 @@ def may_describe_dataset(user: User, workspace: Workspace) -> bool:
     return holds(user, "describe_dataset", workspace)
 
 
+def may_acknowledge_sensitive_data(user: User, workspace: Workspace) -> bool:
+    """Say who takes note of it: who describes datasets and makes no experiments."""
+    return may_describe_dataset(user, workspace) and not may_create_experiment(
+        user, workspace
+    )
+
+
 def may_log_in(user: User, experiment: Experiment) -> bool:
     return holds(user, "log_run", experiment)
 

@@ -27,6 +27,12 @@ class SignOffForm(forms.Form):
         help_text="For example: I reviewed the evidence and approve this version for "
         "production.",
     )
+    reason = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label="My reason",
+        help_text="For example: every gate passes, and I tried the model myself.",
+    )
     password = forms.CharField(
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
@@ -51,6 +57,7 @@ class SignOffForm(forms.Form):
                 self.subject,
                 role=self.cleaned_data["role"],
                 meaning=self.cleaned_data["meaning"],
+                reason=self.cleaned_data["reason"],
                 password=self.cleaned_data["password"],
                 seen_digest=self.cleaned_data["seen_digest"],
                 is_interactive=True,

@@ -3,11 +3,13 @@
 from django.urls import path
 
 from registry.api import (
+    attestations,
     catalogue,
     dependants,
     policies,
     promotion_requests,
     reports,
+    waivers,
 )
 
 urlpatterns = [
@@ -31,6 +33,26 @@ urlpatterns = [
     path(
         "promotion-requests/<int:pk>/promotion/",
         promotion_requests.PromotionOfRequest.as_view(),
+    ),
+    path(
+        "promotion-requests/<int:pk>/rejection/", promotion_requests.Rejection.as_view()
+    ),
+    path(
+        "promotion-requests/<int:pk>/withdrawal/",
+        promotion_requests.Withdrawal.as_view(),
+    ),
+    path(
+        "promotion-requests/<int:pk>/invalidation/",
+        promotion_requests.Invalidation.as_view(),
+    ),
+    path("promotion-requests/<int:pk>/waivers/", waivers.WaiversOfRequest.as_view()),
+    path("waivers/", waivers.Waivers.as_view()),
+    path("waivers/<int:pk>/approvals/", waivers.Approvals.as_view()),
+    path("waivers/<int:pk>/withdrawal/", waivers.WithdrawalOfWaiver.as_view()),
+    path("attestations/", attestations.Attestations.as_view()),
+    path(
+        "attestations/<int:pk>/withdrawal/",
+        attestations.WithdrawalOfAttestation.as_view(),
     ),
     path("reports/", reports.Reports.as_view()),
     path("reports/<int:pk>/", reports.OneReport.as_view()),

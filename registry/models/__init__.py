@@ -1,5 +1,15 @@
 """Tables of the registry, one file a noun."""
 
+from registry.models.alias import Alias
+from registry.models.attestation import (
+    Attestation,
+    AttestationKind,
+    AttestationSource,
+    AttestationWithdrawal,
+)
+from registry.models.closing import Closing
+from registry.models.evidence_view import EvidenceView
+from registry.models.former_name import FormerName
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
 from registry.models.model_version import ModelVersion
@@ -13,11 +23,28 @@ from registry.models.registered_model import RegisteredModel
 from registry.models.report import Report, ReportOrder
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
+from registry.models.tag import ModelTag, VersionTag
+from registry.models.version_listing import Stage, VersionListing
+from registry.models.waiver import (
+    Waiver,
+    WaiverApproval,
+    WaiverScope,
+    WaiverWithdrawal,
+)
 
 __all__ = [
+    "Alias",
+    "Attestation",
+    "AttestationKind",
+    "AttestationSource",
+    "AttestationWithdrawal",
+    "Closing",
     "EvidenceSnapshot",
+    "EvidenceView",
+    "FormerName",
     "GateRun",
     "LeasedWork",
+    "ModelTag",
     "ModelVersion",
     "Policy",
     "PolicyPublication",
@@ -29,6 +56,13 @@ __all__ = [
     "RequestState",
     "SignOff",
     "Slot",
+    "Stage",
     "Verdict",
+    "VersionListing",
+    "VersionTag",
+    "Waiver",
+    "WaiverApproval",
+    "WaiverScope",
+    "WaiverWithdrawal",
     "WorkState",
 ]

@@ -6,18 +6,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from guardian.shortcuts import get_objects_for_user
 
+from registry.models.tier import Tier
 from tracking.models import Workspace
-
-
-class Tier(models.IntegerChoices):
-    """The risk tier, by exposure and purpose."""
-
-    CRITICAL = 1
-    HIGH = 2
-    MODERATE = 3
-    LOW = 4
+from tracking.models.rights import is_seen
 
 
 class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
@@ -30,6 +24,16 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
             )
         )
 
+    def seen_by(self, user: User) -> Self:
+        """Keep what `visible_to` keeps, in the query itself: lists of MLflow's clients."""
+        view = "view_registeredmodel"
+        return self.filter(
+            is_seen("registry", "registeredmodel", view, pk="pk", user=user)
+        )
+
+    def active(self) -> Self:
+        return self.filter(archived_at=None)
+
 
 class RegisteredModel(models.Model):
     """Permissions are granted here; versions and requests inherit them."""
@@ -38,15 +42,23 @@ class RegisteredModel(models.Model):
         Workspace, models.PROTECT, related_name="registered_models"
     )
     name = models.CharField(max_length=250)
-    purpose = models.TextField()
-    tier = models.PositiveSmallIntegerField(choices=Tier)
+    description = models.TextField(blank=True)
+    purpose = models.TextField(blank=True)
+    # Null: nobody has classified it, so that none of its versions can be submitted.
+    tier = models.PositiveSmallIntegerField(choices=Tier, null=True, blank=True)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_models"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="owned_models",
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True, blank=True)
 
     objects = RegisteredModelQuerySet.as_manager()
 
@@ -90,3 +102,14 @@ class RegisteredModel(models.Model):
     @property
     def subject(self) -> str:
         return f"model/{self.workspace.name}/{self.name}"
+
+    @property
+    def subjects(self) -> list[str]:
+        """As what the log knows the model, by all names that it ever had."""
+        workspace = self.workspace.name
+        former = self.former_names.values_list("name", flat=True)
+        return [self.subject, *(f"model/{workspace}/{name}" for name in former)]
+
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None

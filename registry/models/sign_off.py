@@ -29,6 +29,7 @@ class SignOff(models.Model):
     )
     printed_name = models.CharField(max_length=300)
     meaning = models.CharField(max_length=500)
+    reason = models.CharField(max_length=1000, blank=True)
     method = models.CharField(max_length=50)
     subject_digest = models.CharField(max_length=71)
     signed_at = models.DateTimeField()

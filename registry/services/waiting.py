@@ -1,17 +1,16 @@
 """What waits for whom: which signatures a request lacks, and who can give them now."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils import timezone
 from guardian.shortcuts import get_objects_for_user
 
-from registry.models import PromotionRequest, RegisteredModel, RequestState, SignOff
+from registry.models import PromotionRequest, RegisteredModel, RequestState
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
-from registry.policy_document import read_policy_document
+from registry.services.quorum import given_for_now, lacking_roles
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,12 @@ def waiting_for(person: User) -> list[Waiting]:
 
 def roles_open_to(person: User, request: PromotionRequest) -> tuple[SignerRole, ...]:
     """Return the roles in which `sign_off` would take this person's signature."""
-    if request.state != RequestState.IN_REVIEW:
+    now = timezone.now()
+    if request.state != RequestState.IN_REVIEW or request.is_due(now):
         return ()
-    if any(signed.signer_id == person.pk for signed in _given(request)):
+    if any(signed.signer_id == person.pk for signed in given_for_now(request)):
         return ()
-    if duties_that_conflict(person, request, now=timezone.now()):
+    if duties_that_conflict(person, request, now=now):
         return ()
     lacking = lacking_roles(request)
     model = request.model_version.registered_model
@@ -47,25 +47,6 @@ def roles_open_to(person: User, request: PromotionRequest) -> tuple[SignerRole, 
         for role in SignerRole
         if role in lacking and may_sign_as(person, role, model)
     )
-
-
-def lacking_roles(request: PromotionRequest) -> list[str]:
-    """Return the roles still to sign, from prefetched sign-offs where there are any."""
-    given = {signed.role for signed in _given(request)}
-    return [role for role in _wanted(request.policy.document) if role not in given]
-
-
-def _given(request: PromotionRequest) -> list[SignOff]:
-    return [
-        signed
-        for signed in request.sign_offs.all()
-        if signed.subject_digest == request.subject_digest
-    ]
-
-
-@lru_cache(maxsize=256)
-def _wanted(document: str) -> tuple[str, ...]:
-    return read_policy_document(document).sign_offs
 
 
 def _within_reach(person: User) -> list[PromotionRequest]:

@@ -124,7 +124,7 @@ def test_superuser_who_is_given_every_permission_still_does_not_sign(
 def test_owner_role_does_not_sign_for_somebody_elses_model(
     request_in_review, cast, workspace
 ):
-    other = factories.person("oscar", workspace, Role.OWNER)
+    other = factories.person("otto", workspace, Role.OWNER)
 
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(request_in_review, other, SignerRole.OWNER)

@@ -33,6 +33,8 @@ class Caller:
 
     user: User
     workspace: Workspace
+    # Makes an absolute address of a path, as the caller reaches this installation.
+    address: Callable[[str], str]
 
 
 def answer(content: dict[str, Any]) -> HttpResponse:
@@ -88,7 +90,7 @@ def authenticate(request: HttpRequest, workspace: str) -> Caller:
             f"There is no workspace {workspace!r} that you may see: check the path in "
             f"MLFLOW_TRACKING_URI.",
         )
-    return Caller(user, seen)
+    return Caller(user, seen, request.build_absolute_uri)
 
 
 def _read(

@@ -26,10 +26,12 @@ from tracking.models.metric import LatestMetric, Metric
 from tracking.models.param import Param
 from tracking.models.reproduction import Reproduction
 from tracking.models.run import Run, RunSeal
+from tracking.models.sensitive_use import Acknowledgement, SensitiveUse
 from tracking.models.tag import ExperimentTag, Tag
 from tracking.models.workspace import Workspace
 
 __all__ = [
+    "Acknowledgement",
     "ApiToken",
     "Artifact",
     "ArtifactRemoval",
@@ -54,6 +56,7 @@ __all__ = [
     "Reproduction",
     "Run",
     "RunSeal",
+    "SensitiveUse",
     "ServiceAccount",
     "Tag",
     "Workspace",

@@ -22,6 +22,8 @@ class Workspace(models.Model):
     """Names are unique inside it and roles are granted in it."""
 
     name = models.SlugField(max_length=100, unique=True)
+    # For a migration: versions without a source run, which can never be submitted.
+    allow_unlinked_versions = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = WorkspaceQuerySet.as_manager()

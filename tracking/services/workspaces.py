@@ -11,20 +11,28 @@ from tracking.permissions import WORKSPACE_GRANTS
 from tracking.services.roles import create_groups, give_roles_their_permissions
 
 
-def create_workspace(name: str, *, actor: User) -> Workspace:
-    """Create a team's namespace; its roles are empty until somebody grants them."""
+def create_workspace(
+    name: str, *, allow_unlinked_versions: bool = False, actor: User
+) -> Workspace:
+    """Create a team's namespace; its roles are empty until somebody grants them.
+
+    With unlinked versions, models can be brought along from elsewhere; whether a
+    workspace takes them is settled with its creation.
+    """
     with transaction.atomic():
         if Workspace.objects.filter(name=name).exists():
             raise ConflictError(
                 "workspace_exists", f"The workspace {name} exists: choose another name."
             )
-        workspace = Workspace.objects.create(name=name)
+        workspace = Workspace.objects.create(
+            name=name, allow_unlinked_versions=allow_unlinked_versions
+        )
         create_groups(workspace)
         give_roles_their_permissions(workspace, WORKSPACE_GRANTS, workspace)
         record(
             TrackingEvent.WORKSPACE_CREATED,
             actor=actor,
             subject=workspace.subject,
-            payload={"name": name},
+            payload={"name": name, "allow_unlinked_versions": allow_unlinked_versions},
         )
     return workspace

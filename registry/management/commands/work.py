@@ -18,9 +18,11 @@ from audit.sequencer import ask_witnesses, sequence_in_background
 from audit.services import send_copies_when_due, verify_when_due
 from registry.jobs import send
 from registry.services.dispatch import unfinished_work
+from registry.services.timers import end_what_is_over
 
 POLL_SECONDS = 0.25
 VERIFY_SECONDS = 10.0
+END_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +39,7 @@ class Command(BaseCommand):
         stopped = threading.Event()
         threads = [
             threading.Thread(target=target, args=(stopped,), daemon=True)
-            for target in (_relay, _verify)
+            for target in (_relay, _verify, _end_what_is_over)
         ]
         for thread in threads:
             thread.start()
@@ -69,6 +71,18 @@ def _relay(stopped: threading.Event) -> None:
         for task, pk in sorted(waiting - sent):
             send(task, pk)
         sent = waiting
+    connection.close()
+
+
+def _end_what_is_over(stopped: threading.Event) -> None:
+    """Expire and reconsider beside the work, as beat has it done elsewhere."""
+    while not stopped.wait(END_SECONDS):
+        try:
+            end_what_is_over()
+        except Exception:
+            # Whoever decides asks the clock as well, so that being late is no harm.
+            logger.exception("Ending what is over failed; it goes on.")
+            connection.close()
     connection.close()
 
 

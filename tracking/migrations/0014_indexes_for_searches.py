@@ -30,7 +30,7 @@ def by_value(name):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tracking", "0011_roles_of_governance")]
+    dependencies = [("tracking", "0013_uses_of_sensitive_data")]
 
     operations = [
         migrations.AddIndex(
