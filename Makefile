@@ -75,6 +75,13 @@ bench: ## Measure the log on a private PostgreSQL against its bars (ARGS=…)
 	@scripts/environment test
 	@.venv/bin/python scripts/private_services.py .venv/bin/python -m benchmarks.audit_log $(ARGS)
 
+.PHONY: bench-tracking
+bench-tracking: ## Measure tracking in turns with a real MLflow server (ARGS=…)
+	@scripts/system-packages test
+	@scripts/environment test
+	@scripts/environment mlflow
+	@.venv/bin/python scripts/private_services.py .venv/bin/python -m benchmarks.tracking $(ARGS)
+
 .PHONY: coverage
 coverage: ## Run the tests as `make test` does and print the lines they never reach
 	@scripts/system-packages test
@@ -98,10 +105,11 @@ lock: ## Write the lock files anew from pyproject.toml (UPGRADE=name for a newer
 		--output-file requirements-demo.lock
 	$(LOCK) pyproject.toml --constraints requirements-test.lock \
 		--output-file requirements.lock
+	$(LOCK) --group mlflow-server --output-file requirements-mlflow.lock
 	echo 'setuptools<81' | $(LOCK) - --output-file requirements-build.lock
 
 .PHONY: clean
 clean: ## Remove .venv, caches and the demo; other data under var/ stays
-	rm -rf .venv var/demo var/cache var/setup .mypy_cache .ruff_cache .pytest_cache \
-		.import_linter_cache .hypothesis .coverage .coverage.*
+	rm -rf .venv var/mlflow var/demo var/cache var/setup .mypy_cache .ruff_cache \
+		.pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

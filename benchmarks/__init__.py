@@ -1,1 +1,1 @@
-"""One file a question; `make bench` compares each figure with a peer or a limit."""
+"""One file a question; `make bench` and `make bench-tracking` compare each figure with a peer or a limit."""

@@ -1,4 +1,4 @@
-"""A measured figure beside its bar, and the table that `make bench` prints."""
+"""A measured figure beside its bar, and the table that a benchmark prints."""
 
 import os
 import platform
@@ -31,13 +31,13 @@ class Figure:
 
 
 def print_table(figures: Iterable[Figure]) -> None:
-    print(f"\n{_machine()}\n")
+    print(f"\n{machine()}\n")
     print("| figure | measured | bar | |\n|---|--:|--:|---|")
     for figure in figures:
         print(figure.line(), flush=True)
 
 
-def _machine() -> str:
+def machine() -> str:
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (

@@ -26,7 +26,9 @@ def _required(*groups: str) -> set[str]:
     return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, "requirements-build.lock"])
+@pytest.mark.parametrize(
+    "lock", [*LOCKS, "requirements-build.lock", "requirements-mlflow.lock"]
+)
 def test_lock_file_holds_no_address_and_hashes_every_package(lock):
     text = (ROOT / lock).read_text()
     assert ADDRESS.search(text) is None

@@ -8,16 +8,13 @@ from django.db.models import Q
 from django.db.models.functions import Left
 
 from tracking.models.experiment import Experiment
-from tracking.models.pairs import insert_pairs
+from tracking.models.pairs import INDEXED_CHARACTERS, by_value, insert_pairs
 from tracking.models.run import Run
 
 # By which the MLflow client says under which run a run is nested.
 PARENT_TAG = "mlflow.parentRunId"
 # By which the MLflow client says which code a run ran.
 COMMIT_TAG = "mlflow.source.git.commit"
-# A value is too long for an index of PostgreSQL; run ids are shorter than this, so that
-# what is cut equals none of them.
-INDEXED_CHARACTERS = 64
 _OVERWRITE = "ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value"
 
 
@@ -56,6 +53,7 @@ class Tag(models.Model):
                 condition=Q(key=COMMIT_TAG),
                 name="tracking_runs_of_a_commit",
             ),
+            by_value("tracking_tags_by_value"),
         ]
 
     def __str__(self) -> str:
