@@ -27,7 +27,8 @@ def wanted_packages():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"]
     runtime = project["project"]["dependencies"]
-    return [names_of(part) for part in (runtime, groups["demo"], groups["test"])]
+    parts = (runtime, groups["demo"], groups["test"], groups["oldest-client"])
+    return [names_of(part) for part in parts]
 
 
 def explained_packages():

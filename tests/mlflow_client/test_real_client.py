@@ -6,7 +6,6 @@ import math
 import os
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,28 +30,6 @@ from tests.installation import Installation
 
 # The client warns about itself; what matters here is what it sends and gets.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-
-
-@pytest.fixture(autouse=True)
-def _tracking(installation: Installation, monkeypatch: pytest.MonkeyPatch):
-    """Be the developer, as somebody is who sets two variables."""
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", installation.account("developer").token)
-    monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    mlflow.set_tracking_uri(installation.url)
-    yield
-    while mlflow.active_run():
-        mlflow.end_run()
-    # The client remembers the experiment and the last run of a process.
-    mlflow.tracking.fluent._active_experiment_id = None
-    mlflow.set_tracking_uri("")
-
-
-@pytest.fixture
-def experiment():
-    """A name that no other test has."""
-    name = f"client {uuid.uuid4().hex[:8]}"
-    mlflow.set_experiment(name)
-    return name
 
 
 def dataset(digest: str) -> Any:

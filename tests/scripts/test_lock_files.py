@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ["requirements.lock", "requirements-demo.lock", "requirements-test.lock"]
+OLDEST_CLIENT = "requirements-oldest-client.lock"
 LOCKED = re.compile(r"^(?P<name>[a-z0-9._-]+)==(?P<version>[^ ;]+)")
 ADDRESS = re.compile(r"https?://|file://|--(extra-)?index|--find-links| @ ")
 
@@ -26,7 +27,7 @@ def _required(*groups: str) -> set[str]:
     return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, "requirements-build.lock"])
+@pytest.mark.parametrize("lock", [*LOCKS, "requirements-build.lock", OLDEST_CLIENT])
 def test_lock_file_holds_no_address_and_hashes_every_package(lock):
     text = (ROOT / lock).read_text()
     assert ADDRESS.search(text) is None
@@ -46,3 +47,9 @@ def test_smaller_lock_files_are_parts_of_the_larger_ones():
 )
 def test_lock_file_covers_what_the_project_asks_for(lock, groups):
     assert _required(*groups) - {name for name, _ in _versions(lock)} == set()
+
+
+def test_oldest_client_is_locked_at_the_release_that_the_project_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    [wanted] = project["dependency-groups"]["oldest-client"]
+    assert tuple(wanted.split("==")) in _versions(OLDEST_CLIENT)
