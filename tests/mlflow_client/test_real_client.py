@@ -3,9 +3,6 @@
 import http.client
 import logging
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +27,10 @@ from tests.installation import Installation
 
 # The client warns about itself; what matters here is what it sends and gets.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+# The client would find them out in a process of its own, which takes seconds; the test
+# of autologging lets it.
+REQUIREMENTS = ["scikit-learn"]
 
 
 def dataset(digest: str) -> Any:
@@ -263,6 +264,7 @@ def test_logged_model_is_loaded_as_it_was_logged(experiment):
             name="scorer",
             input_example=features,
             serialization_format="cloudpickle",
+            pip_requirements=REQUIREMENTS,
         )
 
     loaded = mlflow.sklearn.load_model(logged.model_uri)
@@ -291,7 +293,9 @@ def test_onnx_model_is_loaded_as_it_was_logged(experiment):
     model = LogisticRegression().fit(features, [0, 0, 1, 1])
     converted = to_onnx(model, features[:1], options={"zipmap": False})
     with mlflow.start_run():
-        logged = mlflow.onnx.log_model(converted, name="scorer")
+        logged = mlflow.onnx.log_model(
+            converted, name="scorer", pip_requirements=REQUIREMENTS
+        )
     loaded = mlflow.onnx.load_model(logged.model_uri)
     assert loaded.SerializeToString() == converted.SerializeToString()
 
@@ -306,7 +310,10 @@ def test_run_that_claims_to_reproduce_another_is_compared_when_it_ends(
             mlflow.log_param("random_state", 7)
             mlflow.log_metric("auc", 0.1 + 0.2)
             mlflow.sklearn.log_model(
-                model, name="model", serialization_format="cloudpickle"
+                model,
+                name="model",
+                serialization_format="cloudpickle",
+                pip_requirements=REQUIREMENTS,
             )
         return str(run.info.run_id)
 
@@ -419,36 +426,6 @@ def test_trace_is_refused_without_harm(experiment, caplog):
 
     assert double(2) == 4
     mlflow.flush_trace_async_logging()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["experiments", "search"],
-        ["runs", "list", "--experiment-id", "{experiment_id}"],
-        ["experiments", "csv", "-x", "{experiment_id}"],
-        ["artifacts", "list", "-r", "{run_id}"],
-        ["artifacts", "download", "-r", "{run_id}", "-d", "{folder}"],
-        ["runs", "delete", "--run-id", "{run_id}"],
-        ["experiments", "delete", "-x", "{experiment_id}"],
-    ],
-)
-def test_command_line_works(experiment, installation, tmp_path: Path, arguments):
-    with mlflow.start_run() as run:
-        mlflow.log_text("hello", "hello.txt")
-    names = {
-        "experiment_id": run.info.experiment_id,
-        "run_id": run.info.run_id,
-        "folder": str(tmp_path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "mlflow", *(word.format(**names) for word in arguments)],
-        env={**os.environ, "MLFLOW_TRACKING_URI": installation.url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def artifact_url(installation: Installation, run: mlflow.ActiveRun, path: str) -> str:
