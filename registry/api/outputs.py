@@ -190,7 +190,7 @@ class SlotOutput(serializers.ModelSerializer[Slot]):
     registered_model = serializers.CharField(source="registered_model.name")
     champion_version = serializers.IntegerField(source="champion.number", default=None)
     champion_artifact_sha256 = serializers.CharField(
-        source="champion.artifact_sha256", default=None
+        source="champion.artifact_sha256", default=None, allow_null=True
     )
 
     class Meta:
@@ -211,8 +211,12 @@ class ReportOrderOutput(serializers.ModelSerializer[ReportOrder]):
     )
     version = serializers.IntegerField(source="model_version.number")
     state = serializers.CharField(source="work_state")
-    pdf_sha256 = serializers.CharField(source="report.pdf_sha256", default=None)
-    data_sha256 = serializers.CharField(source="report.data_sha256", default=None)
+    pdf_sha256 = serializers.CharField(
+        source="report.pdf_sha256", default=None, allow_null=True
+    )
+    data_sha256 = serializers.CharField(
+        source="report.data_sha256", default=None, allow_null=True
+    )
 
     class Meta:
         model = ReportOrder
