@@ -154,6 +154,20 @@ def test_artifacts_come_back_as_they_were_sent(experiment, tmp_path: Path):
     }
 
 
+def test_client_that_asks_for_parts_sends_and_gets_a_file_in_one(
+    experiment, tmp_path: Path, monkeypatch
+):
+    for direction in ("UPLOAD", "DOWNLOAD"):
+        monkeypatch.setenv(f"MLFLOW_ENABLE_PROXY_MULTIPART_{direction}", "true")
+        monkeypatch.setenv(f"MLFLOW_MULTIPART_{direction}_MINIMUM_FILE_SIZE", "1000")
+    content = bytes(range(256)) * 50_000
+    (tmp_path / "large.bin").write_bytes(content)
+    with mlflow.start_run() as run:
+        mlflow.log_artifact(str(tmp_path / "large.bin"))
+    got = MlflowClient().download_artifacts(run.info.run_id, "large.bin")
+    assert Path(got).read_bytes() == content
+
+
 def test_finished_run_is_resumed(experiment):
     with mlflow.start_run() as run:
         mlflow.log_metric("loss", 0.5, step=0)
