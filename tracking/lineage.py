@@ -22,8 +22,9 @@ from tracking.models import (
     Workspace,
 )
 from tracking.models.logged_model import UseDirection
+from tracking.models.pairs import INDEXED_CHARACTERS
 from tracking.models.run import RunQuerySet
-from tracking.models.tag import COMMIT_TAG, INDEXED_CHARACTERS
+from tracking.models.tag import COMMIT_TAG
 
 DEEPEST = 10
 MOST_USES = 500

@@ -347,8 +347,12 @@ class ReportOrderOutput(serializers.ModelSerializer[ReportOrder]):
     )
     version = serializers.IntegerField(source="model_version.number")
     state = serializers.CharField(source="work_state")
-    pdf_sha256 = serializers.CharField(source="report.pdf_sha256", default=None)
-    data_sha256 = serializers.CharField(source="report.data_sha256", default=None)
+    pdf_sha256 = serializers.CharField(
+        source="report.pdf_sha256", default=None, allow_null=True
+    )
+    data_sha256 = serializers.CharField(
+        source="report.data_sha256", default=None, allow_null=True
+    )
 
     class Meta:
         model = ReportOrder
