@@ -45,7 +45,7 @@ def known(workspace, cast: Cast) -> dict[str, Any]:
     promoted = factories.row_in_every_table(workspace, cast)
     version = factories.version(workspace, cast, content=b"the next")
     request = factories.evaluated(version, cast)
-    run = version.source_run
+    run = version.linked_run
     return {
         "datasets": Dataset.objects.latest("pk").pk,
         "experiments": run.experiment_id,
@@ -62,8 +62,8 @@ def known(workspace, cast: Cast) -> dict[str, Any]:
         "subject_digest": request.subject_digest,
         "role": "validator",
         "password": factories.PASSWORD,
-        "artifact_path": version.artifact.path,
-        "artifact_sha256": version.artifact.sha256,
+        "artifact_path": version.path,
+        "artifact_sha256": version.linked_sha256,
     }
 
 
