@@ -10,7 +10,7 @@ from django.db.models import CharField
 
 from audit.proofs import verify_log
 from audit.sequencer import sequence_pending
-from audit.triggers import APPEND_ONLY_TABLES, expected_triggers, trigger_faults
+from audit.triggers import APPEND_ONLY_TABLES, GUARDS, expected_triggers, trigger_faults
 from tests import factories
 from tests.audit.happenings import execute, note, triggers_of
 
@@ -77,7 +77,8 @@ def test_append_only_table_has_all_its_triggers(table):
         names = ["append_only", "no_truncate"]
     if table == "audit_event":
         names = [*names, "awaits_index"]
-    assert triggers_of(table) == sorted(f"{table}_{name}" for name in names)
+    guards = [guard.name for guard in GUARDS.values() if guard.table == table]
+    assert triggers_of(table) == sorted([*guards, *(f"{table}_{n}" for n in names)])
 
 
 @pytest.mark.django_db

@@ -25,6 +25,7 @@ from registry.models import (
 from registry.models.finding import FindingCause, Severity
 from registry.models.model_card import Origin
 from tests import factories
+from tests.audit.happenings import triggers_switched_off
 
 pytestmark = pytest.mark.django_db
 
@@ -136,25 +137,27 @@ def many_models(workspace, cast) -> None:
         ),
         batch_size=1000,
     )
-    PromotionRequest.objects.bulk_create(
-        (
-            PromotionRequest(
-                model_version=version,
-                environment="production",
-                policy=policy,
-                state=RequestState.PROMOTED,
-                requested_by=cast.alice,
-                approved_at=now,
-                approval_expires_at=now,
-            )
-            for version in versions[:: VERSIONS_EACH // 10]
-        ),
-        batch_size=1000,
-    )
-    Slot.objects.bulk_create(
-        Slot(registered_model=model, environment="production", champion=version)
-        for model, version in zip(models, versions[::VERSIONS_EACH], strict=True)
-    )
+    with triggers_switched_off("registry_promotionrequest"):
+        PromotionRequest.objects.bulk_create(
+            (
+                PromotionRequest(
+                    model_version=version,
+                    environment="production",
+                    policy=policy,
+                    state=RequestState.PROMOTED,
+                    requested_by=cast.alice,
+                    approved_at=now,
+                    approval_expires_at=now,
+                )
+                for version in versions[:: VERSIONS_EACH // 10]
+            ),
+            batch_size=1000,
+        )
+    with triggers_switched_off("registry_slot"):
+        Slot.objects.bulk_create(
+            Slot(registered_model=model, environment="production", champion=version)
+            for model, version in zip(models, versions[::VERSIONS_EACH], strict=True)
+        )
     Finding.objects.bulk_create(
         Finding(
             registered_model=model,
