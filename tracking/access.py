@@ -18,7 +18,7 @@ from tracking.models.rights import given, sees
 Row = TypeVar("Row", bound=models.Model)
 
 # Each in the order of the model's fields, which `from_db` goes by.
-_TOKEN = ("id", "user_id", "expires_at", "revoked_at", "last_used_at")
+_TOKEN = ("id", "user_id", "expires_at", "revoked_at", "last_used_at", "scopes")
 _USER = ("id", "is_superuser", "username", "is_active")
 _WORKSPACE = ("id", "name")
 _RUN = (

@@ -1,16 +1,17 @@
 """What the native API's views share: a workspace, and how to find things in it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import User
-from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer, ValidationError
 from rest_framework.views import APIView
 
 from audit.errors import NotFoundError
+from tracking.api.pages import Pages
 from tracking.models import Dataset, Experiment, Run, Workspace
+from tracking.models.access import Scope
 from tracking.models.workspace import DEFAULT_WORKSPACE
 
 
@@ -43,14 +44,19 @@ class StrictInput(Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class ShortPages(LimitOffsetPagination):
+class ShortPages(Pages):
     """For lists of which each row costs more than its own row of the database."""
 
     max_limit = 200
 
 
 class WorkspaceView(APIView):
-    """Finds what the user may see in the workspace of the path; else 404."""
+    """Finds what the user may see in the workspace of the path; else 404.
+
+    A token with scopes needs one of `write_scopes` for whatever does not only read.
+    """
+
+    write_scopes: ClassVar[frozenset[Scope]] = frozenset({Scope.TRACKING_WRITE})
 
     @property
     def user(self) -> User:
