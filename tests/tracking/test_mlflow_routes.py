@@ -52,6 +52,28 @@ GET    mlflow-artifacts/artifacts
 GET    mlflow-artifacts/artifacts/*
 PUT    mlflow-artifacts/artifacts/*
 DELETE mlflow-artifacts/artifacts/*
+POST   mlflow/registered-models/create
+POST   mlflow/registered-models/rename
+POST   mlflow/registered-models/set-tag
+POST   mlflow/registered-models/get-latest-versions
+GET    mlflow/registered-models/get-latest-versions
+POST   mlflow/registered-models/alias
+GET    mlflow/registered-models/get
+GET    mlflow/registered-models/search
+GET    mlflow/registered-models/alias
+PATCH  mlflow/registered-models/update
+DELETE mlflow/registered-models/delete
+DELETE mlflow/registered-models/delete-tag
+DELETE mlflow/registered-models/alias
+POST   mlflow/model-versions/create
+POST   mlflow/model-versions/set-tag
+POST   mlflow/model-versions/transition-stage
+GET    mlflow/model-versions/get
+GET    mlflow/model-versions/search
+GET    mlflow/model-versions/get-download-uri
+PATCH  mlflow/model-versions/update
+DELETE mlflow/model-versions/delete
+DELETE mlflow/model-versions/delete-tag
 GET    mlflow/artifacts/list
 GET    mlflow/metrics/get-history-bulk
 GET    mlflow/metrics/get-history-bulk-interval
@@ -64,7 +86,14 @@ GET    mlflow/logged-models/*/artifacts/files
 ANSWERED = {tuple(line.split()) for line in CALLS.strip().splitlines()}
 # Answered without a token: that the client shall send the file in one piece.
 IN_PARTS = "mlflow-artifacts/mpu/"
-PROTOCOL = ("service", "mlflow_artifacts", "webhooks", "issues", "jobs")
+PROTOCOL = (
+    "service",
+    "model_registry",
+    "mlflow_artifacts",
+    "webhooks",
+    "issues",
+    "jobs",
+)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
