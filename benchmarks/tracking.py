@@ -9,11 +9,11 @@ import argparse
 import sys
 from contextlib import ExitStack
 
-from benchmarks import tracking_writes
+from benchmarks import tracking_reads, tracking_writes
 from benchmarks.side_by_side import compare, print_comparison
 from benchmarks.two_servers import attestry_server, mlflow_server
 
-ROWS = (*tracking_writes.ROWS,)
+ROWS = (*tracking_writes.ROWS, *tracking_reads.ROWS)
 
 
 def main() -> int:
