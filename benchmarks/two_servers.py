@@ -1,10 +1,11 @@
 """Starts what `make bench-tracking` compares: MLflow's own server and this one.
 
 Both have two worker processes and a database of their own on the same PostgreSQL, and keep
-artifacts in a folder. This one runs as in production: gunicorn, and a sequencer that has
+artifacts in a folder. This one runs as in production: granian, and a sequencer that has
 the log's key; its client is a developer with an API token.
 """
 
+import http.client
 import io
 import json
 import os
@@ -21,7 +22,9 @@ from benchmarks.side_by_side import Client, Side
 
 ROOT = Path(__file__).resolve().parent.parent
 MLFLOW = ROOT / "var" / "mlflow" / "bin"
-START_SECONDS = 120
+START_SECONDS = 180
+# From several connections, so that each worker gives some of them.
+ANSWERS_OF_A_READY_SERVER = 20
 STOP_SECONDS = 20
 
 
@@ -51,9 +54,10 @@ def attestry_server() -> Iterator[Side]:
     with tempfile.TemporaryDirectory(prefix="attestry-bench-") as var:
         token, port = _install(Path(var)), _free_port()
         web = [
-            *(sys.executable, "-m", "gunicorn", "config.wsgi:application"),
-            *("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"),
-            *("--worker-tmp-dir", "/dev/shm", "--log-level", "warning"),  # noqa: S108 - as in the image
+            *(sys.executable, "-m", "granian", "config.wsgi:application"),
+            *("--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(port)),
+            *("--workers", "2", "--blocking-threads", "4", "--log-level", "warning"),
+            *("--blocking-threads-idle-timeout", "600"),
         ]
         sequencer = [sys.executable, str(ROOT / "manage.py"), "sequence"]
         with _running(web) as server, _running(sequencer) as log:
@@ -89,6 +93,18 @@ def _install(var: Path) -> str:
 
 
 def _ready(side: Side) -> Side:
+    """Wait until the workers answer; MLflow's supervisor kills those that are slow to."""
+    answers, end = 0, time.monotonic() + START_SECONDS
+    while answers < ANSWERS_OF_A_READY_SERVER:
+        try:
+            Client(side).post("experiments/search", max_results=1)
+        except (OSError, http.client.HTTPException):
+            if time.monotonic() > end:
+                raise
+            answers = 0
+            time.sleep(0.2)
+        else:
+            answers += 1
     made = Client(side).post("experiments/create", name="benchmark")
     side.experiment_id = made["experiment_id"]
     return side

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.views.defaults import page_not_found
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -58,6 +59,7 @@ MLFLOW_EXISTS = {"experiment_exists", "model_exists"}
 # MLflow itself answers these with 400, so its users and their tests expect that.
 MLFLOW_INVALID = {"experiment_archived", "run_archived"}
 LONGEST_MESSAGE = 4000
+NATIVE_PATH = re.compile(r"^(?:/w/[^/]+)?/api/v1/")
 MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|get-artifact\Z)")
 
 
@@ -73,22 +75,27 @@ class DomainErrorMiddleware:
     def process_exception(
         self, request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
-        is_mlflow = MLFLOW_PATH.match(request.path)
-        if isinstance(error, TooManyFieldsSent):
-            error = InvalidError(
-                "query_too_long",
-                f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} "
-                f"values: ask for less at once.",
-            )
-        if not isinstance(error, DomainError):
-            return _mlflow_failure(request, error) if is_mlflow else None
-        if is_mlflow:
-            return _mlflow_answer(error)
-        return JsonResponse(
-            problem(error),
-            status=STATUS[type(error)],
-            content_type="application/problem+json",
+        return answer_to_plain_view(request, error)
+
+
+def answer_to_plain_view(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    """Return the answer to what a plain view raised, None if it is not for us to say."""
+    is_mlflow = MLFLOW_PATH.match(request.path)
+    if isinstance(error, TooManyFieldsSent):
+        error = InvalidError(
+            "query_too_long",
+            f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} "
+            f"values: ask for less at once.",
         )
+    if not isinstance(error, DomainError):
+        return _mlflow_failure(request, error) if is_mlflow else None
+    if is_mlflow:
+        return _mlflow_answer(error)
+    return JsonResponse(
+        problem(error),
+        status=STATUS[type(error)],
+        content_type="application/problem+json",
+    )
 
 
 def _mlflow_answer(error: DomainError) -> HttpResponse:
@@ -126,6 +133,18 @@ def _mlflow_failure(request: HttpRequest, error: Exception) -> HttpResponse:
             "message": "Attestry failed at this: its log says why. Nothing was stored.",
         },
         status=500,
+    )
+
+
+def nothing_here(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Answer a path that no route matches; the pages get Django's own."""
+    if not NATIVE_PATH.match(request.path):
+        return page_not_found(request, exception)
+    detail = "There is nothing here: check the path in /api/v1/docs/."
+    return JsonResponse(
+        _problem(404, "not_found", detail, {}),
+        status=404,
+        content_type="application/problem+json",
     )
 
 

@@ -21,9 +21,12 @@ from registry.models import (
     Verdict,
     Waiver,
 )
+from tracking.services.log_ins import prove_password
+from tracking.services.second_factors import use_code
 
 REAUTHENTICATION_LASTS = timedelta(seconds=60)
 PASSWORD = "password re-entered"  # noqa: S105 - the name of a method
+TWO_FACTORS = "password and one-time code"
 
 
 @dataclass(frozen=True)
@@ -39,20 +42,28 @@ class Reauthentication:
 
 
 def reauthenticate(
-    user: User, *, password: str, is_interactive: bool, now: datetime
+    user: User,
+    *,
+    password: str,
+    code: str = "",
+    two_factors: bool = False,
+    is_interactive: bool,
+    now: datetime,
 ) -> Reauthentication:
-    """Check the password again; a token is no person (R5)."""
+    """Check the password again, and a one-time code; a token is no person (R5).
+
+    A code that is given is checked even where only the password is asked for.
+    """
     if not is_interactive:
         raise PermissionDeniedError(
             "signing_needs_a_session",
             "A token cannot sign. Log in with your password and sign there.",
         )
-    if not user.check_password(password):
-        raise PermissionDeniedError(
-            "password_wrong",
-            "The password is wrong, so nothing was signed. Enter your password again.",
-        )
-    return Reauthentication(user.pk, PASSWORD, now)
+    prove_password(user, password, is_interactive=is_interactive)
+    if not two_factors and not code:
+        return Reauthentication(user.pk, PASSWORD, now)
+    use_code(user, code, now=now)
+    return Reauthentication(user.pk, TWO_FACTORS, now)
 
 
 def subject_digest(

@@ -1,7 +1,9 @@
 """Builds just the rows that a test needs, through the product's own services."""
 
+import base64
+import hmac
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -23,32 +26,67 @@ from registry.models import (
     Attestation,
     AttestationKind,
     AttestationSource,
+    BreakGlass,
+    BreakGlassConfirmation,
+    Delegation,
+    Delivery,
+    Finding,
+    Freeze,
+    FreezeLifting,
     GateRun,
+    ModelCard,
     ModelVersion,
+    NotificationType,
     Policy,
     PromotionRequest,
     RegisteredModel,
     ReportOrder,
+    Retirement,
+    Revalidation,
+    Rollback,
+    Slot,
+    TierAssessment,
     Waiver,
     WaiverApproval,
     WaiverScope,
+    Webhook,
 )
+from registry.models.finding import FindingCause, FindingState, Severity
+from registry.models.model_card import Origin
+from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.attestations import attest, withdraw_attestation
+from registry.services.break_glass import (
+    ask_to_break_glass,
+    confirm_break_glass,
+    end_emergencies,
+)
 from registry.services.closings import withdraw_request
+from registry.services.delegations import delegate_signing, withdraw_delegation
+from registry.services.deliveries import deliver
 from registry.services.evidence_views import open_evidence
+from registry.services.findings import move_finding, open_finding
 from registry.services.gate_runs import run_gate
+from registry.services.model_cards import write_model_card
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.registered_models import register_model, rename_model
 from registry.services.reports import order_report, store_report
+from registry.services.retirements import retire
+from registry.services.revalidations import revalidate, trigger_revalidation
+from registry.services.rollbacks import lift_freeze, roll_back
 from registry.services.sign_offs import sign_off
+from registry.services.slots import add_challenger, remove_challenger
+from registry.services.tickets import link_request, set_ticket_template
+from registry.services.tiers import assess_tier
 from registry.services.waivers import (
     approve_waiver,
     request_waiver,
     withdraw_waiver,
 )
+from registry.services.webhooks import create_webhook
 from tracking.models import (
     Dataset,
     DatasetCard,
@@ -77,6 +115,10 @@ from tracking.services.metadata import define_field, set_template
 from tracking.services.reproductions import declare_reproduction
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
+from tracking.services.second_factors import (
+    confirm_second_factor,
+    enrol_second_factor,
+)
 from tracking.services.sensitive_data import acknowledge_sensitive_use
 from tracking.services.tokens import create_token
 
@@ -101,6 +143,21 @@ WAIVABLE = POLICY.replace("{gate:", "{waivable: true, gate:")
 
 
 @dataclass(frozen=True)
+class AuthenticatorApp:
+    """Somebody's phone: it shows codes of six digits, after RFC 6238."""
+
+    secret: bytes
+
+    def code(self, *, steps: int = 0) -> str:
+        """Return the code of now, or of some time steps later or before."""
+        counter = int(timezone.now().timestamp()) // 30 + steps
+        mac = hmac.digest(self.secret, counter.to_bytes(8), "sha1")
+        offset = mac[-1] & 15
+        number = int.from_bytes(mac[offset : offset + 4]) & 0x7FFFFFFF
+        return f"{number % 1_000_000:06}"
+
+
+@dataclass(frozen=True)
 class Cast:
     """One person a role, and a bot."""
 
@@ -120,9 +177,8 @@ class Cast:
 
 
 def cast(workspace: Workspace) -> Cast:
-    system = system_account()
-    bot = create_service_account("bot", purpose="tests", actor=system)
-    grant_role(bot, role=Role.BOT, workspace=workspace, actor=system)
+    bot = program("bot")
+    grant(bot, Role.BOT, workspace)
     return Cast(
         alice=person("alice", workspace, Role.DEVELOPER),
         olivia=person("olivia", workspace, Role.OWNER),
@@ -156,8 +212,26 @@ def person(
         actor=system,
     )
     if role:
-        grant_role(user, role=role, workspace=workspace, actor=system)
+        grant(user, role, workspace)
     return user
+
+
+def program(username: str) -> User:
+    return create_service_account(username, purpose="tests", actor=system_account())
+
+
+def grant(user: User, role: Role, workspace: Workspace) -> None:
+    """Grant a role at once, as the installation's commands do."""
+    grant_role(user, role=role, workspace=workspace, actor=system_account())
+
+
+def second_factor(user: User) -> AuthenticatorApp:
+    """Enrol somebody's app, with a code of half an hour ago so that all others are new."""
+    with time_machine.travel(timezone.now() - timedelta(minutes=30), tick=False):
+        begun = enrol_second_factor(user, password=PASSWORD, is_interactive=True)
+        app = AuthenticatorApp(base64.b32decode(begun.secret))
+        confirm_second_factor(user, code=app.code(), is_interactive=True)
+    return app
 
 
 def token(user: User) -> str:
@@ -217,12 +291,14 @@ def parquet(columns: dict[str, Any]) -> bytes:
     return sink.getvalue()
 
 
-def model(workspace: Workspace, people: Cast, name: str = "credit") -> RegisteredModel:
+def model(
+    workspace: Workspace, people: Cast, name: str = "credit", *, tier: int = 3
+) -> RegisteredModel:
     found = RegisteredModel.objects.filter(workspace=workspace, name=name).first()
     return found or register_model(
         workspace,
         name=name,
-        tier=3,
+        tier=tier,
         purpose="Tells who pays back.",
         owner=people.olivia,
         actor=people.alice,
@@ -243,12 +319,27 @@ def version(
     source = source or run(workspace, people.alice)
     for path, other in more_files.items():
         upload(source, path, other, people.alice)
+    source = run(workspace, people.alice)
+    return version_of(
+        source, people, content=content, scores=scores, has_ended=has_ended
+    )
+
+
+def version_of(
+    source: Run,
+    people: Cast,
+    *,
+    content: bytes = b"model 1",
+    scores: bytes | None = None,
+    has_ended: bool = True,
+) -> ModelVersion:
+    """Give a run a model file and predictions, end it, and register the file."""
     artifact = upload(source, MODEL, content, people.alice)
     upload(source, PREDICTIONS, scores or predictions(), people.alice)
     if has_ended:
         source = end(source, people.alice)
     return register_version(
-        model(workspace, people),
+        model(source.experiment.workspace, people),
         source_run=source,
         artifact_path=MODEL,
         artifact_sha256=artifact.sha256,
@@ -396,9 +487,12 @@ def approved_as_it_is(asked: PromotionRequest, people: Cast) -> PromotionRequest
 
 def champion(workspace: Workspace, people: Cast, **of_version: Any) -> ModelVersion:
     """Return a version that went the whole way into the slot."""
-    promoted = version(workspace, people, **of_version)
-    promote(approved(promoted, people), actor=people.rex)
-    return promoted
+    return promoted(version(workspace, people, **of_version), people)
+
+
+def promoted(asked: ModelVersion, people: Cast) -> ModelVersion:
+    promote(approved(asked, people), actor=people.rex)
+    return asked
 
 
 def fresh(asked: PromotionRequest) -> PromotionRequest:
@@ -468,7 +562,7 @@ def card(dataset: Dataset, actor: User, **changes: Any) -> DatasetCard:
     return describe_dataset(dataset, **stated, actor=actor)
 
 
-def logged_model(run: Run, actor: User) -> LoggedModel:
+def logged_model(run: Run, actor: User, *, is_ready: bool = True) -> LoggedModel:
     """Return a model that the run made, with one of everything."""
     model = create_logged_model(
         run.experiment,
@@ -495,6 +589,8 @@ def logged_model(run: Run, actor: User) -> LoggedModel:
             actor=actor,
         )
     remove_artifacts(model, path="wrong.txt", actor=actor)
+    if not is_ready:
+        return model
     return move_logged_model(model, to=LoggedModelStatus.READY, actor=actor)
 
 
@@ -526,6 +622,149 @@ def reproduction(original: Run, actor: User, **metrics: float) -> Reproduction:
     return declare_reproduction(end(again, actor), original=original, actor=actor)
 
 
+def finding(
+    model: RegisteredModel, people: Cast, severity: Severity, **changes: Any
+) -> Finding:
+    """Return a finding that Bob opened and Alice is to mend."""
+    arguments: dict[str, Any] = {
+        "cause": FindingCause.REVIEW,
+        "title": "Scores drop for the young.",
+        "description": "Seen in the slice below 25.",
+        "owner": people.alice,
+        "actor": people.bob,
+    } | changes
+    return open_finding(model, severity=severity, **arguments)
+
+
+def model_card(model: RegisteredModel, people: Cast, **changes: Any) -> ModelCard:
+    arguments: dict[str, Any] = {
+        "purpose": "Tells who pays back.",
+        "limits_of_use": "Not for loans below 500.",
+        "origin": Origin.OWN,
+        "owner": people.olivia,
+        "actor": people.olivia,
+    } | changes
+    return write_model_card(model, **arguments)
+
+
+def tier(
+    model: RegisteredModel, people: Cast, to: Tier, **changes: Any
+) -> TierAssessment:
+    """Return a tier that Rita has signed."""
+    arguments: dict[str, Any] = {
+        "rationale": "It decides on small loans only.",
+        "exposure": "Two million a year.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.rita,
+    } | changes
+    return assess_tier(model, tier=to, **arguments)
+
+
+def rollback(slot: Slot, to: ModelVersion, people: Cast, **changes: Any) -> Rollback:
+    arguments: dict[str, Any] = {
+        "reason": "It refuses everybody below 25.",
+        "actor": people.rex,
+    } | changes
+    return roll_back(slot, to=to, **arguments)
+
+
+def lifting(freeze: Freeze, people: Cast, **changes: Any) -> FreezeLifting:
+    arguments: dict[str, Any] = {
+        "conclusion": "The data of one year were missing.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.bob,
+    } | changes
+    return lift_freeze(freeze, **arguments)
+
+
+def emergency_asked(version: ModelVersion, people: Cast, **changes: Any) -> BreakGlass:
+    """Return what Olivia asked for, as the model's owner."""
+    arguments: dict[str, Any] = {
+        "environment": "production",
+        "hours": 24,
+        "reason": "The champion crashes.",
+        "role": SignerRole.OWNER,
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.olivia,
+    } | changes
+    return ask_to_break_glass(version, **arguments)
+
+
+def emergency(
+    asked: BreakGlass, people: Cast, **changes: Any
+) -> BreakGlassConfirmation:
+    """Return what Rita confirmed, for risk."""
+    arguments: dict[str, Any] = {
+        "role": SignerRole.RISK,
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.rita,
+    } | changes
+    return confirm_break_glass(asked, **arguments)
+
+
+def revalidated(
+    slot: Slot, version: ModelVersion, people: Cast, **changes: Any
+) -> Revalidation:
+    arguments: dict[str, Any] = {
+        "conclusion": "Its errors are what they were.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.bob,
+    } | changes
+    return revalidate(slot, version=version, **arguments)
+
+
+def retired(
+    model: RegisteredModel,
+    people: Cast,
+    version: ModelVersion | None = None,
+    **changes: Any,
+) -> Retirement:
+    arguments: dict[str, Any] = {
+        "reason": "Nobody asks it any more.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.olivia,
+    } | changes
+    return retire(model, version=version, **arguments)
+
+
+def what_comes_after(serving: ModelVersion, people: Cast) -> None:
+    """Do around a promoted version one of everything, and leave it in its slot."""
+    described = serving.registered_model
+    upstream = model(described.workspace, people, "bureau")
+    model_card(described, people, upstream=[upstream])
+    tier(described, people, Tier.MODERATE)
+    low = finding(described, people, Severity.LOW)
+    move_finding(
+        low, to=FindingState.PLANNED, reason="Next quarter.", actor=people.alice
+    )
+    trigger_revalidation(
+        described, kind=TriggerKind.DRIFT_BREACH, detail="PSI 0.3", actor=people.bot
+    )
+    slot = serving.slots.get()
+    revalidated(slot, serving, people)
+    second, third, fourth = (
+        version(described.workspace, people, content=content)
+        for content in (b"second", b"third", b"fourth")
+    )
+    for act in (add_challenger, remove_challenger):
+        act(second, environment="production", reason="To compare.", actor=people.alice)
+    emergency(emergency_asked(third, people), people)
+    in_a_day = timezone.now() + timedelta(hours=25)
+    with time_machine.travel(in_a_day, tick=False):
+        end_emergencies()
+    emergency(emergency_asked(fourth, people), people)
+    undone = rollback(slot, serving, people)
+    lifting(undone.freeze, people)
+    retired(described, people, second)
+    retired(upstream, people)
+
+
 def report(asked: ModelVersion, actor: User) -> ReportOrder:
     """Return an order whose PDF is stored, without laying out a PDF."""
     order = order_report(asked, actor=actor)
@@ -547,6 +786,37 @@ def waived_attested_and_withdrawn(workspace: Workspace, people: Cast) -> None:
     withdrawn(asked, people)
 
 
+def delegation(workspace: Workspace, people: Cast) -> Delegation:
+    """Let Carol sign for Bob for a day, and take it back."""
+    now = timezone.now()
+    given = delegate_signing(
+        workspace,
+        role=SignerRole.VALIDATOR,
+        delegate=people.carol,
+        starts_at=now,
+        ends_at=now + timedelta(days=1),
+        reason="I am on leave.",
+        password=PASSWORD,
+        is_interactive=True,
+        actor=people.bob,
+    )
+    withdraw_delegation(given, actor=people.bob)
+    return given
+
+
+def webhook(
+    workspace: Workspace,
+    people: Cast,
+    *,
+    url: str = "https://localhost/hook",
+    event_types: Sequence[str] = tuple(NotificationType.values),
+) -> Webhook:
+    """Return a webhook; where it leads is internal, so that nothing is sent."""
+    return create_webhook(
+        workspace, url=url, event_types=event_types, actor=people.ada
+    )[0]
+
+
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
     policy(workspace, people, WAIVABLE)
@@ -563,10 +833,19 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     remove_artifacts(other, path="wrong.txt", actor=people.alice)
     ask_for_metadata(other, people)
     rename_model(model(workspace, people, "first"), name="second", actor=people.alice)
-    promoted = champion(workspace, people)
-    reproduction(promoted.linked_run, people.alice)
-    report(promoted, people.carol)
+    told = webhook(workspace, people, event_types=[NotificationType.VERSION_PROMOTED])
+    serving = champion(workspace, people)
+    deliver(Delivery.objects.get(webhook=told).pk, jitter=lambda: 0.0)
+    set_ticket_template(
+        workspace, url_template="https://tickets.example/{ticket}", actor=people.ada
+    )
+    asked = serving.promotion_requests.get()
+    link_request(asked, ticket="RISK-42", actor=people.alice)
+    reproduction(serving.linked_run, people.alice)
+    report(serving, people.carol)
     waived_attested_and_withdrawn(workspace, people)
+    delegation(workspace, people)
+    what_comes_after(serving, people)
     sequence_pending()
     log = Head.objects.current()
     key = PrivateKey("witness", bytes(32), SignatureType.COSIGNATURE_V1)
@@ -576,4 +855,4 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     log.cosignatures.create(size=newest.size, key=str(key.verifier_key), line=line)
     log.copies.create(size=newest.size, way="e-mail", sent_at=timezone.now())
     verify_log(log, mode=VerificationMode.FULL)
-    return promoted
+    return serving

@@ -1,7 +1,7 @@
 """A whole installation for tests: a fresh database and the real processes, over HTTP.
 
 On SQLite it is `manage.py serve`; with ATTESTRY_DATABASE_URL and ATTESTRY_BROKER_URL it
-is the production topology: gunicorn, a Celery worker, beat and the sequencer, none of
+is the production topology: granian, a Celery worker, beat and the sequencer, none of
 which connects as the owner of the tables.
 """
 
@@ -115,6 +115,7 @@ def _plain_environment() -> dict[str, str]:
     }
     return kept | {
         "DJANGO_SETTINGS_MODULE": "config.settings",
+        "ATTESTRY_WEBHOOK_INTERNAL_HOSTS": "127.0.0.0/8",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",
@@ -193,8 +194,9 @@ def _commands(port: int, environment: Mapping[str, str]) -> dict[str, list[str]]
     celery = [sys.executable, "-m", "celery", "--app", "config"]
     return {
         "web": [
-            *(sys.executable, "-m", "gunicorn", "config.wsgi:application"),
-            *("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"),
+            *(sys.executable, "-m", "granian", "config.wsgi:application"),
+            *("--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(port)),
+            *("--workers", "2", "--blocking-threads", "4"),
         ],
         "worker": [*celery, "worker", "--concurrency", "1", "--loglevel", "INFO"],
         "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],

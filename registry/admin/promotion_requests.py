@@ -23,6 +23,8 @@ from registry.models import (
     PromotionRequest,
     RequestState,
     SignOff,
+    TicketLink,
+    TicketSubject,
     Waiver,
 )
 from registry.permissions import duties_that_conflict, may_promote
@@ -218,6 +220,7 @@ def _shown(subject: PromotionRequest, actor: User) -> dict[str, Any]:
         "can_promote": subject.state == RequestState.APPROVED
         and not subject.is_due(now)
         and may_promote(actor, version.registered_model),
+        "tickets": TicketLink.objects.about(TicketSubject.REQUEST, subject.pk),
         "trail": _trail([version.subject, subject.subject]),
     }
 

@@ -59,6 +59,12 @@ class SignOffInput(serializers.Serializer[Any]):
     meaning = serializers.CharField(max_length=500)
     reason = serializers.CharField(max_length=1000)
     password = serializers.CharField(max_length=200, trim_whitespace=False)
+    code = serializers.CharField(
+        max_length=10,
+        default="",
+        allow_blank=True,
+        help_text="one-time code of the second factor, for models of tier 1 and 2",
+    )
 
 
 class ReasonInput(serializers.Serializer[Any]):

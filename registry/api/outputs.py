@@ -315,13 +315,11 @@ class PromotionRequestOutput(PromotionRequestLine):
 
 
 class SlotOutput(serializers.ModelSerializer[Slot]):
-    """Which version serves."""
+    """Which version serves; once an emergency is over, the one that served before it."""
 
     registered_model = serializers.CharField(source="registered_model.name")
-    champion_version = serializers.IntegerField(source="champion.number", default=None)
-    champion_artifact_sha256 = serializers.CharField(
-        source="champion.artifact_sha256", default=None
-    )
+    champion_version = serializers.SerializerMethodField()
+    champion_artifact_sha256 = serializers.SerializerMethodField()
 
     class Meta:
         model = Slot
@@ -332,6 +330,14 @@ class SlotOutput(serializers.ModelSerializer[Slot]):
             "champion_artifact_sha256",
         )
 
+    def get_champion_version(self, slot: Slot) -> int | None:
+        serving = slot.serving(timezone.now())
+        return serving.number if serving else None
+
+    def get_champion_artifact_sha256(self, slot: Slot) -> str | None:
+        serving = slot.serving(timezone.now())
+        return serving.artifact_sha256 if serving else None
+
 
 class ReportOrderOutput(serializers.ModelSerializer[ReportOrder]):
     """An order; the digests are null until the report is there."""
@@ -341,8 +347,12 @@ class ReportOrderOutput(serializers.ModelSerializer[ReportOrder]):
     )
     version = serializers.IntegerField(source="model_version.number")
     state = serializers.CharField(source="work_state")
-    pdf_sha256 = serializers.CharField(source="report.pdf_sha256", default=None)
-    data_sha256 = serializers.CharField(source="report.data_sha256", default=None)
+    pdf_sha256 = serializers.CharField(
+        source="report.pdf_sha256", default=None, allow_null=True
+    )
+    data_sha256 = serializers.CharField(
+        source="report.data_sha256", default=None, allow_null=True
+    )
 
     class Meta:
         model = ReportOrder

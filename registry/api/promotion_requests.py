@@ -30,11 +30,13 @@ from registry.services.evidence_views import open_evidence
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.sign_offs import sign_off
 from tracking.api.workspace_views import parsed
+from tracking.models.access import Scope
 
 
 class PromotionRequests(RegistryView, ListAPIView[PromotionRequest]):
     """List requests, newest first; open one."""
 
+    write_scopes = frozenset({Scope.REGISTRY_WRITE, Scope.GATES_RUN})
     serializer_class = PromotionRequestLine
 
     def get_queryset(self) -> QuerySet[PromotionRequest]:
@@ -72,6 +74,8 @@ class OnePromotionRequest(RegistryView):
 class Evaluations(RegistryView):
     """Start a new attempt."""
 
+    write_scopes = frozenset({Scope.REGISTRY_WRITE, Scope.GATES_RUN})
+
     @extend_schema(request=None, responses={202: PromotionRequestOutput})
     def post(self, request: Request, pk: int, **_path: str) -> Response:
         started = evaluate_again(self.promotion_request(pk), actor=self.user)
@@ -90,6 +94,7 @@ class SignOffs(RegistryView):
             meaning=fields["meaning"],
             reason=fields["reason"],
             password=fields["password"],
+            code=fields["code"],
             seen_digest=fields["subject_digest"],
             is_interactive=request.auth is None,
             actor=self.user,
@@ -142,6 +147,8 @@ class Invalidation(RegistryView):
 
 class PromotionOfRequest(RegistryView):
     """Redeem the approval."""
+
+    write_scopes = frozenset({Scope.PROMOTE})
 
     @extend_schema(request=None, responses={201: PromotionRequestOutput})
     def post(self, request: Request, pk: int, **_path: str) -> Response:

@@ -1,5 +1,6 @@
 """A model version: a number, an artifact digest and the run that made it."""
 
+from collections.abc import Iterable
 from typing import ClassVar, Self
 
 from django.conf import settings
@@ -99,12 +100,11 @@ class ModelVersion(models.Model):
         model = self.registered_model
         return f"version/{model.workspace.name}/{model.name}/{self.number}"
 
-    @property
-    def subjects(self) -> list[str]:
-        """As what the log knows the version, by all names that its model ever had."""
+    def subjects(self, of_model: Iterable[str]) -> list[str]:
+        """As what the log knows the version, by the subjects of its model."""
         return [
-            f"{subject.replace('model/', 'version/', 1)}/{self.number}"
-            for subject in self.registered_model.subjects
+            f"version/{subject.removeprefix('model/')}/{self.number}"
+            for subject in of_model
         ]
 
     @property

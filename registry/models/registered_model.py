@@ -100,6 +100,11 @@ class RegisteredModel(models.Model):
         return self.name
 
     @property
+    def wants_two_factors(self) -> bool:
+        """Say whether who signs for it needs a one-time code beside the password."""
+        return self.tier is None or self.tier <= Tier.HIGH
+
+    @property
     def subject(self) -> str:
         return f"model/{self.workspace.name}/{self.name}"
 

@@ -371,10 +371,10 @@ def _run(run: Run) -> SourceRun:
 def _trail(
     version: ModelVersion, requests: list[PromotionRequest]
 ) -> tuple[TrailLine, ...]:
-    logged_model = version.logged_model
+    of_model, logged_model = version.registered_model.subjects, version.logged_model
     subjects = {
-        *version.registered_model.subjects,
-        *version.subjects,
+        *of_model,
+        *version.subjects(of_model),
         version.linked_run.subject,
         *([logged_model.subject] if logged_model else []),
         *(request.subject for request in requests),

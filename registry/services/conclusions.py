@@ -6,10 +6,11 @@ from django.contrib.auth.models import User
 
 from audit.services import record, system_account
 from registry.events import RegistryEvent
-from registry.models import PromotionRequest, RequestState
+from registry.models import NotificationType, PromotionRequest, RequestState
 from registry.models.tier import rules_of
 from registry.policy_document import read_policy_document
 from registry.services.assessment import Assessment, assess
+from registry.services.notifications import notify
 from registry.services.quorum import lacking_roles
 
 RECONSIDERED = frozenset(
@@ -41,6 +42,8 @@ def conclude(request_pk: int, *, now: datetime) -> None:
         subject=request.subject,
         payload={"attempt": request.attempt, "state": to, **_as_payload(found)},
     )
+    notify(NotificationType.GATES_FINISHED, request)
+    notify(NotificationType.SIGN_OFF_WANTED, request)
     if to == RequestState.IN_REVIEW:
         approve_when_complete(request.pk, actor=system_account(), now=now)
 
@@ -81,6 +84,7 @@ def reconsider(request_pk: int, *, cause: str, actor: User, now: datetime) -> No
             **_as_payload(found),
         },
     )
+    notify(NotificationType.SIGN_OFF_WANTED, request)
     if to == RequestState.IN_REVIEW:
         approve_when_complete(request.pk, actor=actor, now=now)
 
@@ -108,6 +112,7 @@ def approve_when_complete(request_pk: int, *, actor: User, now: datetime) -> Non
             "expires_at": expires_at.isoformat(),
         },
     )
+    notify(NotificationType.REQUEST_APPROVED, request)
 
 
 def _settle(request: PromotionRequest, found: Assessment) -> RequestState:

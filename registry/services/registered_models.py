@@ -41,7 +41,7 @@ def register_model(
     What MLflow's clients cannot say is left open: without a tier none of its versions
     can be submitted.
     """
-    if not may_register_model(actor, workspace):
+    if not may_register_model(actor, workspace, name=name):
         raise PermissionDeniedError(
             "may_not_register_model",
             f"You may not register models in {workspace}: ask for the developer role.",

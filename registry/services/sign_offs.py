@@ -10,13 +10,21 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
-from registry.models import EvidenceView, PromotionRequest, RequestState, SignOff
+from registry.models import (
+    Delegation,
+    EvidenceView,
+    PromotionRequest,
+    RequestState,
+    SignOff,
+)
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
 from registry.services.approvals import refuse_changed_subject, refuse_due
 from registry.services.conclusions import approve_when_complete, locked_request
+from registry.services.delegations import authority_to_sign, refuse_second_signature
 from registry.services.quorum import lacking_roles, required_signers
 from registry.signing import reauthenticate, valid_sign_offs
+from tracking.services.log_ins import tries_counted
 
 
 def sign_off(
@@ -29,12 +37,14 @@ def sign_off(
     seen_digest: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> SignOff:
     """Sign what the request is now, as one role; the last one needed approves it.
 
     `seen_digest` is the subject digest that the actor had before their eyes;
     `is_interactive` says that they sit in a logged-in session. The password is checked
-    again for every single act (21 CFR 11.200).
+    again for every single act (21 CFR 11.200), and with it a one-time `code` where the
+    model's tier asks for two factors.
     """
     meaning, reason = meaning.strip(), stated(reason)
     if not meaning:
@@ -48,24 +58,33 @@ def sign_off(
             subject=request.subject,
             payload={"role": role},
         ),
+        tries_counted(actor),
         transaction.atomic(),
     ):
         request = locked_request(request.pk)
         now = timezone.now()
         refuse_unless_may_sign(request, role, actor, now)
+        delegation = authority_to_sign(request, role, actor, now)
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=request.model_version.registered_model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         refuse_unsound_log()
         refuse_unless_in_review(request, role)
-        _refuse_second_signature(request, role, actor)
+        _refuse_second_of_role(request, role)
+        refuse_second_signature(request, actor, delegation)
         opened = refuse_unread_evidence(request, seen_digest, actor)
         refuse_changed_subject(request, now)
         signed = SignOff.objects.create(
             request=request,
             role=role,
             signer=actor,
-            printed_name=printed_name(actor),
+            printed_name=_printed_name(actor, delegation),
+            delegation=delegation,
             meaning=meaning,
             reason=reason,
             method=proof.method,
@@ -80,6 +99,7 @@ def sign_off(
                 "role": role,
                 "method": signed.method,
                 "evidence_opened_at": opened.viewed_at.isoformat(),
+                "delegation": delegation.subject if delegation else None,
                 "signed_at": now.isoformat(),
                 "subject_digest": signed.subject_digest,
             },
@@ -147,6 +167,11 @@ def refuse_conflicting_duties(
         )
 
 
+def _printed_name(actor: User, delegation: Delegation | None) -> str:
+    name = printed_name(actor)
+    return f"{name}, for {delegation.printed_name}" if delegation else name
+
+
 def refuse_unless_in_review(request: PromotionRequest, role: SignerRole) -> None:
     """Refuse a signature or a rejection that nobody waits for."""
     if request.state != RequestState.IN_REVIEW:
@@ -185,14 +210,6 @@ def refuse_unread_evidence(
     return opened
 
 
-def _refuse_second_signature(
-    request: PromotionRequest, role: SignerRole, actor: User
-) -> None:
-    given = valid_sign_offs(request)
-    if given.filter(role=role).exists():
+def _refuse_second_of_role(request: PromotionRequest, role: SignerRole) -> None:
+    if valid_sign_offs(request).filter(role=role).exists():
         raise ConflictError("role_signed", f"Somebody has signed as {role} already.")
-    if given.filter(signer=actor).exists():
-        raise ConflictError(
-            "signer_counts_once",
-            "You have signed this request already; another role needs another person.",
-        )

@@ -7,7 +7,12 @@ from django.db.models import Q
 from django.utils import timezone
 from guardian.shortcuts import get_objects_for_user
 
-from registry.models import PromotionRequest, RegisteredModel, RequestState
+from registry.models import (
+    Delegation,
+    PromotionRequest,
+    RegisteredModel,
+    RequestState,
+)
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
 from registry.services.quorum import given_for_now, lacking_roles
@@ -54,6 +59,7 @@ def _within_reach(person: User) -> list[PromotionRequest]:
     to_sign = Q(pk=None)
     for role in SignerRole:
         to_sign |= _of_models(person, f"sign_as_{role}")
+    to_sign |= _of_delegations(person)
     to_sign &= Q(state=RequestState.IN_REVIEW)
     to_promote = _of_models(person, "promote_version") & Q(
         state=RequestState.APPROVED, approval_expires_at__gt=timezone.now()
@@ -63,6 +69,15 @@ def _within_reach(person: User) -> list[PromotionRequest]:
         .with_subject()
         .prefetch_related("sign_offs")
         .order_by("pk")
+        .distinct()
+    )
+
+
+def _of_delegations(person: User) -> Q:
+    mine = Delegation.objects.in_force(timezone.now()).filter(delegate=person)
+    model = "model_version__registered_model"
+    return Q(**{f"{model}__delegations__in": mine}) | Q(
+        **{f"{model}__workspace__delegations__in": mine.filter(registered_model=None)}
     )
 
 

@@ -197,11 +197,12 @@ def test_governed_stage_takes_an_approval_and_says_what_is_lacking(
         "Production",
         ["champion", "production"],
     )
-    for place in ("credit@champion", "credit/Production", "credit/1"):
-        found = mlflow.artifacts.download_artifacts(
-            f"models:/{place}", dst_path=str(tmp_path / place.replace("/", "-"))
-        )
-        assert Path(found).read_bytes() == b"approved"
+    assert client.get_model_version_by_alias("credit", "champion").version == "1"
+    (newest,) = client.get_latest_versions("credit", ["Production"])
+    assert newest.version == "1"
+    run = f"runs:/{newest.run_id}/model/model.onnx"
+    found = mlflow.artifacts.download_artifacts(run, dst_path=str(tmp_path))
+    assert Path(found).read_bytes() == b"approved"
 
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", tokens["alice"])
     for leave in (

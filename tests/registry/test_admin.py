@@ -17,7 +17,6 @@ from registry.services.promotion import evaluate_again
 from registry.services.waiting import waiting_for
 from tests import factories
 from tracking.permissions import Role
-from tracking.services.roles import grant_role
 
 pytestmark = pytest.mark.django_db
 
@@ -207,7 +206,7 @@ def test_sign_off_page_offers_just_the_roles_that_one_can_sign_in(
 ):
     actor = getattr(cast, name)
     if name == "ada":
-        grant_role(actor, role=Role.DEVELOPER, workspace=_of(in_review), actor=actor)
+        factories.grant(actor, Role.DEVELOPER, _of(in_review))
 
     response = as_person(actor).get(page(in_review, "sign-off"))
 
@@ -242,7 +241,7 @@ def test_wrong_password_signs_nothing_and_says_so_beside_the_field(in_review, ca
 
     assert response.context["form"].errors == {
         "password": [
-            "The password is wrong, so nothing was signed. Enter your password again."
+            "The password is wrong, so nothing was done. Enter your password again."
         ]
     }
     assert "Nothing was signed." in text(response)

@@ -33,12 +33,15 @@ def test_nothing_is_registered_that_could_be_edited():
         ("audit", "event"),
         ("audit", "verification"),
         ("auth", "user"),
+        ("registry", "delivery"),
         ("registry", "modelversion"),
         ("registry", "policy"),
         ("registry", "promotionrequest"),
         ("registry", "registeredmodel"),
         ("registry", "slot"),
+        ("registry", "webhook"),
         ("tracking", "experiment"),
+        ("tracking", "rolegrant"),
         ("tracking", "run"),
     ]
     assert not admin.site.is_registered(Group)

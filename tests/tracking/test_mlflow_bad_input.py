@@ -40,7 +40,7 @@ PARAMETER = re.compile(r"<\w+:(\w+)>")
 LONGEST_MESSAGE = 5000
 MOST_QUERIES = 150  # however many items a message names
 MANY = 5000
-LONGEST_QUERY = 2**18  # of waitress; gunicorn lets less through
+LONGEST_QUERY = 2**18  # of waitress; granian lets less through
 NOTES = {ApiToken._meta.db_table}  # a token notes its use
 Case = tuple[str, Callable[[], Any]]
 

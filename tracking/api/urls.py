@@ -2,9 +2,30 @@
 
 from django.urls import path
 
-from tracking.api import datasets, hierarchy, metadata, reproductions, sensitive_uses
+from tracking.api import (
+    accounts,
+    datasets,
+    hierarchy,
+    metadata,
+    reproductions,
+    second_factors,
+    sensitive_uses,
+    tokens,
+    workspaces,
+)
 
 urlpatterns = [
+    path("workspaces/", workspaces.Workspaces.as_view()),
+    path("accounts/", accounts.Accounts.as_view()),
+    path("accounts/<str:username>/deactivation/", accounts.Deactivation.as_view()),
+    path(
+        "accounts/<str:username>/second-factor-removal/",
+        accounts.SecondFactorRemoval.as_view(),
+    ),
+    path("tokens/", tokens.Tokens.as_view()),
+    path("tokens/<int:pk>/revocation/", tokens.TokenRevocation.as_view()),
+    path("second-factor/", second_factors.OwnSecondFactor.as_view()),
+    path("second-factor/confirmation/", second_factors.Confirmation.as_view()),
     path("metadata-fields/", metadata.MetadataFields.as_view()),
     path(
         "experiments/<int:pk>/metadata-template/",

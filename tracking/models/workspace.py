@@ -41,6 +41,7 @@ class Workspace(models.Model):
             ("grant_role", "May ask for and approve grants of roles here"),
             ("export_log", "May export what the log says of this workspace"),
             ("operate_log", "May rotate keys, back up and verify"),
+            ("connect_systems", "May connect webhooks and tickets here"),
         ]
 
     def __str__(self) -> str:

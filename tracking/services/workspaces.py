@@ -3,12 +3,17 @@
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from audit.errors import ConflictError
+from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import record
 from tracking.events import TrackingEvent
 from tracking.models import Workspace
-from tracking.permissions import WORKSPACE_GRANTS
-from tracking.services.roles import create_groups, give_roles_their_permissions
+from tracking.models.workspace import DEFAULT_WORKSPACE
+from tracking.permissions import WORKSPACE_GRANTS, may_create_workspace
+from tracking.services.roles import (
+    create_groups,
+    give_roles_their_permissions,
+    let_administrators_grant,
+)
 
 
 def create_workspace(
@@ -19,6 +24,12 @@ def create_workspace(
     With unlinked versions, models can be brought along from elsewhere; whether a
     workspace takes them is settled with its creation.
     """
+    if not may_create_workspace(actor):
+        raise PermissionDeniedError(
+            "may_not_create_workspace",
+            f"You may not create workspaces: ask an administrator of the workspace "
+            f"{DEFAULT_WORKSPACE}.",
+        )
     with transaction.atomic():
         if Workspace.objects.filter(name=name).exists():
             raise ConflictError(
@@ -29,6 +40,7 @@ def create_workspace(
         )
         create_groups(workspace)
         give_roles_their_permissions(workspace, WORKSPACE_GRANTS, workspace)
+        let_administrators_grant(workspace)
         record(
             TrackingEvent.WORKSPACE_CREATED,
             actor=actor,

@@ -19,6 +19,7 @@ from audit.services import send_copies_when_due, verify_when_due
 from registry.jobs import send
 from registry.services.dispatch import unfinished_work
 from registry.services.timers import end_what_is_over
+from tracking.services.role_grants import put_roles_into_effect
 
 POLL_SECONDS = 0.25
 VERIFY_SECONDS = 10.0
@@ -63,14 +64,15 @@ def _relay(stopped: threading.Event) -> None:
     sent: set[tuple[str, int]] = set()
     while not stopped.wait(POLL_SECONDS):
         try:
-            waiting = set(unfinished_work())
+            waiting = list(unfinished_work())
             sequence_in_background()
         except (DatabaseError, OSError):
             connection.close()
             continue
-        for task, pk in sorted(waiting - sent):
-            send(task, pk)
-        sent = waiting
+        for task, pk in waiting:
+            if (task, pk) not in sent:
+                send(task, pk)
+        sent = set(waiting)
     connection.close()
 
 
@@ -87,11 +89,12 @@ def _end_what_is_over(stopped: threading.Event) -> None:
 
 
 def _verify(stopped: threading.Event) -> None:
-    """Verify the log when it is due, beside the work, as beat has it done elsewhere."""
+    """Do what is due by the clock, beside the work, as beat has it done elsewhere."""
     while not stopped.wait(VERIFY_SECONDS):
         try:
             verify_when_due()
             send_copies_when_due()
+            put_roles_into_effect()
             if settings.ATTESTRY_LOG_WITNESS_POLICY:
                 ask_witnesses()
         except DomainError as refusal:

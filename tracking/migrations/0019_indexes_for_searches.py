@@ -30,7 +30,7 @@ def by_value(name):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tracking", "0013_uses_of_sensitive_data")]
+    dependencies = [("tracking", "0018_runs_of_a_commit")]
 
     operations = [
         migrations.AddIndex(
