@@ -8,7 +8,7 @@ time grows with the cube of their number: for a hundred it took seconds.
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from django.db.models import BooleanField, Exists, Model, QuerySet, Value
+from django.db.models import BooleanField, Exists, Model, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Left
 
@@ -51,12 +51,19 @@ def text_held(of_key: "QuerySet[Any]", asked: list[Comparison]) -> Combinable:
     return Exists(of_key)
 
 
-def holding(rows: "QuerySet[Row]", questions: Iterable[Combinable]) -> "QuerySet[Row]":
+def holding(
+    rows: "QuerySet[Row]", questions: Iterable[Combinable | Q]
+) -> "QuerySet[Row]":
     """Keep the rows for which every answer is yes; the first questions become joins.
 
     The others are asked of row after row: what stands inside a COALESCE is no join.
     """
-    no = Value(False, output_field=BooleanField())  # noqa: FBT003 - SQL's false
     for number, question in enumerate(questions):
-        rows = rows.filter(question if number < MOST_JOINS else Coalesce(question, no))
+        rows = rows.filter(question if number < MOST_JOINS else _no_join(question))
     return rows
+
+
+def _no_join(question: Combinable | Q) -> Coalesce:
+    yes_or_no = BooleanField()
+    no = Value(False, output_field=yes_or_no)  # noqa: FBT003 - SQL's false
+    return Coalesce(question, no, output_field=yes_or_no)
