@@ -340,17 +340,8 @@ class SlotOutput(serializers.ModelSerializer[Slot]):
     """Which version serves; once an emergency is over, the one that served before it."""
 
     registered_model = serializers.CharField(source="registered_model.name")
-<<<<<<< HEAD
     champion_version = serializers.SerializerMethodField()
     champion_artifact_sha256 = serializers.SerializerMethodField()
-=======
-    champion_version = serializers.IntegerField(
-        source="champion.number", default=None, allow_null=True
-    )
-    champion_artifact_sha256 = serializers.CharField(
-        source="champion.artifact_sha256", default=None, allow_null=True
-    )
->>>>>>> client
 
     class Meta:
         model = Slot
