@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.errors import NotFoundError
+from registry.api.inputs import SignedInput
 from registry.api.registry_views import RegistryView
 from registry.models import BreakGlass, Challenger, Freeze, Rollback, Slot
 from registry.models.break_glass import LONGEST_HOURS
@@ -37,26 +38,23 @@ class RollBackInput(_ReasonedInput):
     """The version to go back to, and why."""
 
 
-class AskToBreakGlassInput(_ReasonedInput):
+class AskToBreakGlassInput(SignedInput, _ReasonedInput):
     """The version that must serve, for how long, in which role one signs."""
 
     hours = serializers.IntegerField(min_value=1, max_value=LONGEST_HOURS)
     role = serializers.ChoiceField(ROLES)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
-class ConfirmBreakGlassInput(serializers.Serializer[Any]):
+class ConfirmBreakGlassInput(SignedInput):
     """The other role, and the password once more."""
 
     role = serializers.ChoiceField(ROLES)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
-class LiftFreezeInput(serializers.Serializer[Any]):
+class LiftFreezeInput(SignedInput):
     """What the review came to, and the password once more."""
 
     conclusion = serializers.CharField(max_length=2000)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
 class ChallengerOutput(serializers.ModelSerializer[Challenger]):
@@ -314,6 +312,7 @@ class BreakGlassConfirmations(BreakGlasses):
             asked,
             role=SignerRole(fields["role"]),
             password=fields["password"],
+            code=fields["code"],
             is_interactive=request.auth is None,
             actor=self.user,
         )
