@@ -19,6 +19,7 @@ from registry.services.break_glass import ask_to_break_glass, confirm_break_glas
 from registry.services.rollbacks import lift_freeze, roll_back
 from registry.services.slots import add_challenger, remove_challenger
 from tracking.api.workspace_views import parsed
+from tracking.models.access import Scope
 
 ROLES = [(role.value, role.label) for role in (SignerRole.OWNER, SignerRole.RISK)]
 
@@ -218,6 +219,8 @@ class ChallengerRemovals(RegistryView):
 class Rollbacks(RegistryView):
     """Go back to a version that still holds its approval."""
 
+    write_scopes = frozenset({Scope.PROMOTE})
+
     @extend_schema(request=RollBackInput, responses={201: RollbackOutput})
     def post(self, request: Request, **_path: str) -> Response:
         fields = parsed(RollBackInput, request)
@@ -266,6 +269,7 @@ class FreezeLiftings(Freezes):
 class BreakGlasses(RegistryView, ListAPIView[BreakGlass]):
     """List emergencies, newest first; ask for one in a logged-in session."""
 
+    write_scopes = frozenset({Scope.PROMOTE})
     serializer_class = BreakGlassOutput
 
     def get_queryset(self) -> QuerySet[BreakGlass]:
