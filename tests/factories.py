@@ -420,14 +420,14 @@ def waiver(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
     return request_waiver(asked, **arguments)
 
 
-def waiver_approved(asked: Waiver, approver: User) -> WaiverApproval:
-    return approve_waiver(
-        asked,
-        reason="The control is in place.",
-        password=PASSWORD,
-        is_interactive=True,
-        actor=approver,
-    )
+def waiver_approved(asked: Waiver, approver: User, **changes: Any) -> WaiverApproval:
+    arguments: dict[str, Any] = {
+        "reason": "The control is in place.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": approver,
+    } | changes
+    return approve_waiver(asked, **arguments)
 
 
 def waived(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:

@@ -23,6 +23,13 @@ from registry.services.closings import (
 from registry.services.waiting import roles_open_to
 from registry.services.waivers import approve_waiver, request_waiver, withdraw_waiver
 
+# Which field a refusal stands beside; any other stands above the form.
+BESIDE = {
+    "password_wrong": "password",
+    "second_factor_missing": "code",
+    "second_factor_wrong": "code",
+}
+
 
 def text_field(label: str, help_text: str = "", rows: int = 3) -> forms.CharField:
     return forms.CharField(
@@ -39,6 +46,18 @@ def password_field() -> forms.CharField:
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         label="My password",
         help_text="Entering it again is part of the signature.",
+    )
+
+
+def code_field() -> forms.CharField:
+    return forms.CharField(
+        required=False,
+        max_length=10,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}
+        ),
+        label="My one-time code",
+        help_text="Wanted for a model of tier 1 or 2; it is checked if you enter one.",
     )
 
 
@@ -63,8 +82,8 @@ class ActForm(forms.Form):
         try:
             self.act()
         except DomainError as refusal:
-            field = "password" if refusal.code == "password_wrong" else None
-            self.add_error(field, refusal.detail)
+            field = BESIDE.get(refusal.code)
+            self.add_error(field if field in self.fields else None, refusal.detail)
             return False
         return True
 
@@ -85,6 +104,7 @@ class RejectForm(ActForm):
     )
     reason = text_field("My reason", "What would have to be otherwise.")
     password = password_field()
+    code = code_field()
     seen_digest = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:
@@ -122,6 +142,7 @@ class InvalidateForm(ActForm):
 
     reason = text_field("My reason", "What the evidence does not show any more.")
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         invalidate_request(
@@ -168,6 +189,7 @@ class AttestForm(ActForm):
         min_value=1, max_value=730, initial=90, label="Holds for how many days"
     )
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         attest(
@@ -200,6 +222,7 @@ class ApproveWaiverForm(_WaiverActForm):
 
     reason = text_field("My reason")
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         given = self.fields_given

@@ -7,7 +7,12 @@ from django import forms
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
-from registry.admin.act_forms import ActForm, password_field, text_field
+from registry.admin.act_forms import (
+    ActForm,
+    code_field,
+    password_field,
+    text_field,
+)
 from registry.models import ModelVersion, RequestState
 from registry.models.break_glass import LONGEST_HOURS
 from registry.models.finding import FINDING_MOVES, FindingCause, FindingState, Severity
@@ -87,6 +92,7 @@ class AcceptRiskForm(ActForm):
     )
     reason = text_field("My reason")
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         given = self.fields_given
@@ -127,6 +133,7 @@ class RevalidateForm(ActForm):
 
     conclusion = text_field("What the validation came to")
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         revalidate(
@@ -147,6 +154,7 @@ class LiftFreezeForm(ActForm):
 
     conclusion = text_field("What the review came to")
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         lift_freeze(self.subject, **self.fields_given, **_IN_PERSON, actor=self.actor)
@@ -166,6 +174,7 @@ class AskToBreakGlassForm(ActForm):
     )
     reason = text_field("My reason")
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         ask_to_break_glass(
@@ -184,6 +193,7 @@ class ConfirmBreakGlassForm(ActForm):
         choices=_TWO_ROLES, coerce=SignerRole, label="I sign as"
     )
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         confirm_break_glass(
@@ -225,6 +235,7 @@ class RetireVersionForm(ActForm):
 
     reason = text_field("My reason", "Its slots are emptied at once.")
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         retire(
@@ -256,6 +267,7 @@ class AssessTierForm(ActForm):
     exposure = text_field("What is exposed to the model")
     rationale = text_field("Why that makes it this tier")
     password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         assess_tier(self.subject, **self.fields_given, **_IN_PERSON, actor=self.actor)

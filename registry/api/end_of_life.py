@@ -9,6 +9,7 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry.api.inputs import SignedInput
 from registry.api.registry_views import RegistryView
 from registry.models import (
     RegisteredModel,
@@ -31,23 +32,21 @@ class TriggerInput(serializers.Serializer[Any]):
     detail = serializers.CharField(max_length=2000)
 
 
-class RevalidateInput(serializers.Serializer[Any]):
+class RevalidateInput(SignedInput):
     """Which champion was validated, what that came to, and the password once more."""
 
     registered_model = serializers.CharField(max_length=250)
     version = serializers.IntegerField(min_value=1)
     environment = serializers.SlugField(max_length=50)
     conclusion = serializers.CharField(max_length=2000)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
-class RetireInput(serializers.Serializer[Any]):
+class RetireInput(SignedInput):
     """A version, or without one the whole model, why, and the password once more."""
 
     registered_model = serializers.CharField(max_length=250)
     version = serializers.IntegerField(min_value=1, required=False, allow_null=True)
     reason = serializers.CharField(max_length=2000)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
 class TriggerOutput(serializers.ModelSerializer[RevalidationTrigger]):

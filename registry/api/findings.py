@@ -10,6 +10,7 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry.api.inputs import SignedInput
 from registry.api.registry_views import RegistryView, person_named
 from registry.models import Finding, FindingMove
 from registry.models.finding import FindingCause, FindingState, Severity
@@ -46,12 +47,11 @@ class MoveFindingInput(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=2000)
 
 
-class AcceptRiskInput(serializers.Serializer[Any]):
+class AcceptRiskInput(SignedInput):
     """Until when the risk is borne, why, and the password once more."""
 
     until = serializers.DateTimeField()
     reason = serializers.CharField(max_length=2000)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
 class FindingFilter(serializers.Serializer[Any]):

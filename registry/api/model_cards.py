@@ -9,6 +9,7 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry.api.inputs import SignedInput
 from registry.api.registry_views import RegistryView, person_named
 from registry.models import ModelCard, RegisteredModel, TierAssessment
 from registry.models.model_card import LONGEST_INTERVAL_MONTHS, Origin
@@ -63,13 +64,12 @@ class DescribeModelInput(OfModel):
     )
 
 
-class AssessTierInput(OfModel):
+class AssessTierInput(SignedInput, OfModel):
     """The tier, what is exposed to the model, why, and the password once more."""
 
     tier = serializers.ChoiceField(Tier.choices)
     rationale = serializers.CharField(max_length=10_000)
     exposure = serializers.CharField(max_length=2000)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
 class ModelCardOutput(serializers.ModelSerializer[ModelCard]):

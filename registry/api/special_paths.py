@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.errors import NotFoundError
+from registry.api.inputs import SignedInput
 from registry.api.registry_views import RegistryView
 from registry.models import BreakGlass, Challenger, Freeze, Rollback, Slot
 from registry.models.break_glass import LONGEST_HOURS
@@ -18,6 +19,7 @@ from registry.services.break_glass import ask_to_break_glass, confirm_break_glas
 from registry.services.rollbacks import lift_freeze, roll_back
 from registry.services.slots import add_challenger, remove_challenger
 from tracking.api.workspace_views import parsed
+from tracking.models.access import Scope
 
 ROLES = [(role.value, role.label) for role in (SignerRole.OWNER, SignerRole.RISK)]
 
@@ -37,26 +39,23 @@ class RollBackInput(_ReasonedInput):
     """The version to go back to, and why."""
 
 
-class AskToBreakGlassInput(_ReasonedInput):
+class AskToBreakGlassInput(SignedInput, _ReasonedInput):
     """The version that must serve, for how long, in which role one signs."""
 
     hours = serializers.IntegerField(min_value=1, max_value=LONGEST_HOURS)
     role = serializers.ChoiceField(ROLES)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
-class ConfirmBreakGlassInput(serializers.Serializer[Any]):
+class ConfirmBreakGlassInput(SignedInput):
     """The other role, and the password once more."""
 
     role = serializers.ChoiceField(ROLES)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
-class LiftFreezeInput(serializers.Serializer[Any]):
+class LiftFreezeInput(SignedInput):
     """What the review came to, and the password once more."""
 
     conclusion = serializers.CharField(max_length=2000)
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
 class ChallengerOutput(serializers.ModelSerializer[Challenger]):
@@ -220,6 +219,8 @@ class ChallengerRemovals(RegistryView):
 class Rollbacks(RegistryView):
     """Go back to a version that still holds its approval."""
 
+    write_scopes = frozenset({Scope.PROMOTE})
+
     @extend_schema(request=RollBackInput, responses={201: RollbackOutput})
     def post(self, request: Request, **_path: str) -> Response:
         fields = parsed(RollBackInput, request)
@@ -268,6 +269,7 @@ class FreezeLiftings(Freezes):
 class BreakGlasses(RegistryView, ListAPIView[BreakGlass]):
     """List emergencies, newest first; ask for one in a logged-in session."""
 
+    write_scopes = frozenset({Scope.PROMOTE})
     serializer_class = BreakGlassOutput
 
     def get_queryset(self) -> QuerySet[BreakGlass]:
@@ -314,6 +316,7 @@ class BreakGlassConfirmations(BreakGlasses):
             asked,
             role=SignerRole(fields["role"]),
             password=fields["password"],
+            code=fields["code"],
             is_interactive=request.auth is None,
             actor=self.user,
         )

@@ -93,6 +93,7 @@ urlpatterns = [
     path("role-grants/<int:pk>/approval/", role_grants.Approval.as_view()),
     path("role-grants/<int:pk>/revocation/", role_grants.Revocation.as_view()),
     path("promotion-requests/<int:pk>/tickets/", tickets.TicketsOfRequest.as_view()),
+    path("findings/<int:pk>/tickets/", tickets.TicketsOfFinding.as_view()),
     path("ticket-template/", tickets.TicketTemplateOfWorkspace.as_view()),
     path("webhooks/", webhooks.Webhooks.as_view()),
     path("webhooks/<int:pk>/", webhooks.OneWebhook.as_view()),

@@ -28,6 +28,7 @@ from registry.services.submission import refuse_unfit
 from registry.services.version_content import pinned_content
 from registry.signing import Reauthentication, reauthenticate
 from tracking import storage
+from tracking.services.log_ins import tries_counted
 
 CONFIRM_WITHIN = timedelta(hours=1)
 
@@ -42,6 +43,7 @@ def ask_to_break_glass(
     password: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> BreakGlass:
     """Sign, as owner or for risk, that a version must serve now; the other must confirm."""
     reason = reason.strip()
@@ -58,9 +60,12 @@ def ask_to_break_glass(
             subject=version.subject,
             payload={"role": role},
         ),
+        tries_counted(actor),
         transaction.atomic(),
     ):
-        proof = _proven(version, role, password, actor, is_interactive=is_interactive)
+        proof = _proven(
+            version, role, password, code, actor, is_interactive=is_interactive
+        )
         slot = locked_slot(version.registered_model, environment)
         _refuse_unproven(slot, version)
         asked = BreakGlass.objects.create(
@@ -99,6 +104,7 @@ def confirm_break_glass(
     password: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> BreakGlassConfirmation:
     """Sign in the other role: from now on the version serves, until its hours are over.
 
@@ -113,9 +119,12 @@ def confirm_break_glass(
             subject=asked.subject,
             payload={"role": role},
         ),
+        tries_counted(actor),
         transaction.atomic(),
     ):
-        proof = _proven(version, role, password, actor, is_interactive=is_interactive)
+        proof = _proven(
+            version, role, password, code, actor, is_interactive=is_interactive
+        )
         slot = locked_slot(version.registered_model, asked.slot.environment)
         _refuse_unless_open(asked, role, actor, proof.at)
         _refuse_unproven(slot, version)
@@ -187,6 +196,7 @@ def _proven(
     version: ModelVersion,
     role: SignerRole,
     password: str,
+    code: str,
     actor: User,
     *,
     is_interactive: bool,
@@ -207,7 +217,12 @@ def _proven(
             conflicts=duties,
         )
     return reauthenticate(
-        actor, password=password, is_interactive=is_interactive, now=timezone.now()
+        actor,
+        password=password,
+        code=code,
+        two_factors=model.wants_two_factors,
+        is_interactive=is_interactive,
+        now=timezone.now(),
     )
 
 

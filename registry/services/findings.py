@@ -30,6 +30,7 @@ from registry.permissions import (
 )
 from registry.signing import reauthenticate
 from tracking.models import ServiceAccount
+from tracking.services.log_ins import tries_counted
 
 LONGEST_ACCEPTANCE = timedelta(days=90)
 LONGEST_ACCEPTANCE_OF_CRITICAL_MODELS = timedelta(days=30)
@@ -139,9 +140,14 @@ def accept_risk(
     password: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> FindingMove:
     """Sign, for risk, that a model may serve with this finding until some day."""
-    with _guarded(finding, FindingState.RISK_ACCEPTED, actor), transaction.atomic():
+    with (
+        _guarded(finding, FindingState.RISK_ACCEPTED, actor),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
         finding = _locked(finding)
         model = finding.registered_model
         if not may_sign_as(actor, SignerRole.RISK, model):
@@ -152,7 +158,12 @@ def accept_risk(
         _refuse_own_finding(finding, actor)
         now = timezone.now()
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         _refuse_long_acceptance(model, until, now)
         return _moved(

@@ -16,6 +16,7 @@ from registry.models import (
 )
 from registry.permissions import may_retire
 from registry.signing import reauthenticate
+from tracking.services.log_ins import tries_counted
 
 
 def retire(
@@ -26,6 +27,7 @@ def retire(
     password: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> Retirement:
     """Sign that a version, or without one the whole model, will not serve again.
 
@@ -39,6 +41,7 @@ def retire(
         refusals_recorded(
             RegistryEvent.RETIREMENT_REFUSED, actor=actor, subject=subject, payload={}
         ),
+        tries_counted(actor),
         transaction.atomic(),
     ):
         if not may_retire(actor, model):
@@ -48,7 +51,12 @@ def retire(
             )
         now = timezone.now()
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         RegisteredModel.objects.select_for_update().get(pk=model.pk)
         _refuse_second_retirement(model, version)

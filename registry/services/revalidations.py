@@ -21,6 +21,7 @@ from registry.permissions import duties_in_lineage, may_open_finding, may_sign_a
 from registry.services.findings import refuse_blocking_findings
 from registry.services.slots import locked_slot
 from registry.signing import reauthenticate
+from tracking.services.log_ins import tries_counted
 
 
 def trigger_revalidation(
@@ -70,6 +71,7 @@ def revalidate(
     password: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> Revalidation:
     """Sign, as a validator, that the champion may go on; its interval begins anew.
 
@@ -85,12 +87,18 @@ def revalidate(
             subject=slot.subject,
             payload={},
         ),
+        tries_counted(actor),
         transaction.atomic(),
     ):
         _refuse_unless_independent(version, actor)
         now = timezone.now()
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=version.registered_model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         refuse_unsound_log()
         slot = locked_slot(slot.registered_model, slot.environment)

@@ -34,6 +34,7 @@ from registry.services.findings import (
 from registry.services.retirements import refuse_retired
 from registry.services.slots import fill, locked_slot
 from registry.signing import reauthenticate
+from tracking.services.log_ins import tries_counted
 
 REVIEW_WITHIN = timedelta(hours=72)
 
@@ -112,6 +113,7 @@ def lift_freeze(
     password: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> FreezeLifting:
     """Sign that a rollback was reviewed; from then on versions are promoted again."""
     conclusion = _stated(conclusion)
@@ -122,13 +124,19 @@ def lift_freeze(
             subject=freeze.subject,
             payload={},
         ),
+        tries_counted(actor),
         transaction.atomic(),
     ):
         slot = freeze.slot
         _refuse_unless_reviewer(freeze, actor)
         now = timezone.now()
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=slot.registered_model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         locked_slot(slot.registered_model, slot.environment)
         if FreezeLifting.objects.filter(freeze=freeze).exists():

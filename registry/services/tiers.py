@@ -12,6 +12,7 @@ from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import may_describe_model, may_sign_as
 from registry.signing import reauthenticate
+from tracking.services.log_ins import tries_counted
 
 
 def assess_tier(
@@ -23,6 +24,7 @@ def assess_tier(
     password: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> TierAssessment:
     """Sign which tier a model is in; what a tier demands is read when it is needed.
 
@@ -42,6 +44,7 @@ def assess_tier(
             subject=model.subject,
             payload={"tier": tier},
         ),
+        tries_counted(actor),
         transaction.atomic(),
     ):
         model = (
@@ -52,7 +55,12 @@ def assess_tier(
         _refuse_unless_may_assess(model, tier, actor)
         now = timezone.now()
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         assessment = TierAssessment.objects.create(
             registered_model=model,

@@ -1,5 +1,7 @@
 """What ends by itself is ended here: requests, approvals, emergencies, waived gates.
 
+What is about to end, or is overdue, is told of at the same time.
+
 The timer only tidies up. Whoever decides asks the clock again, so that a timer that is
 late lets nothing through.
 """
@@ -13,6 +15,7 @@ from registry.models.promotion_request import PromotionRequestQuerySet
 from registry.services.break_glass import end_emergencies
 from registry.services.closings import expire_if_due
 from registry.services.conclusions import reconsider
+from registry.services.reminders import remind
 
 
 def end_what_is_over() -> int:
@@ -25,7 +28,9 @@ def end_what_is_over() -> int:
         with transaction.atomic():
             reconsider(pk, cause="time", actor=system_account(), now=now)
         ended += 1
-    return ended + end_emergencies()
+    ended += end_emergencies()
+    remind()
+    return ended
 
 
 def _keys(requests: PromotionRequestQuerySet) -> list[int]:

@@ -181,6 +181,7 @@ def test_tier_is_signed_finding_opened_and_model_retired_on_its_page(workspace, 
             owner="alice",
         )
     )
+    form["code"] = factories.second_factor(cast.olivia).code()
     said(act(cast.olivia, model, "retire", reason="Nobody asks it.", **form))
 
     assert TierAssessment.objects.get().tier == Tier.HIGH

@@ -392,3 +392,18 @@ def test_months_end_on_days_that_there_are(start, months, end):
     moment = datetime.fromisoformat(f"{start}T10:00:00+00:00")
 
     assert add_months(moment, months).date().isoformat() == end
+
+
+def test_champion_is_denied_in_the_moment_that_its_waiver_ends(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    waiver = factories.waived(blocked, cast, days=10)
+    promote(factories.approved_as_it_is(blocked, cast), actor=cast.rex)
+    version = blocked.model_version
+
+    allowed = decision(version)
+
+    assert told(allowed) == ("allow", [], [])
+    assert (allowed.waivers, allowed.expires_at) == ((waiver,), waiver.expires_at)
+    sequence_pending()
+    with time_machine.travel(waiver.expires_at, tick=False):
+        assert told(decision(version)) == ("deny", ["waiver_expired"], [])

@@ -187,9 +187,11 @@ def test_risk_is_not_accepted_for_longer_than_the_tier_allows(
     cast, finding, tier, days
 ):
     factories.tier(finding.registered_model, cast, tier)
+    code = factories.second_factor(cast.rita).code()
+    until = timezone.now() + timedelta(days=days)
 
     with pytest.raises(InvalidError) as refusal:
-        borne(finding, cast.rita, until=timezone.now() + timedelta(days=days))
+        borne(finding, cast.rita, until=until, code=code)
 
     assert refusal.value.code == "acceptance_too_long"
 

@@ -107,13 +107,14 @@ def test_tier_without_a_rationale_is_refused(cast, model, missing):
 
 def test_owner_may_ask_for_more_but_not_for_less(cast, model):
     factories.tier(model, cast, Tier.HIGH, actor=cast.olivia)
+    app = factories.second_factor(cast.rita)
 
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.tier(model, cast, Tier.LOW, actor=cast.olivia)
 
     assert refusal.value.code == "owner_does_not_lower_demands"
     assert trail([model.subject])[-1].kind == "registry.tier.refused"
-    factories.tier(model, cast, Tier.LOW, actor=cast.rita)
+    factories.tier(model, cast, Tier.LOW, actor=cast.rita, code=app.code())
     assert RegisteredModel.objects.get(pk=model.pk).tier == Tier.LOW
 
 
