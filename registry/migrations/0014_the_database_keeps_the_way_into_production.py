@@ -142,6 +142,6 @@ GUARDS = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0012_what_comes_after_a_promotion")]
+    dependencies = [("registry", "0013_notifications_are_found_by_subject")]
 
     operations = [refuses(guard) for guard in GUARDS]
