@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -27,7 +28,7 @@ def _mailboxes(settings, cast):
         change_email(user, email=f"{name}@example.org", actor=cast.ada)
 
 
-def told() -> list[tuple[str, dict]]:
+def told() -> list[tuple[str, dict[str, Any]]]:
     documents = [
         json.loads(item.document)
         for item in Notification.objects.filter(
@@ -96,7 +97,7 @@ def test_finding_is_told_once_when_it_is_overdue(workspace, cast):
             {
                 "finding": finding.pk,
                 "severity": "high",
-                "due_at": finding.due_at.isoformat(),
+                "due_at": finding.due_at and finding.due_at.isoformat(),
                 "registered_model": "credit",
                 "version": None,
                 "tickets": [],
