@@ -319,7 +319,6 @@ def version(
     source = source or run(workspace, people.alice)
     for path, other in more_files.items():
         upload(source, path, other, people.alice)
-    source = run(workspace, people.alice)
     return version_of(
         source, people, content=content, scores=scores, has_ended=has_ended
     )
