@@ -19,7 +19,7 @@ from registry.api.outputs import (
     SignOffOutput,
 )
 from registry.api.registry_views import RegistryView
-from registry.models import PromotionRequest
+from registry.models import PromotionRequest, RegisteredModel
 from registry.models.sign_off import SignerRole
 from registry.services.closings import (
     invalidate_request,
@@ -40,10 +40,11 @@ class PromotionRequests(RegistryView, ListAPIView[PromotionRequest]):
     serializer_class = PromotionRequestLine
 
     def get_queryset(self) -> QuerySet[PromotionRequest]:
-        requests = PromotionRequest.objects.visible_to(self.user).filter(
-            model_version__registered_model__workspace=self.workspace
+        models = RegisteredModel.objects.visible_to(self.user)
+        requests = PromotionRequest.objects.of_models(
+            models.filter(workspace=self.workspace)
         )
-        return requests.with_subject().order_by("-pk")
+        return requests.with_names().order_by("-pk")
 
     @extend_schema(
         request=RequestPromotionInput, responses={201: PromotionRequestOutput}

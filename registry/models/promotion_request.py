@@ -71,6 +71,11 @@ class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
             model_version__registered_model__in=RegisteredModel.objects.visible_to(user)
         )
 
+    def of_models(self, wanted: models.QuerySet[RegisteredModel]) -> Self:
+        """Keep those of the models without a join, so that the newest are found first."""
+        versions = ModelVersion.objects.filter(registered_model__in=wanted)
+        return self.filter(model_version__in=versions)
+
     def with_subject(self) -> Self:
         return self.with_sensitivity().select_related(
             "model_version__registered_model__workspace",
@@ -81,6 +86,13 @@ class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
             "policy__workspace",
             "requested_by",
         )
+
+    def with_names(self) -> Self:
+        """Fetch what a list shows beside each, in queries of their own.
+
+        Joined, it would be read and sorted for every request before the page is cut.
+        """
+        return self.prefetch_related("policy", "model_version__registered_model")
 
     def with_sensitivity(self) -> Self:
         """Say beside each whether its source run used a sensitive dataset."""

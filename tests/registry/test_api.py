@@ -303,8 +303,12 @@ def test_lists_cost_the_same_number_of_queries_however_long(
     carol = as_token(cast.carol)
     carol.get("/api/v1/slots/")
 
-    for path in ("promotion-requests/", "model-versions/", "policies/"):
-        with django_assert_num_queries(6):
+    for path, queries in (
+        ("promotion-requests/", 9),
+        ("model-versions/", 6),
+        ("policies/", 6),
+    ):
+        with django_assert_num_queries(queries):
             assert carol.get(f"/api/v1/{path}").status_code == 200
 
 

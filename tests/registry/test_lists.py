@@ -35,7 +35,7 @@ LISTS = {
     "model-versions/": 6,
     "slots/": 6,
     "policies/": 6,
-    "promotion-requests/": 6,
+    "promotion-requests/": 9,
     "findings/": 6,
     "challengers/": 6,
     "freezes/": 6,
@@ -81,7 +81,7 @@ def watched() -> Iterator[Watch]:
 
 
 def many_models(workspace, cast) -> None:
-    """Make 100 models of 100 versions and ten requests each, slots, findings and cards."""
+    """Make 100 models of 100 versions and as many requests each, slots, findings and cards."""
     made = factories.version(workspace, cast)
     factories.policy(workspace, cast)
     policy = Policy.objects.get()
@@ -149,7 +149,7 @@ def many_models(workspace, cast) -> None:
                     approved_at=now,
                     approval_expires_at=now,
                 )
-                for version in versions[:: VERSIONS_EACH // 10]
+                for version in versions
             ),
             batch_size=1000,
         )
