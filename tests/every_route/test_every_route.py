@@ -1,0 +1,178 @@
+"""Every call that changes something appends one entry to the log, and no route is left out."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db.models import Model
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+
+from audit.models import Event
+from registry.events import RegistryEvent
+from registry.models import Delivery, Finding, PromotionRequest, ReportOrder, Webhook
+from tests import factories
+from tests.every_route import (
+    access,
+    mlflow_registry,
+    mlflow_tracking,
+    promotion,
+    serving,
+    tracking,
+)
+from tests.every_route.asking import JSON, Ask, Change
+from tracking.models import Dataset, Experiment
+
+pytestmark = pytest.mark.django_db
+
+TABLES = [
+    module.TABLE
+    for module in (
+        promotion,
+        serving,
+        access,
+        tracking,
+        mlflow_tracking,
+        mlflow_registry,
+    )
+]
+CHANGES = {call: change for table in TABLES for call, change in table.items()}
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
+# Below a workspace and below MLflow's other prefix stand the same views once more.
+AGAIN = ("w/<slug:workspace>/", "ajax-api/")
+# Django's own pages record what is done there through the same services; MLflow's
+# last route answers whatever it does not know.
+ELSEWHERE = ("admin/", "^(?:ajax-)?api/")
+# These answer every method alike: they read.
+INDIFFERENT = {
+    "",
+    "api/3.0/mlflow/server-info",
+    "health",
+    "health/",
+    "health/live",
+    "health/ready",
+    "version",
+}
+PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+def endpoints(patterns=None, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each route of the APIs once, with its view."""
+    for entry in get_resolver().url_patterns if patterns is None else patterns:
+        route = above + str(entry.pattern)
+        if route.startswith(AGAIN + ELSEWHERE):
+            continue
+        if isinstance(entry, URLPattern):
+            yield route, entry.callback
+        else:
+            yield from endpoints(entry.url_patterns, route)
+
+
+def address(route: str, **path: object) -> str:
+    return "/" + PLACEHOLDER.sub(lambda found: str(path.get(found[1], 0)), route)
+
+
+def is_offered(client: Client, method: str, route: str, view: Any) -> bool:
+    """Look at the view's class; MLflow's views have none and say what they do not take."""
+    if view_class := getattr(view, "view_class", None):
+        return hasattr(view_class, method.lower())
+    answer = client.generic(method, address(route), b"{}", JSON)
+    return answer.status_code != 501 and b"ENDPOINT_NOT_FOUND" not in answer.content
+
+
+def recorded_since(last: int) -> list[str]:
+    return list(
+        Event.objects.filter(pk__gt=last).order_by("pk").values_list("kind", flat=True)
+    )
+
+
+def last_entry() -> int:
+    return Event.objects.latest("pk").pk
+
+
+@pytest.mark.parametrize(
+    ("call", "change"), CHANGES.items(), ids=[" ".join(call) for call in CHANGES]
+)
+def test_call_appends_exactly_the_entry_of_its_change(
+    workspace, cast, call: tuple[str, str], change: Change
+):
+    method, route = call
+    ask = change.prepare(workspace, cast)
+    client = ask.client()
+    body = ask.body if isinstance(ask.body, bytes) else json.dumps(ask.body).encode()
+    last = last_entry()
+
+    answer = client.generic(
+        method, address(route, **ask.path), body, JSON, query_params=ask.query
+    )
+
+    assert 200 <= answer.status_code < 300, answer.content
+    assert recorded_since(last) == change.kinds
+
+
+def test_every_route_that_takes_a_change_is_in_the_table(cast, as_token):
+    alice = as_token(cast.alice)
+
+    offered = {
+        (method, route)
+        for route, view in endpoints()
+        for method in UNSAFE
+        if route not in INDIFFERENT and is_offered(alice, method, route, view)
+    }
+
+    assert offered == set(CHANGES)
+
+
+# What has a page of its own, by the part of the address that names its kind.
+ROWS: dict[str, type[Model]] = {
+    "datasets": Dataset,
+    "deliveries": Delivery,
+    "experiments": Experiment,
+    "findings": Finding,
+    "promotion-requests": PromotionRequest,
+    "reports": ReportOrder,
+    "webhooks": Webhook,
+}
+# What a read wants to be asked.
+QUESTION = {
+    "registered_model": "credit",
+    "version": 1,
+    "environment": "production",
+    "name": "credit",
+}
+
+
+def page(route: str, run_id: str) -> str:
+    kind = route.removeprefix("api/v1/").split("/")[0]
+    row = ROWS[kind]._default_manager.first() if kind in ROWS else None
+    return address(route, pk=row.pk if row else 0, run_id=run_id)
+
+
+def test_reading_appends_nothing(workspace, cast, as_token):
+    version = factories.row_in_every_table(workspace, cast)
+    carol = as_token(cast.carol)
+    last = last_entry()
+
+    statuses = {}
+    for route, view in endpoints():
+        if hasattr(getattr(view, "view_class", None), "get"):
+            answer = carol.get(page(route, version.linked_run.run_id), QUESTION)
+            answer.close()
+            statuses[route] = answer.status_code
+
+    assert recorded_since(last) == []
+    assert statuses["api/v1/promotion-requests/<int:pk>/"] == 200
+    assert statuses["api/v1/findings/<int:pk>/"] == 200
+
+
+def test_person_who_reads_a_request_opens_its_evidence(workspace, cast):
+    request = promotion.in_review(workspace, cast)
+    person = Ask(cast.carol, in_session=True).client()
+    last = last_entry()
+
+    answer = person.get(f"/api/v1/promotion-requests/{request.pk}/")
+
+    assert answer.status_code == 200
+    assert recorded_since(last) == [RegistryEvent.EVIDENCE_OPENED]
