@@ -5,6 +5,7 @@ artifacts in a folder. This one runs as in production: gunicorn, and a sequencer
 the log's key; its client is a developer with an API token.
 """
 
+import http.client
 import io
 import json
 import os
@@ -21,7 +22,9 @@ from benchmarks.side_by_side import Client, Side
 
 ROOT = Path(__file__).resolve().parent.parent
 MLFLOW = ROOT / "var" / "mlflow" / "bin"
-START_SECONDS = 120
+START_SECONDS = 180
+# From several connections, so that each worker gives some of them.
+ANSWERS_OF_A_READY_SERVER = 20
 STOP_SECONDS = 20
 
 
@@ -89,6 +92,18 @@ def _install(var: Path) -> str:
 
 
 def _ready(side: Side) -> Side:
+    """Wait until the workers answer; MLflow's supervisor kills those that are slow to."""
+    answers, end = 0, time.monotonic() + START_SECONDS
+    while answers < ANSWERS_OF_A_READY_SERVER:
+        try:
+            Client(side).post("experiments/search", max_results=1)
+        except (OSError, http.client.HTTPException):
+            if time.monotonic() > end:
+                raise
+            answers = 0
+            time.sleep(0.2)
+        else:
+            answers += 1
     made = Client(side).post("experiments/create", name="benchmark")
     side.experiment_id = made["experiment_id"]
     return side

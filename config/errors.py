@@ -73,22 +73,27 @@ class DomainErrorMiddleware:
     def process_exception(
         self, request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
-        is_mlflow = MLFLOW_PATH.match(request.path)
-        if isinstance(error, TooManyFieldsSent):
-            error = InvalidError(
-                "query_too_long",
-                f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} "
-                f"values: ask for less at once.",
-            )
-        if not isinstance(error, DomainError):
-            return _mlflow_failure(request, error) if is_mlflow else None
-        if is_mlflow:
-            return _mlflow_answer(error)
-        return JsonResponse(
-            problem(error),
-            status=STATUS[type(error)],
-            content_type="application/problem+json",
+        return answer_to_plain_view(request, error)
+
+
+def answer_to_plain_view(request: HttpRequest, error: Exception) -> HttpResponse | None:
+    """Return the answer to what a plain view raised, None if it is not for us to say."""
+    is_mlflow = MLFLOW_PATH.match(request.path)
+    if isinstance(error, TooManyFieldsSent):
+        error = InvalidError(
+            "query_too_long",
+            f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} "
+            f"values: ask for less at once.",
         )
+    if not isinstance(error, DomainError):
+        return _mlflow_failure(request, error) if is_mlflow else None
+    if is_mlflow:
+        return _mlflow_answer(error)
+    return JsonResponse(
+        problem(error),
+        status=STATUS[type(error)],
+        content_type="application/problem+json",
+    )
 
 
 def _mlflow_answer(error: DomainError) -> HttpResponse:

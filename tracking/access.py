@@ -76,6 +76,16 @@ FROM tracking_run r
 JOIN auth_user a ON a.id = %s AND a.is_active
 WHERE r.id = %s
 """  # noqa: S608 - words of this module
+# The row of a run that the user sees and may log in as it stands, locked.
+RUN_TO_LOG_IN = f"""
+run AS (
+    SELECT r.id FROM tracking_run r
+    JOIN tracking_experiment e ON e.id = r.experiment_id
+    JOIN auth_user a ON a.id = %s AND a.is_active
+    WHERE r.run_id = %s AND e.workspace_id = %s AND {_SEES_EXPERIMENT} AND {_MAY_LOG}
+        AND r.lifecycle_stage = 'active' AND r.frozen_at IS NULL
+    FOR UPDATE OF r)
+"""  # noqa: S608 - words of this module
 
 
 def admission(

@@ -4,6 +4,7 @@ from audit.services.copies import send_copies_when_due
 from audit.services.erasure import Opening, erase_openings, openings_of
 from audit.services.log import init_log
 from audit.services.recording import (
+    change_and_record,
     pseudonym,
     record,
     refusals_recorded,
@@ -13,6 +14,7 @@ from audit.services.verification import verify_when_due
 
 __all__ = [
     "Opening",
+    "change_and_record",
     "erase_openings",
     "init_log",
     "openings_of",

@@ -49,14 +49,14 @@ def test_the_processor_time_of_a_server_is_that_of_its_children_running_or_ended
 def test_a_row_passes_by_the_processor_time_and_shows_the_throughput():
     row = Row("a work", lambda _client, _: int, bar=4)
     pairs = [
-        (Turn(10, 0.004, 0.002), Turn(30, 0.001, 0.001)),
-        (Turn(10, 0.009, 0.002), Turn(20, 0.003, 0.001)),
-        (Turn(10, 0.005, 0.002), Turn(50, 0.001, 0.001)),
+        (Turn(10, 0.004, 0, 0.002), Turn(30, 0.001, 0.0005, 0.001)),
+        (Turn(10, 0.009, 0, 0.002), Turn(20, 0.003, 0.0005, 0.001)),
+        (Turn(10, 0.005, 0, 0.002), Turn(50, 0.001, 0.0005, 0.001)),
     ]
     compared = Compared(row, pairs)
     assert (compared.faster, compared.cheaper, compared.passes) == (3, 4, True)
     assert compared.line() == (
-        "| a work | 10.0 → 30.0 | 3.0 x | 5.0 → 1.0 | **4.0 x** | 2.0 → 1.0 | 4 x | ok |"
+        "| a work | 10.0 → 30.0 | 3.0 x | 5.0 → 1.0 | **4.0 x** | 2.0 → 1.0 | 0.5 | 4 x | ok |"
     )
 
 

@@ -1,6 +1,7 @@
 """What runs log, in MLflow's API: `runs/log-*`, tags, inputs, outputs."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
@@ -34,6 +35,7 @@ from tracking.services.logged_models import log_model_uses
 from tracking.services.logging import (
     Point,
     UsedDataset,
+    log_at_once,
     log_batch,
     log_inputs,
     remove_tag,
@@ -136,31 +138,21 @@ class LogModel(NamedRun, kw_only=True):
 
 @endpoint(LogMetric)
 def log_metric(caller: Caller, message: LogMetric) -> dict[str, Any]:
-    log_batch(
-        visible_run(caller, message.wanted),
-        metrics=[_point(message)],
-        actor=caller.user,
-    )
+    _log(caller, message.wanted, metrics=[_point(message)])
     return {}
 
 
 @endpoint(LogParam)
 def log_parameter(caller: Caller, message: LogParam) -> dict[str, Any]:
-    log_batch(
-        visible_run(caller, message.wanted),
-        params=[(message.key, message.value[:LONGEST_PARAM_VALUE])],
-        actor=caller.user,
-    )
+    params = [(message.key, message.value[:LONGEST_PARAM_VALUE])]
+    _log(caller, message.wanted, params=params)
     return {}
 
 
 @endpoint(SetTag)
 def set_tag(caller: Caller, message: SetTag) -> dict[str, Any]:
-    log_batch(
-        visible_run(caller, message.wanted),
-        tags=[(message.key, message.value[:LONGEST_TAG_VALUE])],
-        actor=caller.user,
-    )
+    tags = [(message.key, message.value[:LONGEST_TAG_VALUE])]
+    _log(caller, message.wanted, tags=tags)
     return {}
 
 
@@ -180,16 +172,33 @@ def log_many(caller: Caller, message: LogBatch) -> dict[str, Any]:
             f"A batch holds at most {MOST_ITEMS} metrics, params and tags together: send "
             f"two.",
         )
-    log_batch(
-        visible_run(caller, message.wanted),
+    _log(
+        caller,
+        message.wanted,
         metrics=[_point(metric) for metric in message.metrics],
         params=[
             (param.key, param.value[:LONGEST_PARAM_VALUE]) for param in message.params
         ],
         tags=[(tag.key, tag.value[:LONGEST_TAG_VALUE]) for tag in message.tags],
-        actor=caller.user,
     )
     return {}
+
+
+def _log(
+    caller: Caller,
+    run_id: str,
+    *,
+    metrics: Sequence[Point] = (),
+    params: Sequence[tuple[str, str]] = (),
+    tags: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Log the short way, or else the way that refuses with a reason."""
+    workspace, actor = caller.workspace, caller.user
+    if params or not log_at_once(
+        run_id, workspace=workspace, metrics=metrics, tags=tags, actor=actor
+    ):
+        run = visible_run(caller, run_id)
+        log_batch(run, metrics=metrics, params=params, tags=tags, actor=actor)
 
 
 @endpoint(LogInputs)

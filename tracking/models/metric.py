@@ -29,18 +29,19 @@ WHERE (excluded.step, excluded.timestamp_ms, excluded.value)
 """
 # By hand and all at once, because a run logs a thousand points at a time, and saving
 # them through the ORM costs ten times what the database takes. In the order of the keys,
-# so that two batches never wait for each other.
-_BOTH_AT_ONCE = f"""
-WITH point AS (
-    SELECT %s::bigint AS run_id, p.*
-    FROM json_to_recordset(%s::json) AS p(
+# so that two batches never wait for each other. What comes before defines `run`.
+POINTS_OF_RUN = f"""
+point AS (
+    SELECT run.id AS run_id, p.*
+    FROM run, json_to_recordset(%s::json) AS p(
         key text, value float8, is_nan boolean, timestamp_ms bigint, step bigint)
-), stored AS ({_POINTS} SELECT * FROM point {_IF_NEW})
-{_LATEST}
+), stored AS ({_POINTS} SELECT * FROM point {_IF_NEW}
+), latest AS ({_LATEST}
 SELECT DISTINCT ON (key) * FROM point
 ORDER BY key, step DESC, timestamp_ms DESC, value DESC
-{_IF_LATER}
+{_IF_LATER})
 """  # noqa: S608 - words of this module
+_BOTH_AT_ONCE = f"WITH run AS (SELECT %s::bigint AS id), {POINTS_OF_RUN} SELECT 1"
 
 
 class MetricQuerySet(models.QuerySet["Metric"]):
@@ -59,14 +60,14 @@ class MetricQuerySet(models.QuerySet["Metric"]):
         """Store points (`POINT_FIELDS`), each once, and of each metric the latest."""
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                cursor.execute(_BOTH_AT_ONCE, [run.pk, _as_json(points)])
+                cursor.execute(_BOTH_AT_ONCE, [run.pk, points_as_json(points)])
                 return
             rows = [(run.pk, *point) for point in points]
             cursor.executemany(f"{_POINTS} {_ONE} {_IF_NEW}", rows)
             cursor.executemany(f"{_LATEST} {_ONE} {_IF_LATER}", rows)
 
 
-def _as_json(points: Sequence[tuple[Any, ...]]) -> str:
+def points_as_json(points: Sequence[tuple[Any, ...]]) -> str:
     """Return points as JSON objects; what JSON cannot say is the text that it casts."""
     named = [dict(zip(POINT_FIELDS, point, strict=True)) for point in points]
     for point in named:

@@ -10,11 +10,23 @@ from tracking.models.run import Run
 # In the order of the keys, so that two batches never wait for each other.
 _FROM_JSON = """
 INSERT INTO {table} (run_id, key, value)
-SELECT %s::bigint, p.key, p.value FROM json_to_recordset(%s::json) AS p(key text, value text)
+SELECT {run}, p.key, p.value
+FROM {source}json_to_recordset(%s::json) AS p(key text, value text)
 ORDER BY p.key
 {on_conflict}
 """
 _ONE = "INSERT INTO {table} (run_id, key, value) VALUES (%s, %s, %s) {on_conflict}"
+
+
+def pairs_of_run(table: str, *, on_conflict: str = "") -> str:
+    """Return the statement that inserts the pairs of a JSON text for the row of `run`."""
+    return _FROM_JSON.format(
+        table=table, run="run.id", source="run, ", on_conflict=on_conflict
+    )
+
+
+def pairs_as_json(pairs: Iterable[tuple[str, str]]) -> str:
+    return json.dumps([{"key": key, "value": value} for key, value in pairs])
 
 
 def insert_pairs(
@@ -23,9 +35,10 @@ def insert_pairs(
     """Insert `(key, value)` for one run; the keys differ."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            rows = [{"key": key, "value": value} for key, value in pairs]
-            sql = _FROM_JSON.format(table=table, on_conflict=on_conflict)
-            cursor.execute(sql, [run.pk, json.dumps(rows)])
+            sql = _FROM_JSON.format(
+                table=table, run="%s::bigint", source="", on_conflict=on_conflict
+            )
+            cursor.execute(sql, [run.pk, pairs_as_json(pairs)])
         else:
             cursor.executemany(
                 _ONE.format(table=table, on_conflict=on_conflict),

@@ -28,6 +28,11 @@ def new_run_id() -> str:
     return secrets.token_hex(16)
 
 
+def subject_of(run_id: str) -> str:
+    """Return what entries call the run of this id."""
+    return f"run/{run_id}"
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     """Questions about many runs."""
 
@@ -76,7 +81,7 @@ class Run(models.Model):
 
     @property
     def subject(self) -> str:
-        return f"run/{self.run_id}"
+        return subject_of(self.run_id)
 
     @property
     def has_ended(self) -> bool:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Left
 
 from tracking.models.experiment import Experiment
-from tracking.models.pairs import insert_pairs
+from tracking.models.pairs import insert_pairs, pairs_of_run
 from tracking.models.run import Run
 
 # By which the MLflow client says under which run a run is nested.
@@ -17,6 +17,8 @@ PARENT_TAG = "mlflow.parentRunId"
 # what is cut equals none of them.
 INDEXED_CHARACTERS = 64
 _OVERWRITE = "ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value"
+# As `put()` for the row that what comes before calls `run`.
+TAGS_OF_RUN = f"tagged AS ({pairs_of_run('tracking_tag', on_conflict=_OVERWRITE)})"
 
 
 class TagQuerySet(models.QuerySet["Tag"]):
