@@ -33,7 +33,8 @@ USER attestry
 # The key serves this one command, which signs nothing; each process is given the real one.
 RUN ATTESTRY_SECRET_KEY=only-for-collectstatic python manage.py collectstatic --no-input
 EXPOSE 8000
-# /dev/shm keeps the workers' heartbeat files off the disk, where they could block.
-CMD ["gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", \
-     "--workers", "4", "--threads", "2", "--timeout", "120", \
-     "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-"]
+# With a thread that ends for being idle, its connection to the database ends, too.
+CMD ["granian", "config.wsgi:application", "--interface", "wsgi", "--http", "1", "--no-ws", \
+     "--host", "0.0.0.0", "--port", "8000", "--workers", "4", "--blocking-threads", "2", \
+     "--blocking-threads-idle-timeout", "600", "--respawn-failed-workers", \
+     "--workers-kill-timeout", "120", "--access-log"]

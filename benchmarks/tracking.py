@@ -9,7 +9,8 @@ import argparse
 import sys
 from contextlib import ExitStack
 
-from benchmarks import tracking_writes
+from benchmarks import tracking_memory, tracking_writes
+from benchmarks.figures import print_table
 from benchmarks.side_by_side import compare, print_comparison
 from benchmarks.two_servers import attestry_server, mlflow_server
 
@@ -19,11 +20,19 @@ ROWS = (*tracking_writes.ROWS,)
 def main() -> int:
     arguments = _arguments()
     rows = [row for row in ROWS if arguments.only in row.name]
+    passes = True
     with ExitStack() as stack:
-        theirs = stack.enter_context(mlflow_server())
         ours = stack.enter_context(attestry_server())
-        times = {"turns": arguments.turns, "seconds": arguments.seconds}
-        passes = print_comparison(compare(row, theirs, ours, **times) for row in rows)
+        if rows:
+            theirs = stack.enter_context(mlflow_server())
+            times = {"turns": arguments.turns, "seconds": arguments.seconds}
+            passes = print_comparison(
+                compare(row, theirs, ours, **times) for row in rows
+            )
+        if arguments.only in tracking_memory.NAME:
+            figure = tracking_memory.memory_figure(ours, arguments.minutes)
+            print_table([figure])
+            passes &= figure.passes
     return 0 if passes else 1
 
 
@@ -31,6 +40,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=5, help="of each side")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
+    parser.add_argument(
+        "--minutes", type=float, default=2.0, help="of load, to look at memory"
+    )
     parser.add_argument("--only", default="", help="a part of the name of the work")
     return parser.parse_args()
 

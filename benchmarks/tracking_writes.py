@@ -28,7 +28,7 @@ def _log_batch_of_all(client: Client, _: None) -> Once:
         client.post(
             "runs/log-batch",
             run_id=runs[number % len(runs)],
-            metrics=_points(100, number),
+            metrics=points(100, number),
             params=[{"key": f"p{number}-{n}", "value": "1"} for n in range(20)],
             tags=[{"key": f"t{n}", "value": str(number)} for n in range(10)],
         )
@@ -39,16 +39,16 @@ def _log_batch_of_all(client: Client, _: None) -> Once:
 def _log_batch_of_metrics(client: Client, _: None) -> Once:
     run_id = client.new_run()
     return lambda number: client.post(
-        "runs/log-batch", run_id=run_id, metrics=_points(1000, number)
+        "runs/log-batch", run_id=run_id, metrics=points(1000, number)
     )
 
 
 def _whole_run(client: Client, _: None) -> Once:
     def once(_number: int) -> None:
         run_id = client.new_run()
-        client.post("runs/log-batch", run_id=run_id, params=_params(20))
+        client.post("runs/log-batch", run_id=run_id, params=params(20))
         for step in range(50):
-            client.post("runs/log-batch", run_id=run_id, metrics=_points(4, step))
+            client.post("runs/log-batch", run_id=run_id, metrics=points(4, step))
         for n in range(5):
             client.post("runs/set-tag", run_id=run_id, key=f"t{n}", value="1")
         client.post("runs/update", run_id=run_id, status="FINISHED", end_time=2)
@@ -60,7 +60,7 @@ def _run_with_content(side: Side) -> str:
     client = Client(side)
     run_id = client.new_run()
     client.post(
-        "runs/log-batch", run_id=run_id, metrics=_points(30, 1), params=_params(20)
+        "runs/log-batch", run_id=run_id, metrics=points(30, 1), params=params(20)
     )
     return run_id
 
@@ -69,14 +69,14 @@ def _get_run(client: Client, run_id: str) -> Once:
     return lambda _: client.call("GET", f"runs/get?run_id={run_id}")
 
 
-def _points(count: int, step: int) -> list[dict[str, Any]]:
+def points(count: int, step: int) -> list[dict[str, Any]]:
     return [
         {"key": f"m{n}", "value": n / 7, "timestamp": step, "step": step}
         for n in range(count)
     ]
 
 
-def _params(count: int) -> list[dict[str, str]]:
+def params(count: int) -> list[dict[str, str]]:
     return [{"key": f"p{n}", "value": "1"} for n in range(count)]
 
 

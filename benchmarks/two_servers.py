@@ -1,7 +1,7 @@
 """Starts what `make bench-tracking` compares: MLflow's own server and this one.
 
 Both have two worker processes and a database of their own on the same PostgreSQL, and keep
-artifacts in a folder. This one runs as in production: gunicorn, and a sequencer that has
+artifacts in a folder. This one runs as in production: granian, and a sequencer that has
 the log's key; its client is a developer with an API token.
 """
 
@@ -54,9 +54,10 @@ def attestry_server() -> Iterator[Side]:
     with tempfile.TemporaryDirectory(prefix="attestry-bench-") as var:
         token, port = _install(Path(var)), _free_port()
         web = [
-            *(sys.executable, "-m", "gunicorn", "config.wsgi:application"),
-            *("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"),
-            *("--worker-tmp-dir", "/dev/shm", "--log-level", "warning"),  # noqa: S108 - as in the image
+            *(sys.executable, "-m", "granian", "config.wsgi:application"),
+            *("--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(port)),
+            *("--workers", "2", "--blocking-threads", "4", "--log-level", "warning"),
+            *("--blocking-threads-idle-timeout", "600"),
         ]
         sequencer = [sys.executable, str(ROOT / "manage.py"), "sequence"]
         with _running(web) as server, _running(sequencer) as log:

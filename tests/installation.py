@@ -1,7 +1,7 @@
 """A whole installation for tests: a fresh database and the real processes, over HTTP.
 
 On SQLite it is `manage.py serve`; with ATTESTRY_DATABASE_URL and ATTESTRY_BROKER_URL it
-is the production topology: gunicorn, a Celery worker, beat and the sequencer, none of
+is the production topology: granian, a Celery worker, beat and the sequencer, none of
 which connects as the owner of the tables.
 """
 
@@ -193,8 +193,9 @@ def _commands(port: int, environment: Mapping[str, str]) -> dict[str, list[str]]
     celery = [sys.executable, "-m", "celery", "--app", "config"]
     return {
         "web": [
-            *(sys.executable, "-m", "gunicorn", "config.wsgi:application"),
-            *("--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"),
+            *(sys.executable, "-m", "granian", "config.wsgi:application"),
+            *("--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(port)),
+            *("--workers", "2", "--blocking-threads", "4"),
         ],
         "worker": [*celery, "worker", "--concurrency", "1", "--loglevel", "INFO"],
         "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],

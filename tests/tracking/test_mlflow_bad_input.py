@@ -41,7 +41,7 @@ PARAMETER = re.compile(r"<\w+:(\w+)>")
 LONGEST_MESSAGE = 5000
 SECONDS = 30  # on a machine that others use
 MANY = 5000
-LONGEST_QUERY = 2**18  # of waitress; gunicorn lets less through
+LONGEST_QUERY = 2**18  # of waitress; granian lets less through
 NOTES = {ApiToken._meta.db_table}  # a token notes its use
 Case = tuple[str, Callable[[], Any]]
 

@@ -74,7 +74,7 @@ def by_method(views: Mapping[str, View]) -> View:
 
 def authenticate(request: HttpRequest, workspace: str) -> Caller:
     """Return who asks; the token is the only credential that this API takes."""
-    secret = secret_in(request.headers.get("Authorization", ""))
+    secret = secret_in(request.META.get("HTTP_AUTHORIZATION", ""))
     if not secret:
         raise UnauthenticatedError(
             "token_missing",
