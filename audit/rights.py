@@ -32,7 +32,7 @@ _OF_THE_SEQUENCER: dict[str, Rights] = {
     "audit_head": CHANGE,
 }
 # Tables from which the application takes rows away: a group, a grant, a session that
-# ends, a tag, and personal values, which must be erasable.
+# ends, an alias, a tag, and personal values, which must be erasable.
 _EMPTIED = frozenset(
     {
         "audit_privatefield",
@@ -40,6 +40,11 @@ _EMPTIED = frozenset(
         "django_session",
         "guardian_groupobjectpermission",
         "guardian_userobjectpermission",
+        "registry_alias",
+        "registry_modeltag",
+        "registry_versiontag",
+        "tracking_experimenttag",
+        "tracking_loggedmodeltag",
         "tracking_tag",
     }
 )

@@ -83,7 +83,8 @@ class Trigger:
 
     def drop(self, editor: BaseDatabaseSchemaEditor) -> None:
         on = f" ON {self.table}" if editor.connection.vendor == "postgresql" else ""
-        editor.execute(f"DROP TRIGGER {self.name}{on}")
+        # IF EXISTS: where SQLite makes a table anew, its triggers are gone already.
+        editor.execute(f"DROP TRIGGER IF EXISTS {self.name}{on}")
 
 
 Declared = Callable[[str], list[Trigger]]
@@ -111,7 +112,9 @@ def append_only_by_every_key(
     From then on SQLite's REPLACE is refused over any of the unique keys: it deletes a
     row without firing DELETE triggers unless recursive_triggers is on.
     """
-    REPLACE_KEYS[table] = keys
+    # Migrations are imported in any order; the later of a table names more keys.
+    if len(keys) >= len(REPLACE_KEYS.get(table, ())):
+        REPLACE_KEYS[table] = keys
     return _reinstalling(lambda vendor: _append_only(table, keys, vendor))
 
 

@@ -12,14 +12,26 @@ from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 
+from audit.errors import DomainError, PermissionDeniedError
 from audit.proofs import soundness
 from registry.services.waiting import waiting_for
 from tracking.models import Workspace
 from tracking.services.accounts import change_password
-from tracking.services.log_ins import record_failed_log_in
+from tracking.services.log_ins import (
+    count_failed_try,
+    forget_failed_tries,
+    record_failed_log_in,
+    refuse_locked,
+)
+from tracking.services.second_factors import (
+    confirm_second_factor,
+    enrol_second_factor,
+    has_second_factor,
+)
 
 FLOORS = ("registry", "tracking", "audit", "auth")
 
@@ -34,17 +46,33 @@ class LoggedPasswordChangeForm(AdminPasswordChangeForm):
 
 
 class LoggedAuthenticationForm(AdminAuthenticationForm):
-    """Django's form; a failure is an entry."""
+    """Django's form; a failure is an entry, and too many lock the account."""
 
     def clean(self) -> dict[str, Any]:
+        typed = self.cleaned_data.get("username") or ""
+        account = User.objects.filter(username=typed).first()
         try:
-            return super().clean()
+            _refuse_locked(account)
+            cleaned = super().clean()
         except ValidationError as error:
-            typed = self.cleaned_data.get("username") or ""
-            account = User.objects.filter(username=typed).first()
             code = getattr(error, "code", None) or "invalid_login"
             record_failed_log_in(account, door="password", code=code)
+            if account is not None and code != "account_locked":
+                count_failed_try(account)
             raise
+        if account is not None:
+            forget_failed_tries(account)
+        return cleaned
+
+
+def _refuse_locked(account: User | None) -> None:
+    """Refuse before the password is looked at, so that guessing on tells nothing."""
+    if account is None:
+        return
+    try:
+        refuse_locked(account)
+    except PermissionDeniedError as refusal:
+        raise ValidationError(refusal.detail, code=refusal.code) from refusal
 
 
 class AttestryAdminSite(AdminSite):
@@ -76,6 +104,36 @@ class AttestryAdminSite(AdminSite):
             "has_role": Workspace.objects.visible_to(actor).exists(),
         }
         return super().index(request, context | (extra_context or {}))
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        own = path(
+            "second-factor/", self.admin_view(self.second_factor), name="second_factor"
+        )
+        return [own, *super().get_urls()]
+
+    def second_factor(self, request: HttpRequest) -> HttpResponseBase:
+        """Enrol one's own second factor: the password first, then a code of the app."""
+        actor = request.user
+        assert isinstance(actor, User)  # noqa: S101 - admin_view lets nobody else in
+        context = {
+            **self.each_context(request),
+            "title": "My second factor",
+            "is_enrolled": has_second_factor(actor),
+        }
+        try:
+            if "password" in request.POST:
+                context["enrolment"] = enrol_second_factor(
+                    actor, password=request.POST["password"], is_interactive=True
+                )
+            elif "code" in request.POST:
+                confirm_second_factor(
+                    actor, code=request.POST["code"], is_interactive=True
+                )
+                return redirect("admin:second_factor")
+        except DomainError as refusal:
+            context["refusal"] = refusal.detail
+            context["is_begun"] = "code" in request.POST
+        return TemplateResponse(request, "admin/second_factor.html", context)
 
     def password_change(  # type: ignore[override]  # the stubs forget the redirect
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

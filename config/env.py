@@ -6,6 +6,7 @@ variable's name; a secret may come from a file named by `<NAME>_FILE`.
 
 import os
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -18,6 +19,14 @@ class Variable:
     name: str
     kind: str
     default: str
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Servers that somebody named, some by their network."""
+
+    names: frozenset[str]
+    networks: tuple[IPv4Network | IPv6Network, ...]
 
 
 VARIABLES: dict[str, Variable] = {}
@@ -37,6 +46,28 @@ def names(name: str, default: tuple[str, ...] = ()) -> list[str]:
     if raw is None:
         return list(default)
     return [part.strip() for part in raw.split(",") if part.strip()]
+
+
+def hosts(name: str) -> Hosts:
+    """Return what is a network or an address as one, and everything else as a name."""
+    raw = _raw(name, "comma-separated hosts and networks", "") or ""
+    found: list[str] = [part.strip().lower() for part in raw.split(",") if part.strip()]
+    networks = {part: _network(name, part) for part in found}
+    return Hosts(
+        names=frozenset(part for part, network in networks.items() if network is None),
+        networks=tuple(network for network in networks.values() if network is not None),
+    )
+
+
+def _network(name: str, part: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(part)
+    except ValueError:
+        if "/" not in part and ":" not in part:
+            return None
+    raise ImproperlyConfigured(
+        f"{name} holds {part!r}: write a host name, or a network such as 10.1.0.0/16."
+    )
 
 
 def switch(name: str, *, default: bool) -> bool:

@@ -54,7 +54,7 @@ MLFLOW_CODE: dict[type[DomainError], str] = {
     ConflictError: "RESOURCE_CONFLICT",
 }
 # MLflow's client swallows exactly this code with exactly this status.
-MLFLOW_EXISTS = {"experiment_exists"}
+MLFLOW_EXISTS = {"experiment_exists", "model_exists"}
 # MLflow itself answers these with 400, so its users and their tests expect that.
 MLFLOW_INVALID = {"experiment_archived", "run_archived"}
 LONGEST_MESSAGE = 4000

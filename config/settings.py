@@ -71,6 +71,11 @@ ATTESTRY_WITNESS_LOGS = env.folder(
     VAR / "witnessed-logs",
     shown_as="<ATTESTRY_VAR>/witnessed-logs",
 )
+ATTESTRY_SECOND_FACTOR_KEY = env.key(
+    "ATTESTRY_SECOND_FACTOR_KEY",
+    VAR / "second-factor-key",
+    shown_as="the file <ATTESTRY_VAR>/second-factor-key",
+)
 ATTESTRY_LOG_PUBLIC = env.switch("ATTESTRY_LOG_PUBLIC", default=False)
 ATTESTRY_LOG_COPY_EMAIL_TO = env.names("ATTESTRY_LOG_COPY_EMAIL_TO")
 ATTESTRY_LOG_COPY_WEBHOOK_URL = env.text("ATTESTRY_LOG_COPY_WEBHOOK_URL")
@@ -112,6 +117,17 @@ ATTESTRY_LOG_LAG_REFUSES_SECONDS = env.integer(
     "ATTESTRY_LOG_LAG_REFUSES_SECONDS", 300, least=0, most=86400
 )
 ATTESTRY_ALARM_EMAIL_TO = env.names("ATTESTRY_ALARM_EMAIL_TO")
+ATTESTRY_URL = env.text("ATTESTRY_URL").rstrip("/")
+if ATTESTRY_URL and not ATTESTRY_URL.startswith(("https://", "http://")):
+    raise ImproperlyConfigured(
+        f"ATTESTRY_URL is {ATTESTRY_URL!r}: write https://attestry.example.org."
+    )
+ATTESTRY_WEBHOOK_KEY = env.key(
+    "ATTESTRY_WEBHOOK_KEY",
+    VAR / "webhook-key",
+    shown_as="the file <ATTESTRY_VAR>/webhook-key",
+)
+ATTESTRY_WEBHOOK_INTERNAL_HOSTS = env.hosts("ATTESTRY_WEBHOOK_INTERNAL_HOSTS")
 ATTESTRY_KILL_AT = env.text("ATTESTRY_KILL_AT")
 LOG_LEVEL = env.text("ATTESTRY_LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
@@ -317,6 +333,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "registry.models.sign_off.SignerRole",
+        "WorkspaceRoleEnum": "tracking.permissions.Role",
+        "GrantStateEnum": "tracking.models.role_grant.GrantState",
+        "RequestStateEnum": "registry.models.RequestState",
+        "DeliveryStateEnum": "registry.models.DeliveryState",
+    },
 }
 
 # Mail
@@ -343,6 +366,7 @@ def _mail() -> dict[str, Any]:
 
 
 _MAIL = _mail()
+ATTESTRY_SENDS_MAIL = not _MAIL["EMAIL_BACKEND"].endswith("dummy.EmailBackend")
 EMAIL_BACKEND = _MAIL["EMAIL_BACKEND"]
 EMAIL_HOST = _MAIL.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = _MAIL.get("EMAIL_PORT") or 25
@@ -388,9 +412,18 @@ CELERY_BEAT_SCHEDULE = {
         "task": "registry.redispatch_unfinished_work",
         "schedule": 10.0,
     },
+    "end what is over": {
+        "task": "registry.end_what_is_over",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "sequence what a crash left pending": {
         "task": "audit.sequence_pending",
         "schedule": 10.0,
+    },
+    "put roles into effect that have waited long enough": {
+        "task": "tracking.put_roles_into_effect",
+        "schedule": 60.0,
     },
     "send the newest checkpoint when it is due": {
         "task": "audit.send_copies_when_due",

@@ -11,6 +11,8 @@ from config import health
 api = [
     path("api/v1/", include("registry.api.urls")),
     path("api/v1/", include("tracking.api.urls")),
+    # First, because what MLflow's tracking routes do not know they say so of.
+    path("", include("registry.mlflow_api.urls")),
     path("", include("tracking.mlflow_api.urls")),
 ]
 

@@ -58,6 +58,7 @@ class Cast:
             subject_digest=read["subject_digest"],
             role=signing_as,
             meaning=_MEANINGS[signing_as],
+            reason="Every gate passes on the data that the policy names.",
             password=account["password"],
         )
         return signed

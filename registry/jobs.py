@@ -12,6 +12,8 @@ from django.db import transaction
 
 RUN_GATE = "registry.run_gate"
 PRODUCE_REPORT = "registry.produce_report"
+END_WHAT_IS_OVER = "registry.end_what_is_over"
+DELIVER = "registry.deliver"
 REDISPATCH_UNFINISHED_WORK = "registry.redispatch_unfinished_work"
 
 
@@ -21,6 +23,10 @@ def run_gate_later(gate_run_pk: int) -> None:
 
 def produce_report_later(order_pk: int) -> None:
     transaction.on_commit(partial(hint, PRODUCE_REPORT, order_pk), robust=True)
+
+
+def deliver_later(delivery_pk: int) -> None:
+    transaction.on_commit(partial(hint, DELIVER, delivery_pk), robust=True)
 
 
 def hint(task: str, pk: int) -> None:

@@ -4,39 +4,156 @@ The grants are data: which role holds which permission on a registered model.
 Segregation of duties is computed from lineage and binds superusers too.
 """
 
+import re
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 
 from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from registry.models import ModelVersion, Policy, PromotionRequest, RegisteredModel
+from audit.proofs import has_acted
+from audit.services import pseudonym
+from registry.models import (
+    Delegation,
+    ModelVersion,
+    Policy,
+    PromotionRequest,
+    RegisteredModel,
+)
 from registry.models.sign_off import SignerRole
-from tracking.models import ServiceAccount, Workspace
-from tracking.permissions import EVERY_ROLE, Role, holds
+from tracking.events import TrackingEvent
+from tracking.evidence import AUTHOR_TAGS
+from tracking.models import (
+    DatasetLabeller,
+    LoggedModel,
+    LoggedModelArtifact,
+    Run,
+    ServiceAccount,
+    Workspace,
+)
+from tracking.permissions import (
+    EVERY_ROLE,
+    KEEPERS,
+    Role,
+    has_role,
+    holds,
+    holds_for_name,
+    keeps_accounts,
+)
 
 MODEL_GRANTS: dict[str, frozenset[Role]] = {
-    "view_registeredmodel": EVERY_ROLE - {Role.ADMINISTRATOR},
+    "view_registeredmodel": EVERY_ROLE - KEEPERS,
+    "describe_model": frozenset({Role.OWNER, Role.RISK}),
     "register_version": frozenset({Role.DEVELOPER, Role.BOT}),
     "request_promotion": frozenset({Role.DEVELOPER, Role.OWNER, Role.BOT}),
+    "run_gates": frozenset(
+        {Role.DEVELOPER, Role.OWNER, Role.VALIDATOR, Role.RISK, Role.BOT}
+    ),
+    "attest": frozenset(
+        {Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS, Role.RELEASE, Role.BOT}
+    ),
     "sign_as_validator": frozenset({Role.VALIDATOR}),
     "sign_as_owner": frozenset({Role.OWNER}),
     "sign_as_risk": frozenset({Role.RISK}),
+    "sign_as_ethics": frozenset({Role.ETHICS}),
+    "reject_request": frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS}),
+    "request_waiver": frozenset({Role.DEVELOPER, Role.OWNER}),
+    "approve_waiver": frozenset({Role.VALIDATOR, Role.RISK, Role.ETHICS}),
+    "open_finding": frozenset(
+        {
+            Role.OWNER,
+            Role.VALIDATOR,
+            Role.RISK,
+            Role.ETHICS,
+            Role.STEWARD,
+            Role.RELEASE,
+            Role.AUDITOR,
+            Role.BOT,
+        }
+    ),
+    "close_finding": frozenset({Role.VALIDATOR, Role.RISK, Role.ETHICS}),
     "promote_version": frozenset({Role.RELEASE, Role.BOT}),
+    "roll_back": frozenset({Role.OWNER, Role.RISK, Role.RELEASE, Role.BOT}),
+    "break_glass": frozenset({Role.OWNER, Role.RISK}),
+    "retire_version": frozenset({Role.OWNER}),
     "order_report": frozenset(
         {
             Role.DEVELOPER,
             Role.OWNER,
             Role.VALIDATOR,
             Role.RISK,
+            Role.ETHICS,
             Role.AUDITOR,
             Role.BOT,
         }
     ),
 }
+COLUMNS = (
+    *(Role.DEVELOPER, Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS, Role.STEWARD),
+    *(Role.RELEASE, Role.POLICY_AUTHOR, Role.AUDITOR, Role.ADMINISTRATOR),
+    *(Role.OPERATOR, Role.BOT),
+)
+# What governance says: Y may, N never, c with a condition that the service asks. Each
+# action names the permissions on which it stands; the grants above are held against it.
+MATRIX: dict[str, tuple[str, tuple[str, ...]]] = {
+    "log a run, register a version": (
+        "Y N N N N N N N N N N Y",
+        ("create_experiment", "log_run", "register_model", "register_version"),
+    ),
+    "register or describe a dataset": (
+        "c N N N c Y N N N N N c",
+        ("describe_dataset",),
+    ),
+    "ask for promotion": ("Y Y N N N N N N N N N c", ("request_promotion",)),
+    "run gates": ("Y Y Y Y N N N N N N N Y", ("run_gates",)),
+    # No role writes a verdict: the worker does, without anybody's permission.
+    "write a verdict": ("N N N N N N N N N N N N", ()),
+    "sign as validator": ("N N Y N N N N N N N N N", ("sign_as_validator",)),
+    "sign as owner": ("N Y N N N N N N N N N N", ("sign_as_owner",)),
+    "sign for risk": ("N N N Y N N N N N N N N", ("sign_as_risk",)),
+    "sign for ethics": ("N N N N Y N N N N N N N", ("sign_as_ethics",)),
+    "reject": ("N Y Y Y Y N N N N N N N", ("reject_request",)),
+    "ask for a waiver": ("Y Y N N N N N N N N N N", ("request_waiver",)),
+    "approve a waiver": ("N N c Y c N N N N N N N", ("approve_waiver",)),
+    "open a finding": ("N Y Y Y Y Y Y N Y N N c", ("open_finding",)),
+    "close a finding": ("N N Y Y Y N N N N N N N", ("close_finding",)),
+    "draft a policy": ("N N c c N N N Y N N N N", ("draft_policy",)),
+    "publish a policy": ("N N N Y N N N N N N N N", ("publish_policy",)),
+    "promote": ("N N N N N N Y N N N N Y", ("promote_version",)),
+    "roll back": ("N c N c N N Y N N N N c", ("roll_back",)),
+    "break the glass": ("N c N c N N N N N N N N", ("break_glass",)),
+    "export the log": ("N N Y Y N N N N Y N N N", ("export_log",)),
+    "order a report": ("Y Y Y Y Y N N N Y N N c", ("order_report",)),
+    "grant a role": ("N N N c N N N N N Y N N", ("grant_role",)),
+    "operate the log": ("N N N N N N N N N N Y N", ("operate_log",)),
+}
+# What governance's table does not tell apart, or leaves to the policy.
+BESIDE_THE_MATRIX = frozenset(
+    {
+        *("view_workspace", "view_experiment", "view_registeredmodel"),
+        *("describe_model", "attest", "retire_version", "connect_systems"),
+    }
+)
+# What puts content into a run; freezing and comparing it do not.
+WRITES_TO_A_RUN = (
+    TrackingEvent.RUN_CREATED,
+    TrackingEvent.RUN_LOGGED,
+    TrackingEvent.RUN_INPUTS_LOGGED,
+    TrackingEvent.RUN_MODELS_LOGGED,
+    TrackingEvent.RUN_TAG_REMOVED,
+    TrackingEvent.RUN_UPDATED,
+    TrackingEvent.ARTIFACT_REMOVED,
+)
+_SIGNING = tuple(f"sign_as_{role}" for role in SignerRole)
 POLICY_AUTHORS_DO_NOT_SIGN_FOR = timedelta(days=30)  # governance rule R3
 
 
-def may_register_model(user: User, workspace: Workspace) -> bool:
-    return holds(user, "register_model", workspace)
+def may_register_model(
+    user: User, workspace: Workspace, *, name: str | None = None
+) -> bool:
+    """Say whether they may register any model, or one of this name."""
+    return holds_for_name(user, "register_model", workspace, name=name)
 
 
 def may_register_version(user: User, model: RegisteredModel) -> bool:
@@ -51,6 +168,16 @@ def may_publish_policy(user: User, workspace: Workspace) -> bool:
     return holds(user, "publish_policy", workspace)
 
 
+def may_connect_systems(user: User, workspace: Workspace) -> bool:
+    return holds(user, "connect_systems", workspace)
+
+
+def may_link_ticket(user: User, model: RegisteredModel) -> bool:
+    """Say who tells the tickets of a request: whoever may ask, sign or promote."""
+    acts = ("request_promotion", "promote_version", *_SIGNING)
+    return any(holds(user, permission, model) for permission in acts)
+
+
 def may_request_promotion(user: User, model: RegisteredModel) -> bool:
     return holds(user, "request_promotion", model)
 
@@ -63,9 +190,84 @@ def may_order_report(user: User, model: RegisteredModel) -> bool:
     return holds(user, "order_report", model)
 
 
+def may_run_gates(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "run_gates", model)
+
+
+def may_reject(user: User, model: RegisteredModel) -> bool:
+    return not is_no_signer(user) and holds(user, "reject_request", model)
+
+
+def may_invalidate(user: User, model: RegisteredModel) -> bool:
+    """Whoever may refuse a version in review may revoke its evidence at any time."""
+    return may_reject(user, model)
+
+
+def may_request_waiver(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "request_waiver", model)
+
+
+def may_approve_waiver(user: User, model: RegisteredModel) -> bool:
+    return not is_no_signer(user) and holds(user, "approve_waiver", model)
+
+
+def may_attest(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "attest", model)
+
+
+def is_no_signer(user: User) -> bool:
+    """Superusers and programs put their name under nothing (R4)."""
+    return user.is_superuser or ServiceAccount.objects.filter(user=user).exists()
+
+
 def may_sign_as(user: User, role: SignerRole, model: RegisteredModel) -> bool:
+    """Say whether they sign in their own right, or for somebody who does."""
+    return (
+        may_sign_in_own_right(user, role, model)
+        or delegation_to_sign(user, role, model) is not None
+    )
+
+
+def delegation_to_sign(
+    user: User, role: SignerRole, model: RegisteredModel
+) -> Delegation | None:
+    """Return by which delegation they sign now, None if in their own right or not at all.
+
+    The delegator must hold the role by a grant, so nothing is delegated twice (R8).
+    """
+    delegations = list(
+        Delegation.objects.in_force(timezone.now())
+        .over(model)
+        .filter(delegate=user, role=role)
+        .select_related("delegator")
+        .order_by("pk")
+    )
+    if not delegations or user.is_superuser or not user.is_active:
+        return None
+    if keeps_accounts(user) or may_sign_in_own_right(user, role, model):
+        return None
+    for delegation in delegations:
+        if may_sign_in_own_right(delegation.delegator, role, model):
+            return delegation
+    return None
+
+
+def may_delegate(
+    user: User,
+    role: SignerRole,
+    *,
+    workspace: Workspace,
+    model: RegisteredModel | None,
+) -> bool:
+    """Say whether they sign there in their own right; for a workspace, as a whole."""
+    if model is not None:
+        return may_sign_in_own_right(user, role, model)
+    return not user.is_superuser and has_role(user, Role(role.value), workspace.name)
+
+
+def may_sign_in_own_right(user: User, role: SignerRole, model: RegisteredModel) -> bool:
     """Superusers and programs never sign (R4); an owner signs only for their model."""
-    if user.is_superuser or ServiceAccount.objects.filter(user=user).exists():
+    if is_no_signer(user):
         return False
     if role == SignerRole.OWNER and model.owner_id != user.pk:
         return False
@@ -86,13 +288,64 @@ def duties_that_conflict(
 
 
 def _duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
-    run = version.source_run
+    run = version.linked_run
     duties = {
         "created the source run": run.created_by_id == user.pk,
-        "uploaded evidence": run.artifacts.filter(uploaded_by=user).exists(),
+        "wrote its commit": wrote_commit_of(user, run),
+        "uploaded evidence": _uploaded_evidence(user, version),
+        "logged in the source run": _logged_in(user, run),
+        "labelled its data": _labelled_data_of(user, run),
         "registered this version": version.created_by_id == user.pk,
     }
     return [duty for duty, is_theirs in duties.items() if is_theirs]
+
+
+def _uploaded_evidence(user: User, version: ModelVersion) -> bool:
+    run = version.linked_run
+    models = Q(logged_model__in=_models_of(run))
+    if version.logged_model_id is not None:
+        models |= Q(logged_model=version.logged_model_id)
+    return (
+        run.artifacts.filter(uploaded_by=user).exists()
+        or LoggedModelArtifact.objects.filter(models, uploaded_by=user).exists()
+    )
+
+
+def _models_of(run: Run) -> QuerySet[LoggedModel]:
+    """Return what the run made, and what it was trained further from or evaluated."""
+    return LoggedModel.objects.filter(Q(source_run=run) | Q(uses__run=run))
+
+
+def _logged_in(user: User, run: Run) -> bool:
+    """Say whether somebody else's run has content of this user, as the log tells."""
+    if run.created_by_id == user.pk:
+        return False  # which is said already
+    return has_acted(pseudonym(user), kinds=WRITES_TO_A_RUN, subjects=[run.subject])
+
+
+def _labelled_data_of(user: User, run: Run) -> bool:
+    """Ask every card of the datasets used: who labelled is not undone by a new card."""
+    return DatasetLabeller.objects.filter(
+        user=user, card__dataset__uses__run=run
+    ).exists()
+
+
+def wrote_commit_of(user: User, run: Run) -> bool:
+    """Say whether tags of the run name the user as an author of its commit.
+
+    By username, address or full name: too many people are refused rather than too few.
+    """
+    names = {user.username, user.email, user.get_full_name()} - {""}
+    known_as = {name.casefold() for name in names}
+    values = run.tags.filter(key__in=AUTHOR_TAGS).values_list("value", flat=True)
+    authors = (author for value in values for author in re.split(r"[,;\n]", value))
+    return any(known_as & _names_in(author) for author in authors)
+
+
+def _names_in(author: str) -> set[str]:
+    """Return name and address of `Name <address>`, or the one that is there."""
+    name, address = parseaddr(author)
+    return {part.strip().casefold() for part in (author, name, address)} - {""}
 
 
 def _wrote_recent_policy(user: User, policy: Policy, now: datetime) -> bool:

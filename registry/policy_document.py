@@ -1,7 +1,7 @@
 """Reads a policy from YAML: what it demands, checked before anybody may publish it."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,7 +18,19 @@ LARGEST_DOCUMENT_BYTES = 65_536
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Role = Literal["validator", "owner", "risk"]
+Role = Literal["validator", "owner", "risk", "ethics"]
+Kind = Literal[
+    "unit_tests",
+    "integration_test",
+    "shadow",
+    "canary",
+    "rollback_plan",
+    "monitoring",
+    "business_impact",
+    "ethics_review",
+]
+Source = Literal["human", "ci", "telemetry"]
+OnInconclusive = Literal["block", "warn"]
 T = TypeVar("T")
 
 
@@ -29,35 +41,87 @@ class GateClause:
     slug: str
     parameters: Any
     mandatory: bool
+    waivable: bool = False
+    on_inconclusive: OnInconclusive = "block"
 
     def as_json(self) -> dict[str, Any]:
         return {
             "gate": self.slug,
             **parameters_as_json(self.parameters),
             "mandatory": self.mandatory,
+            **_unless_default(self, "waivable", "on_inconclusive"),
+        }
+
+
+@dataclass(frozen=True)
+class AttestationClause:
+    """What somebody must have attested, from which kind of source, and how lately."""
+
+    kind: Kind
+    accepts: tuple[Source, ...]
+    max_age_days: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "accepts": list(self.accepts),
+            "max_age_days": self.max_age_days,
         }
 
 
 @dataclass(frozen=True)
 class PolicyDocument:
-    """What must hold before a version of a registered model may enter an environment."""
+    """What must hold before a version of a registered model may enter an environment.
+
+    It binds one model, or all models of some tiers of the workspace.
+    """
 
     name: str
     environment: str
-    registered_model: str
+    registered_model: str | None
     evidence: dict[FileName, str]
     gates: tuple[GateClause, ...]
     sign_offs: tuple[Role, ...]
     approval_days: int
+    tiers: tuple[int, ...] = ()
+    attestations: tuple[AttestationClause, ...] = ()
+    attempts_after_fail: int | None = None
+    request_days: int = 90
 
     def as_json(self) -> dict[str, Any]:
-        """Spell out the whole policy, defaults included: its digest is taken over this."""
-        document = {item.name: getattr(self, item.name) for item in fields(self)}
-        return document | {
+        """Spell out the whole policy, defaults included: its digest is taken over this.
+
+        What the first policies could not say is left out unless it is said, so that
+        they keep their digests.
+        """
+        document = {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if item.default is MISSING
+        }
+        document |= {
             "evidence": {str(key): path for key, path in self.evidence.items()},
             "gates": [clause.as_json() for clause in self.gates],
             "sign_offs": list(self.sign_offs),
         }
+        if self.registered_model is None:
+            del document["registered_model"]
+            document["tier"] = list(self.tiers)
+        if self.attestations:
+            document["attestations"] = [item.as_json() for item in self.attestations]
+        return document | _unless_default(self, "attempts_after_fail", "request_days")
+
+    def clause(self, gate: str) -> GateClause:
+        return next(clause for clause in self.gates if clause.slug == gate)
+
+
+def _unless_default(subject: Any, *names: str) -> dict[str, Any]:
+    defaults = {item.name: item.default for item in fields(subject)}
+    return {
+        name: getattr(subject, name)
+        for name in names
+        if getattr(subject, name) != defaults[name]
+    }
 
 
 class _EvidencePaths(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,14 +131,30 @@ class _EvidencePaths(msgspec.Struct, forbid_unknown_fields=True):
     model_inputs: Name | None = None
 
 
+class _Attestation(msgspec.Struct, forbid_unknown_fields=True):
+    """An attestation that the policy wants, as written."""
+
+    kind: Kind
+    accepts: Annotated[list[Source], Meta(min_length=1)]
+    max_age_days: Annotated[int, Meta(ge=1, le=730)] = 90
+
+
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
     """The document as written, before its gates are looked up."""
 
     name: Slug
     environment: Slug
-    registered_model: Name
     gates: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=50)]
-    sign_offs: Annotated[list[Role], Meta(min_length=1)]
+    sign_offs: list[Role]
+    registered_model: Name | None = None
+    tier: (
+        Annotated[list[Annotated[int, Meta(ge=1, le=4)]], Meta(min_length=1)] | None
+    ) = None
+    attestations: Annotated[list[_Attestation], Meta(max_length=20)] = msgspec.field(
+        default_factory=list
+    )
+    attempts_after_fail: Annotated[int, Meta(ge=0, le=100)] | None = None
+    request_days: Annotated[int, Meta(ge=1, le=365)] = 90
     evidence: _EvidencePaths = msgspec.field(default_factory=_EvidencePaths)
     approval_days: Annotated[int, Meta(ge=1, le=90)] = 30
 
@@ -84,6 +164,8 @@ class _ClauseOptions(msgspec.Struct):
 
     gate: str
     mandatory: bool = True
+    waivable: bool = False
+    on_inconclusive: OnInconclusive = "block"
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -125,6 +207,9 @@ def read_policy_document(text: str) -> PolicyDocument:
     )
     _refuse_repeated([clause.slug for clause in clauses], "gates")
     _refuse_repeated(written.sign_offs, "sign_offs")
+    _refuse_repeated(written.tier or [], "tier")
+    _refuse_repeated([item.kind for item in written.attestations], "attestations")
+    _refuse_two_subjects(written)
     if not any(clause.mandatory for clause in clauses):
         raise InvalidError(
             "policy_no_mandatory_gate",
@@ -140,7 +225,24 @@ def read_policy_document(text: str) -> PolicyDocument:
         gates=clauses,
         sign_offs=tuple(written.sign_offs),
         approval_days=written.approval_days,
+        tiers=tuple(sorted(written.tier or ())),
+        attestations=tuple(
+            AttestationClause(item.kind, tuple(item.accepts), item.max_age_days)
+            for item in written.attestations
+        ),
+        attempts_after_fail=written.attempts_after_fail,
+        request_days=written.request_days,
     )
+
+
+def _refuse_two_subjects(written: _Document) -> None:
+    if (written.registered_model is None) == (written.tier is None):
+        raise InvalidError(
+            "policy_binds_nobody_or_two",
+            "registered_model: the policy must bind either one model, by this key, or all"
+            " models of some tiers, by tier instead, such as tier: [1, 2].",
+            path="registered_model",
+        )
 
 
 def _parse(text: str) -> Any:
@@ -184,7 +286,13 @@ def _clause(
             " it; write where in the run's artifacts that file lies.",
             path=f"evidence.{name}",
         )
-    return GateClause(options.gate, parameters, options.mandatory)
+    return GateClause(
+        options.gate,
+        parameters,
+        options.mandatory,
+        options.waivable,
+        options.on_inconclusive,
+    )
 
 
 def _evidence_paths(given: _EvidencePaths) -> dict[FileName, str]:

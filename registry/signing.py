@@ -1,21 +1,32 @@
 """What a signature is bound to, and the proof that the signer was just there.
 
 The subject digest covers the evidence snapshot, the policy and every verdict of the
-attempt: whatever of these changes, the digest changes and earlier signatures are void.
+attempt, and the waivers and attestations that count: whatever of these changes, the digest changes and earlier signatures are void.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from audit.errors import PermissionDeniedError
 from audit.tlog.canonical import digest
-from registry.models import PromotionRequest, SignOff, Verdict
+from registry.models import (
+    Attestation,
+    PromotionRequest,
+    SignOff,
+    Verdict,
+    Waiver,
+)
+from tracking.services.log_ins import prove_password
+from tracking.services.second_factors import use_code
 
 REAUTHENTICATION_LASTS = timedelta(seconds=60)
 PASSWORD = "password re-entered"  # noqa: S105 - the name of a method
+TWO_FACTORS = "password and one-time code"
 
 
 @dataclass(frozen=True)
@@ -31,37 +42,68 @@ class Reauthentication:
 
 
 def reauthenticate(
-    user: User, *, password: str, is_interactive: bool, now: datetime
+    user: User,
+    *,
+    password: str,
+    code: str = "",
+    two_factors: bool = False,
+    is_interactive: bool,
+    now: datetime,
 ) -> Reauthentication:
-    """Check the password again; a token is no person (R5)."""
+    """Check the password again, and a one-time code; a token is no person (R5).
+
+    A code that is given is checked even where only the password is asked for.
+    """
     if not is_interactive:
         raise PermissionDeniedError(
             "signing_needs_a_session",
             "A token cannot sign. Log in with your password and sign there.",
         )
-    if not user.check_password(password):
-        raise PermissionDeniedError(
-            "password_wrong",
-            "The password is wrong, so nothing was signed. Enter your password again.",
-        )
-    return Reauthentication(user.pk, PASSWORD, now)
+    prove_password(user, password, is_interactive=is_interactive)
+    if not two_factors and not code:
+        return Reauthentication(user.pk, PASSWORD, now)
+    use_code(user, code, now=now)
+    return Reauthentication(user.pk, TWO_FACTORS, now)
 
 
-def subject_digest(request: PromotionRequest) -> str:
-    """Return the digest that the current attempt's signatures are bound to."""
+def subject_digest(
+    request: PromotionRequest,
+    *,
+    waivers: Iterable[Waiver] = (),
+    attestations: Iterable[Attestation] = (),
+) -> str:
+    """Return the digest that the current attempt's signatures are bound to.
+
+    Waivers and attestations are append-only, so that their keys stand for their texts;
+    a request without any has the digest that it had before there were any.
+    """
     snapshot = request.snapshots.get(attempt=request.attempt)
     verdicts = Verdict.objects.filter(
         gate_run__request=request, gate_run__attempt=request.attempt
     )
-    return digest(
-        {
-            "request": request.pk,
-            "environment": request.environment,
-            "evidence": snapshot.digest,
-            "policy": request.policy.digest,
-            "verdicts": sorted(verdicts.values_list("gate_run__gate", "digest")),
-        }
-    )
+    subject: dict[str, Any] = {
+        "request": request.pk,
+        "environment": request.environment,
+        "evidence": snapshot.digest,
+        "policy": request.policy.digest,
+        "verdicts": sorted(verdicts.values_list("gate_run__gate", "digest")),
+    }
+    if waived := sorted(_waived(waiver) for waiver in waivers):
+        subject["waivers"] = waived
+    if attested := sorted(_attested(attestation) for attestation in attestations):
+        subject["attestations"] = attested
+    return digest(subject)
+
+
+def _waived(waiver: Waiver) -> tuple[str, int, str, str, str]:
+    starts, ends = waiver.starts_at.isoformat(), waiver.expires_at.isoformat()
+    return waiver.gate, waiver.pk, waiver.scope, starts, ends
+
+
+def _attested(attestation: Attestation) -> tuple[str, int, str, str, str]:
+    ends = attestation.expires_at.isoformat()
+    source, sha256 = attestation.source, attestation.evidence_sha256
+    return attestation.kind, attestation.pk, source, sha256, ends
 
 
 def valid_sign_offs(request: PromotionRequest) -> QuerySet[SignOff]:

@@ -1,10 +1,12 @@
 """Celery tasks of the registry: doors, one line each."""
 
+import secrets
+
 from celery import shared_task
 
 from registry import jobs
 from registry.reports import production
-from registry.services import dispatch, gate_runs
+from registry.services import deliveries, dispatch, gate_runs, timers
 
 
 @shared_task(name=jobs.RUN_GATE)
@@ -17,6 +19,16 @@ def produce_report(order_pk: int) -> None:
     production.produce_report(order_pk)
 
 
+@shared_task(name=jobs.DELIVER)
+def deliver(delivery_pk: int) -> None:
+    deliveries.deliver(delivery_pk, jitter=secrets.SystemRandom().random)
+
+
 @shared_task(name=jobs.REDISPATCH_UNFINISHED_WORK)
 def redispatch_unfinished_work() -> None:
     dispatch.redispatch(jobs.send)
+
+
+@shared_task(name=jobs.END_WHAT_IS_OVER)
+def end_what_is_over() -> None:
+    timers.end_what_is_over()

@@ -90,7 +90,9 @@ def real_commits(django_db_setup, django_db_blocker, tmp_path: Path):
 def _files_of_this_test(monkeypatch, tmp_path: Path, files_of_the_log: Path):
     """A test rolls the database back, so it gets the files of that moment as well."""
     monkeypatch.setattr(settings, "ATTESTRY_ARTIFACT_ROOT", tmp_path / "artifacts")
+    monkeypatch.setattr(settings, "ATTESTRY_WEBHOOK_KEY", tmp_path / "webhook-key")
     keep_log_in(tmp_path / "log", monkeypatch)
+    monkeypatch.setattr(settings, "ATTESTRY_SECOND_FACTOR_KEY", tmp_path / "factor-key")
     shutil.copytree(files_of_the_log, tmp_path / "log")
 
 

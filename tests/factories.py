@@ -1,13 +1,18 @@
 """Builds just the rows that a test needs, through the product's own services."""
 
+import base64
+import hmac
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -18,21 +23,43 @@ from audit.services.verification import verify_log
 from audit.tlog.keys import PrivateKey, SignatureType
 from audit.tlog.note import Note
 from registry.models import (
+    Attestation,
+    AttestationKind,
+    AttestationSource,
+    Delegation,
+    Delivery,
     GateRun,
     ModelVersion,
+    NotificationType,
     Policy,
     PromotionRequest,
     RegisteredModel,
     ReportOrder,
+    Waiver,
+    WaiverApproval,
+    WaiverScope,
+    Webhook,
 )
 from registry.models.sign_off import SignerRole
+from registry.services.attestations import attest, withdraw_attestation
+from registry.services.closings import withdraw_request
+from registry.services.delegations import delegate_signing, withdraw_delegation
+from registry.services.deliveries import deliver
+from registry.services.evidence_views import open_evidence
 from registry.services.gate_runs import run_gate
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
-from registry.services.promotion import promote, request_promotion
-from registry.services.registered_models import register_model
+from registry.services.promotion import evaluate_again, promote, request_promotion
+from registry.services.registered_models import register_model, rename_model
 from registry.services.reports import order_report, store_report
 from registry.services.sign_offs import sign_off
+from registry.services.tickets import link_request, set_ticket_template
+from registry.services.waivers import (
+    approve_waiver,
+    request_waiver,
+    withdraw_waiver,
+)
+from registry.services.webhooks import create_webhook
 from tracking.models import (
     Dataset,
     DatasetCard,
@@ -61,6 +88,11 @@ from tracking.services.metadata import define_field, set_template
 from tracking.services.reproductions import declare_reproduction
 from tracking.services.roles import grant_role
 from tracking.services.runs import create_run, update_run
+from tracking.services.second_factors import (
+    confirm_second_factor,
+    enrol_second_factor,
+)
+from tracking.services.sensitive_data import acknowledge_sensitive_use
 from tracking.services.tokens import create_token
 
 PASSWORD = "correct horse battery"
@@ -80,6 +112,23 @@ sign_offs: [validator, owner]
 approval_days: 30
 """
 
+WAIVABLE = POLICY.replace("{gate:", "{waivable: true, gate:")
+
+
+@dataclass(frozen=True)
+class AuthenticatorApp:
+    """Somebody's phone: it shows codes of six digits, after RFC 6238."""
+
+    secret: bytes
+
+    def code(self, *, steps: int = 0) -> str:
+        """Return the code of now, or of some time steps later or before."""
+        counter = int(timezone.now().timestamp()) // 30 + steps
+        mac = hmac.digest(self.secret, counter.to_bytes(8), "sha1")
+        offset = mac[-1] & 15
+        number = int.from_bytes(mac[offset : offset + 4]) & 0x7FFFFFFF
+        return f"{number % 1_000_000:06}"
+
 
 @dataclass(frozen=True)
 class Cast:
@@ -89,27 +138,32 @@ class Cast:
     olivia: User  # owner of the model
     bob: User  # validator: approves
     rita: User  # risk: publishes policies
+    eve: User  # ethics
+    stella: User  # data steward
     paul: User  # policy author
     carol: User  # auditor
     rex: User  # release: promotes
     ada: User  # administrator and superuser
+    oscar: User  # system operator
     mallory: User  # an account without a role
     bot: User
 
 
 def cast(workspace: Workspace) -> Cast:
-    system = system_account()
-    bot = create_service_account("bot", purpose="tests", actor=system)
-    grant_role(bot, role=Role.BOT, workspace=workspace, actor=system)
+    bot = program("bot")
+    grant(bot, Role.BOT, workspace)
     return Cast(
         alice=person("alice", workspace, Role.DEVELOPER),
         olivia=person("olivia", workspace, Role.OWNER),
         bob=person("bob", workspace, Role.VALIDATOR),
         rita=person("rita", workspace, Role.RISK),
+        eve=person("eve", workspace, Role.ETHICS),
+        stella=person("stella", workspace, Role.STEWARD),
         paul=person("paul", workspace, Role.POLICY_AUTHOR),
         carol=person("carol", workspace, Role.AUDITOR),
         rex=person("rex", workspace, Role.RELEASE),
         ada=person("ada", workspace, Role.ADMINISTRATOR, is_superuser=True),
+        oscar=person("oscar", workspace, Role.OPERATOR),
         mallory=person("mallory", workspace, None),
         bot=bot,
     )
@@ -131,8 +185,26 @@ def person(
         actor=system,
     )
     if role:
-        grant_role(user, role=role, workspace=workspace, actor=system)
+        grant(user, role, workspace)
     return user
+
+
+def program(username: str) -> User:
+    return create_service_account(username, purpose="tests", actor=system_account())
+
+
+def grant(user: User, role: Role, workspace: Workspace) -> None:
+    """Grant a role at once, as the installation's commands do."""
+    grant_role(user, role=role, workspace=workspace, actor=system_account())
+
+
+def second_factor(user: User) -> AuthenticatorApp:
+    """Enrol somebody's app, with a code of half an hour ago so that all others are new."""
+    with time_machine.travel(timezone.now() - timedelta(minutes=30), tick=False):
+        begun = enrol_second_factor(user, password=PASSWORD, is_interactive=True)
+        app = AuthenticatorApp(base64.b32decode(begun.secret))
+        confirm_second_factor(user, code=app.code(), is_interactive=True)
+    return app
 
 
 def token(user: User) -> str:
@@ -192,12 +264,14 @@ def parquet(columns: dict[str, Any]) -> bytes:
     return sink.getvalue()
 
 
-def model(workspace: Workspace, people: Cast, name: str = "credit") -> RegisteredModel:
+def model(
+    workspace: Workspace, people: Cast, name: str = "credit", *, tier: int = 3
+) -> RegisteredModel:
     found = RegisteredModel.objects.filter(workspace=workspace, name=name).first()
     return found or register_model(
         workspace,
         name=name,
-        tier=3,
+        tier=tier,
         purpose="Tells who pays back.",
         owner=people.olivia,
         actor=people.alice,
@@ -211,15 +285,34 @@ def version(
     content: bytes = b"model 1",
     scores: bytes | None = None,
     has_ended: bool = True,
+    source: Run | None = None,
+    more_files: Mapping[str, bytes] = MappingProxyType({}),
 ) -> ModelVersion:
     """Return a version whose source run holds a model file and predictions."""
+    source = source or run(workspace, people.alice)
+    for path, other in more_files.items():
+        upload(source, path, other, people.alice)
     source = run(workspace, people.alice)
+    return version_of(
+        source, people, content=content, scores=scores, has_ended=has_ended
+    )
+
+
+def version_of(
+    source: Run,
+    people: Cast,
+    *,
+    content: bytes = b"model 1",
+    scores: bytes | None = None,
+    has_ended: bool = True,
+) -> ModelVersion:
+    """Give a run a model file and predictions, end it, and register the file."""
     artifact = upload(source, MODEL, content, people.alice)
     upload(source, PREDICTIONS, scores or predictions(), people.alice)
     if has_ended:
         source = end(source, people.alice)
     return register_version(
-        model(workspace, people),
+        model(source.experiment.workspace, people),
         source_run=source,
         artifact_path=MODEL,
         artifact_sha256=artifact.sha256,
@@ -241,16 +334,102 @@ def policy(
     return drafted
 
 
+def publish(
+    workspace: Workspace, document: str, *, author: User, publisher: User
+) -> Policy:
+    """Put a policy into force for a model that is there."""
+    drafted = draft_policy(workspace, document=document, actor=author)
+    publish_policy(drafted, actor=publisher)
+    return drafted
+
+
 def request(asked: ModelVersion, people: Cast) -> PromotionRequest:
     return request_promotion(asked, environment="production", actor=people.alice)
 
 
 def evaluated(asked: ModelVersion, people: Cast) -> PromotionRequest:
     """Return a request whose gates have run, as a worker runs them."""
-    opened = request(asked, people)
+    return _gates_run(request(asked, people))
+
+
+def evaluated_again(asked: PromotionRequest, people: Cast) -> PromotionRequest:
+    return _gates_run(evaluate_again(asked, actor=people.alice))
+
+
+def _gates_run(opened: PromotionRequest) -> PromotionRequest:
     for pk in GateRun.objects.of_attempt(opened).values_list("pk", flat=True):
         run_gate(pk)
     return fresh(opened)
+
+
+def blocked(
+    workspace: Workspace, people: Cast, document: str = WAIVABLE
+) -> PromotionRequest:
+    """Return a request of a version that fails the gate `auc`, which can be waived."""
+    policy(workspace, people, document)
+    return _weak(workspace, people)
+
+
+def _weak(workspace: Workspace, people: Cast) -> PromotionRequest:
+    weak = predictions(strength=0.05)
+    return evaluated(version(workspace, people, content=b"weak", scores=weak), people)
+
+
+def withdrawn(asked: PromotionRequest, people: Cast) -> PromotionRequest:
+    withdraw_request(asked, reason="Asked too early.", actor=people.alice)
+    return fresh(asked)
+
+
+def waiver(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
+    arguments: dict[str, Any] = {
+        "gate": "auc",
+        "scope": WaiverScope.REQUEST,
+        "reason": "The old model is worse.",
+        "compensating_control": "Every decision is looked at by a person.",
+        "residual_risk": "Some are decided later than today.",
+        "days": 30,
+        "actor": people.alice,
+    } | changes
+    return request_waiver(asked, **arguments)
+
+
+def waiver_approved(asked: Waiver, approver: User) -> WaiverApproval:
+    return approve_waiver(
+        asked,
+        reason="The control is in place.",
+        password=PASSWORD,
+        is_interactive=True,
+        actor=approver,
+    )
+
+
+def waived(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
+    """Return a waiver that one person has asked for and another has approved."""
+    granted = waiver(asked, people, **changes)
+    waiver_approved(granted, people.rita)
+    return granted
+
+
+def withdrawn_waiver(granted: Waiver, people: Cast) -> Waiver:
+    withdraw_waiver(granted, reason="The control is gone.", actor=people.alice)
+    return granted
+
+
+def attested(
+    asked: ModelVersion, attester: User, kind: AttestationKind, **changes: Any
+) -> Attestation:
+    """Return an attestation that a person has signed."""
+    arguments: dict[str, Any] = {
+        "environment": "production",
+        "kind": kind,
+        "source": AttestationSource.HUMAN,
+        "statement": "Done, and looked at.",
+        "days": 60,
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": attester,
+    } | changes
+    return attest(asked, **arguments)
 
 
 def signed(
@@ -259,19 +438,24 @@ def signed(
     arguments: dict[str, Any] = {
         "role": role,
         "meaning": "I reviewed the evidence.",
+        "reason": "It meets the policy.",
         "password": PASSWORD,
         "seen_digest": asked.subject_digest,
         "is_interactive": True,
         "actor": signer,
     } | changes
+    open_evidence(asked, actor=signer)
     sign_off(asked, **arguments)
     return fresh(asked)
 
 
 def approved(asked: ModelVersion, people: Cast) -> PromotionRequest:
-    opened = evaluated(asked, people)
-    signed(opened, people.bob, SignerRole.VALIDATOR)
-    return signed(opened, people.olivia, SignerRole.OWNER)
+    return approved_as_it_is(evaluated(asked, people), people)
+
+
+def approved_as_it_is(asked: PromotionRequest, people: Cast) -> PromotionRequest:
+    asked = signed(fresh(asked), people.bob, SignerRole.VALIDATOR)
+    return signed(asked, people.olivia, SignerRole.OWNER)
 
 
 def champion(workspace: Workspace, people: Cast, **of_version: Any) -> ModelVersion:
@@ -348,7 +532,7 @@ def card(dataset: Dataset, actor: User, **changes: Any) -> DatasetCard:
     return describe_dataset(dataset, **stated, actor=actor)
 
 
-def logged_model(run: Run, actor: User) -> LoggedModel:
+def logged_model(run: Run, actor: User, *, is_ready: bool = True) -> LoggedModel:
     """Return a model that the run made, with one of everything."""
     model = create_logged_model(
         run.experiment,
@@ -375,6 +559,8 @@ def logged_model(run: Run, actor: User) -> LoggedModel:
             actor=actor,
         )
     remove_artifacts(model, path="wrong.txt", actor=actor)
+    if not is_ready:
+        return model
     return move_logged_model(model, to=LoggedModelStatus.READY, actor=actor)
 
 
@@ -417,19 +603,75 @@ def report(asked: ModelVersion, actor: User) -> ReportOrder:
     return order
 
 
+def waived_attested_and_withdrawn(workspace: Workspace, people: Cast) -> None:
+    """Have a champion's challenger waived and attested, and all of that taken back."""
+    asked = _weak(workspace, people)
+    waived(asked, people, gate="regression")
+    withdrawn_waiver(waived(asked, people), people)
+    canary = attested(asked.model_version, people.olivia, AttestationKind.CANARY)
+    withdraw_attestation(canary, reason="It alarmed.", actor=people.olivia)
+    withdrawn(asked, people)
+
+
+def delegation(workspace: Workspace, people: Cast) -> Delegation:
+    """Let Carol sign for Bob for a day, and take it back."""
+    now = timezone.now()
+    given = delegate_signing(
+        workspace,
+        role=SignerRole.VALIDATOR,
+        delegate=people.carol,
+        starts_at=now,
+        ends_at=now + timedelta(days=1),
+        reason="I am on leave.",
+        password=PASSWORD,
+        is_interactive=True,
+        actor=people.bob,
+    )
+    withdraw_delegation(given, actor=people.bob)
+    return given
+
+
+def webhook(
+    workspace: Workspace,
+    people: Cast,
+    *,
+    url: str = "https://localhost/hook",
+    event_types: Sequence[str] = tuple(NotificationType.values),
+) -> Webhook:
+    """Return a webhook; where it leads is internal, so that nothing is sent."""
+    return create_webhook(
+        workspace, url=url, event_types=event_types, actor=people.ada
+    )[0]
+
+
 def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     """Promote a version, report on it and log everything: one row a table and more."""
-    policy(workspace, people)
+    policy(workspace, people, WAIVABLE)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
-    card(other.dataset_inputs.get().dataset, people.alice)
+    sensitive = other.dataset_inputs.get().dataset
+    card(sensitive, people.alice)
+    use_dataset(run(workspace, people.alice, "sensitive"), people.alice)
+    acknowledge_sensitive_use(
+        sensitive.sensitive_uses.get(), note="Seen.", actor=people.stella
+    )
     logged_model(other, people.alice)
     upload(other, "wrong.txt", b"wrong", people.alice)
     remove_artifacts(other, path="wrong.txt", actor=people.alice)
     ask_for_metadata(other, people)
+    rename_model(model(workspace, people, "first"), name="second", actor=people.alice)
+    told = webhook(workspace, people, event_types=[NotificationType.VERSION_PROMOTED])
     promoted = champion(workspace, people)
-    reproduction(promoted.source_run, people.alice)
+    deliver(Delivery.objects.get(webhook=told).pk, jitter=lambda: 0.0)
+    set_ticket_template(
+        workspace, url_template="https://tickets.example/{ticket}", actor=people.ada
+    )
+    asked = promoted.promotion_requests.get()
+    link_request(asked, ticket="RISK-42", actor=people.alice)
+    reproduction(promoted.linked_run, people.alice)
     report(promoted, people.carol)
+    waived_attested_and_withdrawn(workspace, people)
+    delegation(workspace, people)
     sequence_pending()
     log = Head.objects.current()
     key = PrivateKey("witness", bytes(32), SignatureType.COSIGNATURE_V1)

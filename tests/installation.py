@@ -115,6 +115,7 @@ def _plain_environment() -> dict[str, str]:
     }
     return kept | {
         "DJANGO_SETTINGS_MODULE": "config.settings",
+        "ATTESTRY_WEBHOOK_INTERNAL_HOSTS": "127.0.0.0/8",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",

@@ -19,7 +19,7 @@ from tracking.models.rights import given, sees
 Row = TypeVar("Row", bound=models.Model)
 
 # The columns of each; any other is loaded when it is asked for.
-_TOKEN = ("id", "user_id", "expires_at", "revoked_at", "last_used_at")
+_TOKEN = ("id", "user_id", "expires_at", "revoked_at", "last_used_at", "scopes")
 _USER = ("id", "is_superuser", "username", "is_active")
 _WORKSPACE = ("id", "name")
 _RUN = (

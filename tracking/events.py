@@ -9,7 +9,9 @@ class TrackingEvent(StrEnum):
     ACCOUNT_PASSWORD_CHANGED = "tracking.account.password_changed"  # noqa: S105 - an event
     ACCOUNT_CREATED = "tracking.account.created"
     ACCOUNT_DEACTIVATED = "tracking.account.deactivated"
+    ACCOUNT_EMAIL_CHANGED = "tracking.account.email_changed"
     ACCOUNT_ERASED = "tracking.account.erased"
+    ACCOUNT_LOCKED = "tracking.account.locked"
     ARTIFACT_REMOVED = "tracking.artifact.removed"
     ARTIFACT_UPLOADED = "tracking.artifact.uploaded"
     DATASET_DESCRIBED = "tracking.dataset.described"
@@ -28,7 +30,10 @@ class TrackingEvent(StrEnum):
     LOGGED_MODEL_TAG_REMOVED = "tracking.logged_model.tag_removed"
     LOGGED_MODEL_TAGS_SET = "tracking.logged_model.tags_set"
     LOG_IN_FAILED = "tracking.log_in.failed"
+    ROLE_APPROVED = "tracking.role.approved"
+    ROLE_ASKED = "tracking.role.asked"
     ROLE_GRANTED = "tracking.role.granted"
+    ROLE_REFUSED = "tracking.role.refused"
     ROLE_REVOKED = "tracking.role.revoked"
     RUN_ARCHIVED = "tracking.run.archived"
     RUN_CREATED = "tracking.run.created"
@@ -41,6 +46,10 @@ class TrackingEvent(StrEnum):
     RUN_SEALED = "tracking.run.sealed"
     RUN_TAG_REMOVED = "tracking.run.tag_removed"
     RUN_UPDATED = "tracking.run.updated"
+    SENSITIVE_DATASET_ACKNOWLEDGED = "tracking.sensitive_dataset.acknowledged"
+    SENSITIVE_DATASET_USED = "tracking.sensitive_dataset.used"
+    SECOND_FACTOR_ENROLLED = "tracking.second_factor.enrolled"
+    SECOND_FACTOR_REMOVED = "tracking.second_factor.removed"
     TEMPLATE_SET = "tracking.template.set"
     TOKEN_CREATED = "tracking.token.created"  # noqa: S105 - an event, not a password
     TOKEN_REVOKED = "tracking.token.revoked"  # noqa: S105 - likewise

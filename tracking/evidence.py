@@ -37,6 +37,16 @@ class SourceTag(StrEnum):
     REPRODUCES = "attestry.reproduces"
 
 
+# Who wrote the commit, as `Name <address>`, an address, a name or an account's username;
+# several are parted by commas. MLflow's client sends none of them by itself.
+AUTHOR_TAGS = (
+    "attestry.git.author",
+    "attestry.git.author_email",
+    "mlflow.source.git.author",
+    "mlflow.source.git.author_email",
+)
+
+
 DIFF_FILE = "attestry/git.diff"
 # A tag holds so many characters and is cut there, so a diff of that length is not whole.
 LONGEST_WHOLE_DIFF = 7999

@@ -7,9 +7,11 @@ decided by permissions that somebody was really given.
 from django.contrib.auth.models import User
 from django.db import connection, models
 
+from audit.services.recording import SYSTEM_USERNAME
 from tracking.models.experiment import Experiment
 from tracking.models.rights import given
-from tracking.models.workspace import Workspace
+from tracking.models.role_grant import NamePrefix
+from tracking.models.workspace import DEFAULT_WORKSPACE, Workspace
 
 
 class Role(models.TextChoices):
@@ -19,26 +21,37 @@ class Role(models.TextChoices):
     OWNER = "owner"
     VALIDATOR = "validator"
     RISK = "risk"
+    ETHICS = "ethics"
+    STEWARD = "steward"
+    RELEASE = "release"
     POLICY_AUTHOR = "policy_author"
     AUDITOR = "auditor"
-    RELEASE = "release"
     ADMINISTRATOR = "administrator"
+    OPERATOR = "operator"
     BOT = "bot"
 
 
 EVERY_ROLE = frozenset(Role)
+# These keep accounts and machines; what is decided about models is not theirs to see.
+KEEPERS = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
 
 # On which kind of object a role holds which permission (the registry adds its own).
 WORKSPACE_GRANTS: dict[str, frozenset[Role]] = {
     "view_workspace": EVERY_ROLE,
     "create_experiment": frozenset({Role.DEVELOPER, Role.BOT}),
-    "describe_dataset": frozenset({Role.DEVELOPER, Role.BOT}),
+    "describe_dataset": frozenset(
+        {Role.DEVELOPER, Role.ETHICS, Role.STEWARD, Role.BOT}
+    ),
     "register_model": frozenset({Role.DEVELOPER, Role.BOT}),
     "draft_policy": frozenset({Role.POLICY_AUTHOR, Role.VALIDATOR, Role.RISK}),
     "publish_policy": frozenset({Role.RISK}),
+    "grant_role": frozenset({Role.ADMINISTRATOR, Role.RISK}),
+    "export_log": frozenset({Role.VALIDATOR, Role.RISK, Role.AUDITOR}),
+    "operate_log": frozenset({Role.OPERATOR}),
+    "connect_systems": frozenset({Role.ADMINISTRATOR}),
 }
 EXPERIMENT_GRANTS: dict[str, frozenset[Role]] = {
-    "view_experiment": EVERY_ROLE - {Role.ADMINISTRATOR},
+    "view_experiment": EVERY_ROLE - KEEPERS,
     "log_run": frozenset({Role.DEVELOPER, Role.BOT}),
 }
 
@@ -61,12 +74,77 @@ def holds(user: User, permission: str, subject: models.Model) -> bool:
         return bool(is_held)
 
 
-def may_create_experiment(user: User, workspace: Workspace) -> bool:
-    return holds(user, "create_experiment", workspace)
+def has_role(user: User, role: Role, workspace_name: str) -> bool:
+    """Say whether somebody is in a role on everything in a workspace."""
+    name = f"{workspace_name}:{role}"
+    return bool(user.is_active) and user.groups.filter(name=name).exists()
+
+
+def keeps_accounts(user: User) -> bool:
+    """Say whether somebody administers or operates anywhere, and so never signs (R4)."""
+    suffixes = models.Q()
+    for role in KEEPERS:
+        suffixes |= models.Q(name__endswith=f":{role}")
+    return user.groups.filter(suffixes).exists()
+
+
+def may_administer_accounts(user: User) -> bool:
+    """Say who makes and closes accounts, which belong to the installation.
+
+    The default workspace's administrators, and the installation itself by its commands.
+    """
+    return acts_as_installation(user) or has_role(
+        user, Role.ADMINISTRATOR, DEFAULT_WORKSPACE
+    )
+
+
+def acts_as_installation(user: User) -> bool:
+    return user.username == SYSTEM_USERNAME
+
+
+def may_create_workspace(user: User) -> bool:
+    return may_administer_accounts(user)
+
+
+def may_ask_for_grants(user: User, workspace: Workspace) -> bool:
+    """Administrators ask, of the workspace or of the installation; risk only approves."""
+    administers = has_role(user, Role.ADMINISTRATOR, workspace.name) or has_role(
+        user, Role.ADMINISTRATOR, DEFAULT_WORKSPACE
+    )
+    return administers and may_approve_grants(user, workspace)
+
+
+def may_approve_grants(user: User, workspace: Workspace) -> bool:
+    return holds(user, "grant_role", workspace)
+
+
+def may_create_experiment(
+    user: User, workspace: Workspace, *, name: str | None = None
+) -> bool:
+    """Say whether they may create any experiment, or one of this name."""
+    return holds_for_name(user, "create_experiment", workspace, name=name)
+
+
+def holds_for_name(
+    user: User, permission: str, workspace: Workspace, *, name: str | None
+) -> bool:
+    """Say whether they hold it in the workspace, or below a prefix that names have."""
+    return holds(user, permission, workspace) or any(
+        holds(user, permission, prefix)
+        for prefix in NamePrefix.objects.filter(workspace=workspace)
+        if name is not None and name.startswith(prefix.prefix)
+    )
 
 
 def may_describe_dataset(user: User, workspace: Workspace) -> bool:
     return holds(user, "describe_dataset", workspace)
+
+
+def may_acknowledge_sensitive_data(user: User, workspace: Workspace) -> bool:
+    """Say who takes note of it: who describes datasets and makes no experiments."""
+    return may_describe_dataset(user, workspace) and not may_create_experiment(
+        user, workspace
+    )
 
 
 def may_log_in(user: User, experiment: Experiment) -> bool:

@@ -109,6 +109,12 @@ def count_since(kind: str, subject: str, since: datetime) -> int:
     return recent.count()
 
 
+def has_acted(actor: str, *, kinds: Iterable[str], subjects: Iterable[str]) -> bool:
+    """Say whether an actor, by their pseudonym, did any of this to any of these."""
+    events = Event.objects.about(list(subjects)).filter(actor=actor)
+    return events.filter(kind__in=[str(kind) for kind in kinds]).exists()
+
+
 def entry_at(index: int) -> LogEntry:
     """Return one entry of the current log."""
     log = Head.objects.current()

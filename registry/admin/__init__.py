@@ -8,4 +8,5 @@ from registry.admin import (  # noqa: F401 - importing a page registers it
     catalogue,
     policies,
     promotion_requests,
+    webhooks,
 )

@@ -43,6 +43,8 @@ class RegisteredModelAdmin(VisibleRowsAdmin[RegisteredModel]):
 
     @admin.display(description="risk tier", ordering="tier")
     def tier_words(self, model: RegisteredModel) -> str:
+        if model.tier is None:
+            return "not classified"
         return f"{model.tier} ({model.get_tier_display().lower()})"
 
     @admin.display(description="in service")
@@ -119,6 +121,8 @@ class ModelVersionAdmin(VisibleRowsAdmin[ModelVersion]):
 
     @admin.display(description="artifact SHA-256")
     def short_sha256(self, version: ModelVersion) -> str:
+        if version.artifact_sha256 is None:
+            return NOTHING
         return format_html("<code>{}…</code>", version.artifact_sha256[:12])
 
     @admin.display(description="serves in")

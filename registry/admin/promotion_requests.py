@@ -14,12 +14,25 @@ from django.views.decorators.http import require_POST
 from audit.admin import NOTHING, badge, linked, moment, page_of
 from audit.errors import DomainError
 from audit.proofs import TrailEntry, trail
+from registry.admin.act_forms import ACTS
 from registry.admin.gate_table import gate_lines
+from registry.admin.open_acts import acts_open_to
 from registry.admin.sign_off_form import SignOffForm
-from registry.models import PromotionRequest, RequestState, SignOff
+from registry.models import (
+    Attestation,
+    PromotionRequest,
+    RequestState,
+    SignOff,
+    TicketLink,
+    TicketSubject,
+    Waiver,
+)
 from registry.permissions import duties_that_conflict, may_promote
+from registry.services.assessment import assess
+from registry.services.evidence_views import open_evidence
 from registry.services.promotion import promote
-from registry.services.waiting import lacking_roles, roles_open_to
+from registry.services.quorum import lacking_roles
+from registry.services.waiting import roles_open_to
 from registry.signing import valid_sign_offs
 from tracking.admin import VisibleRowsAdmin, link_to_person, person
 
@@ -53,7 +66,8 @@ class PromotionRequestAdmin(VisibleRowsAdmin[PromotionRequest]):
     page = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PromotionRequest]:
-        return super().get_queryset(request).prefetch_related("sign_offs")
+        requests = super().get_queryset(request).with_sensitivity()  # type: ignore[attr-defined]  # its own QuerySet
+        return requests.prefetch_related("sign_offs")  # type: ignore[no-any-return]
 
     @admin.display(description="request", ordering="id")
     def number(self, subject: PromotionRequest) -> str:
@@ -77,6 +91,11 @@ class PromotionRequestAdmin(VisibleRowsAdmin[PromotionRequest]):
                 name="registry_promotionrequest_sign_off",
             ),
             path(
+                "<int:pk>/acts/<slug:act>/",
+                self.admin_site.admin_view(self.act_view),
+                name="registry_promotionrequest_act",
+            ),
+            path(
                 "<int:pk>/promote/",
                 self.admin_site.admin_view(require_POST(self.promote_view)),
                 name="registry_promotionrequest_promote",
@@ -88,12 +107,15 @@ class PromotionRequestAdmin(VisibleRowsAdmin[PromotionRequest]):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         subject = self._visible(request, context["original"].pk)
+        open_evidence(subject, actor=_person(request))
         context |= _shown(subject, _person(request))
         context |= {"title": str(subject), "subtitle": None}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def sign_off_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         subject, actor = self._visible(request, pk), _person(request)
+        if request.method == "GET":  # it shows all of the evidence
+            open_evidence(subject, actor=actor)
         form = SignOffForm(request.POST or None, subject=subject, actor=actor)
         signed = form.sign() if form.is_valid() else None
         if signed is not None:
@@ -107,6 +129,26 @@ class PromotionRequestAdmin(VisibleRowsAdmin[PromotionRequest]):
             "form": form,
         }
         return TemplateResponse(request, "admin/registry/sign_off.html", context)
+
+    def act_view(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:
+        """Serve one of the acts that end, waive or attest, each a page (decision 0004)."""
+        subject, actor = self._visible(request, pk), _person(request)
+        if act not in ACTS:
+            raise Http404
+        if request.method == "GET":  # it shows all of the evidence
+            open_evidence(subject, actor=actor)
+        form = ACTS[act](request.POST or None, subject=subject, actor=actor)
+        if request.method == "POST" and form.is_done():
+            self.message_user(request, form.done)
+            return HttpResponseRedirect(page_of(subject))
+        context = {
+            **self.admin_site.each_context(request),
+            **_shown(subject, actor),
+            "title": f"{form.heading} {subject.model_version} for {subject.environment}",
+            "opts": self.opts,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/registry/act.html", context)
 
     def promote_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         subject = self._visible(request, pk)
@@ -144,8 +186,25 @@ def _shown(subject: PromotionRequest, actor: User) -> dict[str, Any]:
     snapshots = subject.snapshots.select_related("champion__registered_model")
     version = subject.model_version
     roles = roles_open_to(actor, subject)
-    lines = gate_lines(subject)
+    now = timezone.now()
+    found = assess(subject, now)
+    lines = gate_lines(subject, found.waivers)
     return {
+        "found": found,
+        "acts": acts_open_to(actor, subject, found),
+        "waivers": [
+            (waiver, waiver.standing(now))
+            for waiver in Waiver.objects.covering(subject).with_people().order_by("pk")
+        ],
+        "attestations": [
+            (attested, attested.standing(now), attested in found.attestations)
+            for attested in _attestations(subject)
+        ],
+        "views": subject.evidence_views.filter(
+            subject_digest=subject.subject_digest
+        ).select_related("viewer"),
+        "closing": getattr(subject, "closing", None),
+        "has_expired": subject.is_due(now),
         "subject": subject,
         "version": version,
         "promotion": getattr(subject, "promotion", None),
@@ -157,11 +216,20 @@ def _shown(subject: PromotionRequest, actor: User) -> dict[str, Any]:
         "void": subject.sign_offs.exclude(subject_digest=subject.subject_digest),
         "lacking": lacking_roles(subject),
         "can_sign": bool(roles),
-        "hindrances": duties_that_conflict(actor, subject, now=timezone.now()),
+        "hindrances": duties_that_conflict(actor, subject, now=now),
         "can_promote": subject.state == RequestState.APPROVED
+        and not subject.is_due(now)
         and may_promote(actor, version.registered_model),
+        "tickets": TicketLink.objects.about(TicketSubject.REQUEST, subject.pk),
         "trail": _trail([version.subject, subject.subject]),
     }
+
+
+def _attestations(subject: PromotionRequest) -> QuerySet[Attestation]:
+    of_version = Attestation.objects.filter(
+        model_version=subject.model_version_id, environment=subject.environment
+    )
+    return of_version.with_people().order_by("pk")
 
 
 def _trail(subjects: list[str]) -> list[tuple[TrailEntry, str]]:

@@ -10,6 +10,13 @@ from registry.models.sign_off import SignerRole
 from registry.services.sign_offs import sign_off
 from registry.services.waiting import roles_open_to
 
+# Which field a refusal stands beside; any other stands above the form.
+BESIDE = {
+    "password_wrong": "password",
+    "second_factor_missing": "code",
+    "second_factor_wrong": "code",
+}
+
 
 class SignOffForm(forms.Form):
     """One signature: role, meaning, and the password once more.
@@ -27,11 +34,25 @@ class SignOffForm(forms.Form):
         help_text="For example: I reviewed the evidence and approve this version for "
         "production.",
     )
+    reason = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label="My reason",
+        help_text="For example: every gate passes, and I tried the model myself.",
+    )
     password = forms.CharField(
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         label="My password",
         help_text="Entering it again is part of the signature.",
+    )
+    code = forms.CharField(
+        required=False,
+        max_length=10,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}
+        ),
+        label="My one-time code",
     )
     seen_digest = forms.CharField(widget=forms.HiddenInput)
 
@@ -43,6 +64,12 @@ class SignOffForm(forms.Form):
         self.fields["role"].widget.choices = [
             (role.value, role.label) for role in roles_open_to(actor, subject)
         ]
+        wanted = subject.model_version.registered_model.wants_two_factors
+        self.fields["code"].help_text = (
+            "A model of this tier wants two factors: enter what your app shows."
+            if wanted
+            else "Not wanted for a model of this tier; it is checked if you enter one."
+        )
 
     def sign(self) -> SignOff | None:
         """Sign, or say beside the right field why not."""
@@ -51,12 +78,13 @@ class SignOffForm(forms.Form):
                 self.subject,
                 role=self.cleaned_data["role"],
                 meaning=self.cleaned_data["meaning"],
+                reason=self.cleaned_data["reason"],
                 password=self.cleaned_data["password"],
+                code=self.cleaned_data["code"],
                 seen_digest=self.cleaned_data["seen_digest"],
                 is_interactive=True,
                 actor=self.actor,
             )
         except DomainError as refusal:
-            field = "password" if refusal.code == "password_wrong" else None
-            self.add_error(field, refusal.detail)
+            self.add_error(BESIDE.get(refusal.code), refusal.detail)
         return None

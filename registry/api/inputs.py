@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from registry.models import AttestationKind, AttestationSource, WaiverScope
 from registry.models.sign_off import SignerRole
 
 
@@ -56,7 +57,65 @@ class SignOffInput(serializers.Serializer[Any]):
     )
     role = serializers.ChoiceField(SignerRole.choices)
     meaning = serializers.CharField(max_length=500)
+    reason = serializers.CharField(max_length=1000)
     password = serializers.CharField(max_length=200, trim_whitespace=False)
+    code = serializers.CharField(
+        max_length=10,
+        default="",
+        allow_blank=True,
+        help_text="one-time code of the second factor, for models of tier 1 and 2",
+    )
+
+
+class ReasonInput(serializers.Serializer[Any]):
+    """Why, for an act that needs no signature."""
+
+    reason = serializers.CharField(max_length=1000)
+
+
+class SignedReasonInput(ReasonInput):
+    """Why, with the password once more."""
+
+    password = serializers.CharField(max_length=200, trim_whitespace=False)
+
+
+class RejectionInput(SignedReasonInput):
+    """What was seen, the role that rejects, why, the password once more."""
+
+    subject_digest = serializers.CharField(
+        max_length=71, help_text="of the request, as it was read"
+    )
+    role = serializers.ChoiceField(SignerRole.choices)
+
+
+class RequestWaiverInput(serializers.Serializer[Any]):
+    """An open gate, and why it may be let through, with what instead, for how long."""
+
+    gate = serializers.SlugField(max_length=50)
+    scope = serializers.ChoiceField(WaiverScope.choices, default=WaiverScope.REQUEST)
+    reason = serializers.CharField(max_length=2000)
+    compensating_control = serializers.CharField(max_length=2000)
+    residual_risk = serializers.CharField(max_length=2000)
+    days = serializers.IntegerField(min_value=1, max_value=90)
+
+
+class AttestInput(serializers.Serializer[Any]):
+    """What was done for a version; a person sends the password once more."""
+
+    registered_model = serializers.CharField(max_length=250)
+    version = serializers.IntegerField(min_value=1)
+    environment = serializers.SlugField(max_length=50)
+    kind = serializers.ChoiceField(AttestationKind.choices)
+    source = serializers.ChoiceField(AttestationSource.choices)  # type: ignore[assignment]  # a field of that name, not the option
+    statement = serializers.CharField(max_length=2000)
+    link = serializers.URLField(max_length=1000, default="")
+    evidence_sha256 = serializers.RegexField(
+        r"^[0-9a-f]{64}\Z", default="", help_text="lower-case hex of what it rests on"
+    )
+    days = serializers.IntegerField(min_value=1, max_value=730, default=90)
+    password = serializers.CharField(
+        max_length=200, trim_whitespace=False, default="", help_text="of a person"
+    )
 
 
 class OrderReportInput(serializers.Serializer[Any]):

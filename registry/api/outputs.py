@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from registry.models import (
+    Attestation,
+    Closing,
     GateRun,
     ModelVersion,
     Policy,
@@ -13,7 +16,10 @@ from registry.models import (
     ReportOrder,
     SignOff,
     Slot,
+    Waiver,
 )
+from registry.services.assessment import assess
+from registry.services.quorum import required_signers
 from registry.services.sign_offs import missing_roles
 from registry.signing import valid_sign_offs
 
@@ -21,7 +27,7 @@ from registry.signing import valid_sign_offs
 class RegisteredModelOutput(serializers.ModelSerializer[RegisteredModel]):
     """A registered model."""
 
-    owner = serializers.CharField(source="owner.username")
+    owner = serializers.CharField(source="owner.username", default=None)
 
     class Meta:
         model = RegisteredModel
@@ -33,8 +39,8 @@ class ModelVersionOutput(serializers.ModelSerializer[ModelVersion]):
 
     registered_model = serializers.CharField(source="registered_model.name")
     version = serializers.IntegerField(source="number")
-    run_id = serializers.CharField(source="source_run.run_id")
-    artifact_path = serializers.CharField(source="artifact.path")
+    run_id = serializers.CharField(source="source_run.run_id", default=None)
+    artifact_path = serializers.CharField(source="path")
 
     class Meta:
         model = ModelVersion
@@ -49,9 +55,11 @@ class ModelVersionOutput(serializers.ModelSerializer[ModelVersion]):
 
 
 class PolicyOutput(serializers.ModelSerializer[Policy]):
-    """A policy; `published_at` is null while it is a draft."""
+    """A policy for a model or for tiers; `published_at` is null while it is a draft."""
 
-    registered_model = serializers.CharField(source="registered_model.name")
+    registered_model = serializers.CharField(
+        source="registered_model.name", default=None
+    )
     published_at = serializers.DateTimeField(
         source="publication.published_at", default=None
     )
@@ -61,6 +69,7 @@ class PolicyOutput(serializers.ModelSerializer[Policy]):
         fields = (
             "id",
             "registered_model",
+            "tiers",
             "environment",
             "name",
             "version",
@@ -84,6 +93,7 @@ class GateRunOutput(serializers.ModelSerializer[GateRun]):
         source="verdict.evidence_level", default=None
     )
     reason = serializers.CharField(source="verdict.reason_code", default=None)
+    waiver = serializers.SerializerMethodField()
     sentence = serializers.CharField(source="verdict.sentence", default=None)
     digest = serializers.CharField(source="verdict.digest", default=None)
 
@@ -93,6 +103,7 @@ class GateRunOutput(serializers.ModelSerializer[GateRun]):
             "gate",
             "work_state",
             "outcome",
+            "waiver",
             "estimate",
             "lower",
             "upper",
@@ -105,6 +116,101 @@ class GateRunOutput(serializers.ModelSerializer[GateRun]):
             "digest",
         )
 
+    def get_waiver(self, run: GateRun) -> int | None:
+        """Return the waiver in force; the outcome stays what the gate said."""
+        found: int | None = self.context.get("waived", {}).get(run.gate)
+        return found
+
+
+class WaiverOutput(serializers.ModelSerializer[Waiver]):
+    """A waiver, who asked for it and who approved it, and how it stands now."""
+
+    standing = serializers.SerializerMethodField()
+    requested_by = serializers.CharField(source="requested_by.username")
+    approvals = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Waiver
+        fields = (
+            "id",
+            "request",
+            "gate",
+            "scope",
+            "standing",
+            "reason",
+            "compensating_control",
+            "residual_risk",
+            "renews",
+            "starts_at",
+            "expires_at",
+            "requested_by",
+            "requested_at",
+            "approvals_needed",
+            "approvals",
+        )
+
+    def get_standing(self, waiver: Waiver) -> str:
+        return waiver.standing(timezone.now())
+
+    def get_approvals(self, waiver: Waiver) -> list[dict[str, Any]]:
+        return [
+            {
+                "printed_name": given.printed_name,
+                "reason": given.reason,
+                "method": given.method,
+                "approved_at": given.approved_at,
+            }
+            for given in waiver.approvals.all()
+        ]
+
+
+class AttestationOutput(serializers.ModelSerializer[Attestation]):
+    """An attestation, and how it stands now."""
+
+    registered_model = serializers.CharField(
+        source="model_version.registered_model.name"
+    )
+    version = serializers.IntegerField(source="model_version.number")
+    standing = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Attestation
+        fields = (
+            "id",
+            "registered_model",
+            "version",
+            "environment",
+            "kind",
+            "source",
+            "standing",
+            "statement",
+            "link",
+            "evidence_sha256",
+            "printed_name",
+            "method",
+            "attested_at",
+            "expires_at",
+        )
+
+    def get_standing(self, attested: Attestation) -> str:
+        return attested.standing(timezone.now())
+
+
+class ClosingOutput(serializers.ModelSerializer[Closing]):
+    """How a request ended without a promotion."""
+
+    class Meta:
+        model = Closing
+        fields = (
+            "state",
+            "reason",
+            "role",
+            "printed_name",
+            "method",
+            "subject_digest",
+            "closed_at",
+        )
+
 
 class SignOffOutput(serializers.ModelSerializer[SignOff]):
     """A signature as it is printed."""
@@ -115,6 +221,7 @@ class SignOffOutput(serializers.ModelSerializer[SignOff]):
             "role",
             "printed_name",
             "meaning",
+            "reason",
             "method",
             "signed_at",
             "subject_digest",
@@ -149,9 +256,11 @@ class PromotionRequestOutput(PromotionRequestLine):
 
     champion_version = serializers.SerializerMethodField()
     evidence_digest = serializers.SerializerMethodField()
-    gates = serializers.SerializerMethodField()
     sign_offs = serializers.SerializerMethodField()
+    required_roles = serializers.SerializerMethodField()
     missing_roles = serializers.SerializerMethodField()
+    waivers = serializers.SerializerMethodField()
+    closing = ClosingOutput(default=None)
 
     class Meta(PromotionRequestLine.Meta):
         fields = (  # type: ignore[assignment]  # a subclass prints more fields
@@ -161,10 +270,28 @@ class PromotionRequestOutput(PromotionRequestLine):
             "champion_version",
             "approved_at",
             "approval_expires_at",
-            "gates",
+            "expires_at",
+            "rests_until",
             "sign_offs",
+            "required_roles",
             "missing_roles",
+            "waivers",
+            "closing",
         )
+
+    def to_representation(self, request: PromotionRequest) -> dict[str, Any]:
+        """Print gates and attestations as they count at this moment."""
+        found = assess(request, timezone.now())
+        shown: dict[str, Any] = super().to_representation(request)
+        waived = {waiver.gate: waiver.pk for waiver in found.waivers}
+        runs = GateRun.objects.of_attempt(request).select_related("verdict")
+        gates = GateRunOutput(runs, many=True, context={"waived": waived}).data
+        return shown | {
+            "gates": list(gates),
+            "open_gates": list(found.open_gates),
+            "attestations": AttestationOutput(found.attestations, many=True).data,
+            "missing_attestations": list(found.missing_attestations),
+        }
 
     def get_champion_version(self, request: PromotionRequest) -> int | None:
         champion = request.snapshots.get(attempt=request.attempt).champion
@@ -173,15 +300,18 @@ class PromotionRequestOutput(PromotionRequestLine):
     def get_evidence_digest(self, request: PromotionRequest) -> str:
         return request.snapshots.get(attempt=request.attempt).digest
 
-    def get_gates(self, request: PromotionRequest) -> list[dict[str, Any]]:
-        runs = GateRun.objects.of_attempt(request).select_related("verdict")
-        return list(GateRunOutput(runs, many=True).data)
-
     def get_sign_offs(self, request: PromotionRequest) -> list[dict[str, Any]]:
         return list(SignOffOutput(valid_sign_offs(request), many=True).data)
 
+    def get_required_roles(self, request: PromotionRequest) -> list[str]:
+        return list(required_signers(request))
+
     def get_missing_roles(self, request: PromotionRequest) -> list[str]:
         return missing_roles(request)
+
+    def get_waivers(self, request: PromotionRequest) -> list[dict[str, Any]]:
+        waivers = Waiver.objects.covering(request).with_people().order_by("pk")
+        return list(WaiverOutput(waivers, many=True).data)
 
 
 class SlotOutput(serializers.ModelSerializer[Slot]):

@@ -23,8 +23,9 @@ class Policies(RegistryView, ListAPIView[Policy]):
     def get_queryset(self) -> QuerySet[Policy]:
         return (
             Policy.objects.visible_to(self.user)
-            .filter(registered_model__workspace=self.workspace)
-            .select_related("registered_model__workspace", "publication")
+            .of_workspace(self.workspace)
+            .with_home()
+            .select_related("publication")
             .order_by("-pk")
         )
 
@@ -47,8 +48,10 @@ class Publication(RegistryView):
     def _policy(self, pk: int) -> Policy:
         policy = (
             Policy.objects.visible_to(self.user)
-            .filter(registered_model__workspace=self.workspace, pk=pk)
-            .select_related("registered_model__workspace", "publication")
+            .of_workspace(self.workspace)
+            .with_home()
+            .select_related("publication")
+            .filter(pk=pk)
             .first()
         )
         if policy is None:

@@ -3,10 +3,13 @@
 from audit.errors import NotFoundError
 from registry.models import ModelVersion, PromotionRequest, RegisteredModel
 from tracking.api.workspace_views import WorkspaceView
+from tracking.models.access import Scope
 
 
 class RegistryView(WorkspaceView):
     """Finds what the user may see in the workspace of the path; else 404."""
+
+    write_scopes = frozenset({Scope.REGISTRY_WRITE})
 
     def model(self, name: str) -> RegisteredModel:
         model = (

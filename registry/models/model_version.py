@@ -1,13 +1,16 @@
 """A model version: a number, an artifact digest and the run that made it."""
 
+from collections.abc import Iterable
 from typing import ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 
+from audit.errors import ConflictError
 from registry.models.registered_model import RegisteredModel
-from tracking.models import Artifact, Run
+from tracking.models import Artifact, LoggedModel, Run
+from tracking.models.rights import is_seen
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -18,9 +21,27 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
             registered_model__in=RegisteredModel.objects.visible_to(user)
         )
 
+    def seen_by(self, user: User) -> Self:
+        """Keep what `visible_to` keeps, in the query itself."""
+        view = "view_registeredmodel"
+        return self.filter(
+            is_seen(
+                "registry", "registeredmodel", view, pk="registered_model", user=user
+            )
+        )
+
     def with_lineage(self) -> Self:
         return self.select_related(
-            "registered_model__workspace", "source_run__experiment", "artifact"
+            "registered_model__workspace",
+            "source_run__experiment",
+            "logged_model",
+            "artifact",
+        )
+
+    def with_listing(self) -> Self:
+        """Bring along what a line of MLflow's catalogue prints."""
+        return self.select_related(
+            "listing", "registered_model", "source_run", "logged_model", "created_by"
         )
 
 
@@ -31,9 +52,26 @@ class ModelVersion(models.Model):
         RegisteredModel, models.PROTECT, related_name="versions"
     )
     number = models.PositiveIntegerField()
-    source_run = models.ForeignKey(Run, models.PROTECT, related_name="model_versions")
-    artifact = models.ForeignKey(Artifact, models.PROTECT, related_name="+")
-    artifact_sha256 = models.CharField(max_length=64, db_index=True)
+    # As MLflow's clients name it, such as `runs:/<run id>/model`.
+    source = models.TextField(blank=True)
+    run_link = models.TextField(blank=True)
+    # Null for an unlinked version, as some workspaces take them for a migration.
+    source_run = models.ForeignKey(
+        Run, models.PROTECT, null=True, blank=True, related_name="model_versions"
+    )
+    logged_model = models.ForeignKey(
+        LoggedModel, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    # The one file that the version is, or else the folder of all its files, below the
+    # logged model if there is one and below the source run otherwise.
+    artifact = models.ForeignKey(
+        Artifact, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    folder = models.CharField(max_length=1000, blank=True)
+    # Null, not empty: versions without content are no second registration.
+    artifact_sha256 = models.CharField(  # noqa: DJ001 - null differs from null
+        max_length=64, null=True, blank=True, db_index=True
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
     )
@@ -61,3 +99,51 @@ class ModelVersion(models.Model):
     def subject(self) -> str:
         model = self.registered_model
         return f"version/{model.workspace.name}/{model.name}/{self.number}"
+
+    def subjects(self, of_model: Iterable[str]) -> list[str]:
+        """As what the log knows the version, by the subjects of its model."""
+        return [
+            f"version/{subject.removeprefix('model/')}/{self.number}"
+            for subject in of_model
+        ]
+
+    @property
+    def linked_run(self) -> Run:
+        """The source run; ConflictError if the version has none."""
+        if self.source_run is None:
+            raise self._unlinked()
+        return self.source_run
+
+    @property
+    def linked_sha256(self) -> str:
+        """The digest of the content; ConflictError if the content is not stored here."""
+        if self.artifact_sha256 is None:
+            raise self._unlinked()
+        return self.artifact_sha256
+
+    @property
+    def path(self) -> str:
+        """Where the content lies below the logged model or the source run."""
+        return self.artifact.path if self.artifact else self.folder
+
+    @property
+    def content_name(self) -> str:
+        """What people call the content: its path, below the name of a logged model."""
+        name = self.logged_model.name if self.logged_model else ""
+        return "/".join(part for part in (name, self.path) if part) or "all files"
+
+    @property
+    def artifact_uri(self) -> str:
+        """Where clients download the content: as given, if it is not stored here."""
+        holder = self.logged_model or self.source_run
+        if holder is None or self.artifact_sha256 is None:
+            return self.source
+        below = f"/{self.path}" if self.path else ""
+        return f"{holder.artifact_uri}{below}"
+
+    def _unlinked(self) -> ConflictError:
+        return ConflictError(
+            "version_unlinked",
+            f"{self} has no source run and no content in this installation, so nothing "
+            f"can be shown for it. Register the model from a run that is logged here.",
+        )

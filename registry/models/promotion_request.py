@@ -1,16 +1,18 @@
 """A promotion request: may this version serve in that environment?"""
 
 import json
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from registry.models.model_version import ModelVersion
 from registry.models.policy import Policy
 from registry.models.registered_model import RegisteredModel
+from tracking.models import DatasetCard
 
 
 class RequestState(models.TextChoices):
@@ -21,16 +23,38 @@ class RequestState(models.TextChoices):
     IN_REVIEW = "in_review"
     APPROVED = "approved"
     PROMOTED = "promoted"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    INVALIDATED = "invalidated"
+    ROLLED_BACK = "rolled_back"
 
 
+OPEN_STATES = frozenset(
+    {
+        RequestState.EVALUATING,
+        RequestState.BLOCKED,
+        RequestState.IN_REVIEW,
+        RequestState.APPROVED,
+    }
+)
+# What ends any open request.
+_ENDS = frozenset(
+    {RequestState.WITHDRAWN, RequestState.EXPIRED, RequestState.INVALIDATED}
+)
 MOVES: dict[RequestState, frozenset[RequestState]] = {
-    RequestState.EVALUATING: frozenset({RequestState.BLOCKED, RequestState.IN_REVIEW}),
-    RequestState.BLOCKED: frozenset({RequestState.EVALUATING}),
-    RequestState.IN_REVIEW: frozenset({RequestState.APPROVED, RequestState.EVALUATING}),
-    RequestState.APPROVED: frozenset({RequestState.PROMOTED, RequestState.EVALUATING}),
-    RequestState.PROMOTED: frozenset(),
+    RequestState.EVALUATING: _ENDS | {RequestState.BLOCKED, RequestState.IN_REVIEW},
+    RequestState.BLOCKED: _ENDS | {RequestState.EVALUATING, RequestState.IN_REVIEW},
+    RequestState.IN_REVIEW: _ENDS
+    | {RequestState.APPROVED, RequestState.REJECTED, RequestState.EVALUATING},
+    RequestState.APPROVED: _ENDS | {RequestState.PROMOTED, RequestState.EVALUATING},
+    RequestState.PROMOTED: frozenset({RequestState.ROLLED_BACK}),
+    RequestState.REJECTED: frozenset(),
+    RequestState.WITHDRAWN: frozenset(),
+    RequestState.EXPIRED: frozenset(),
+    RequestState.INVALIDATED: frozenset(),
+    RequestState.ROLLED_BACK: frozenset(),
 }
-OPEN_STATES = frozenset(state for state, leads_to in MOVES.items() if leads_to)
 
 
 class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
@@ -45,12 +69,41 @@ class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
         )
 
     def with_subject(self) -> Self:
-        return self.select_related(
+        return self.with_sensitivity().select_related(
             "model_version__registered_model__workspace",
             "model_version__registered_model__owner",
             "model_version__source_run__experiment",
             "policy__publication",
+            "policy__registered_model__workspace",
+            "policy__workspace",
             "requested_by",
+        )
+
+    def with_sensitivity(self) -> Self:
+        """Say beside each whether its source run used a sensitive dataset."""
+        sensitive = DatasetCard.objects.newest().filter(
+            dataset__uses__run=OuterRef("model_version__source_run"),
+            sensitivity__isnull=False,
+        )
+        return self.annotate(
+            uses_sensitive_data=Exists(sensitive.exclude(sensitivity=[]))
+        )
+
+    def due(self, now: datetime) -> Self:
+        """Keep open requests whose time has run out, whether a timer has seen it or not."""
+        return self.filter(
+            Q(state=RequestState.APPROVED, approval_expires_at__lte=now)
+            | Q(
+                state__in=OPEN_STATES - {RequestState.APPROVED},
+                expires_at__lte=now,
+            )
+        )
+
+    def to_be_reconsidered(self, now: datetime) -> Self:
+        """Keep those that rest on a waiver or an attestation that has ended."""
+        return self.filter(
+            state__in=(RequestState.IN_REVIEW, RequestState.APPROVED),
+            rests_until__lte=now,
         )
 
     def move(self, pk: int, *, to: RequestState, **changes: Any) -> bool:
@@ -81,6 +134,9 @@ class PromotionRequest(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     approved_at = models.DateTimeField(null=True, blank=True)
     approval_expires_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    # When the first waiver or attestation that it rests on ends.
+    rests_until = models.DateTimeField(null=True, blank=True)
 
     objects = PromotionRequestQuerySet.as_manager()
 
@@ -108,6 +164,14 @@ class PromotionRequest(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in OPEN_STATES
+
+    def is_due(self, now: datetime) -> bool:
+        """Say whether its time has run out; what is due is as good as expired."""
+        if self.state == RequestState.APPROVED:
+            ends = self.approval_expires_at
+        else:
+            ends = self.expires_at if self.is_open else None
+        return ends is not None and ends <= now
 
 
 class EvidenceSnapshot(models.Model):

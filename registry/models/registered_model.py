@@ -6,18 +6,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from guardian.shortcuts import get_objects_for_user
 
+from registry.models.tier import Tier
 from tracking.models import Workspace
-
-
-class Tier(models.IntegerChoices):
-    """The risk tier, by exposure and purpose."""
-
-    CRITICAL = 1
-    HIGH = 2
-    MODERATE = 3
-    LOW = 4
+from tracking.models.rights import is_seen
 
 
 class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
@@ -30,6 +24,16 @@ class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
             )
         )
 
+    def seen_by(self, user: User) -> Self:
+        """Keep what `visible_to` keeps, in the query itself: lists of MLflow's clients."""
+        view = "view_registeredmodel"
+        return self.filter(
+            is_seen("registry", "registeredmodel", view, pk="pk", user=user)
+        )
+
+    def active(self) -> Self:
+        return self.filter(archived_at=None)
+
 
 class RegisteredModel(models.Model):
     """Permissions are granted here; versions and requests inherit them."""
@@ -38,27 +42,47 @@ class RegisteredModel(models.Model):
         Workspace, models.PROTECT, related_name="registered_models"
     )
     name = models.CharField(max_length=250)
-    purpose = models.TextField()
-    tier = models.PositiveSmallIntegerField(choices=Tier)
+    description = models.TextField(blank=True)
+    purpose = models.TextField(blank=True)
+    # Null: nobody has classified it, so that none of its versions can be submitted.
+    tier = models.PositiveSmallIntegerField(choices=Tier, null=True, blank=True)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_models"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="owned_models",
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True, blank=True)
 
     objects = RegisteredModelQuerySet.as_manager()
 
     class Meta:
         default_permissions = ("view",)
         permissions: ClassVar = [
+            ("describe_model", "May describe this model and classify its risk"),
             ("register_version", "May register versions of this model"),
             ("request_promotion", "May ask for the promotion of a version"),
+            ("run_gates", "May have the gates of a request run again"),
+            ("attest", "May attest what a policy asks people or systems for"),
             ("sign_as_validator", "May sign off as independent validator"),
             ("sign_as_owner", "May sign off as model owner"),
             ("sign_as_risk", "May sign off for risk and compliance"),
+            ("sign_as_ethics", "May sign off for ethics and privacy"),
+            ("reject_request", "May reject a request in review"),
+            ("request_waiver", "May ask for a waiver of a gate"),
+            ("approve_waiver", "May approve a waiver that somebody else asked for"),
+            ("open_finding", "May open a finding"),
+            ("close_finding", "May close a finding that somebody else fixed"),
             ("promote_version", "May promote an approved version"),
+            ("roll_back", "May roll back to a version that is still approved"),
+            ("break_glass", "May promote in an emergency, together with another"),
+            ("retire_version", "May retire a version"),
             ("order_report", "May order a lineage report"),
         ]
         constraints: ClassVar = [
@@ -76,5 +100,21 @@ class RegisteredModel(models.Model):
         return self.name
 
     @property
+    def wants_two_factors(self) -> bool:
+        """Say whether who signs for it needs a one-time code beside the password."""
+        return self.tier is None or self.tier <= Tier.HIGH
+
+    @property
     def subject(self) -> str:
         return f"model/{self.workspace.name}/{self.name}"
+
+    @property
+    def subjects(self) -> list[str]:
+        """As what the log knows the model, by all names that it ever had."""
+        workspace = self.workspace.name
+        former = self.former_names.values_list("name", flat=True)
+        return [self.subject, *(f"model/{workspace}/{name}" for name in former)]
+
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None

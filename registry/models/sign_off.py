@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from registry.models.delegation import Delegation
 from registry.models.promotion_request import PromotionRequest
 
 
@@ -14,6 +15,7 @@ class SignerRole(models.TextChoices):
     VALIDATOR = "validator"
     OWNER = "owner"
     RISK = "risk"
+    ETHICS = "ethics"
 
 
 class SignOff(models.Model):
@@ -28,7 +30,11 @@ class SignOff(models.Model):
     )
     printed_name = models.CharField(max_length=300)
     meaning = models.CharField(max_length=500)
+    reason = models.CharField(max_length=1000, blank=True)
     method = models.CharField(max_length=50)
+    delegation = models.ForeignKey(
+        Delegation, models.PROTECT, null=True, related_name="sign_offs"
+    )
     subject_digest = models.CharField(max_length=71)
     signed_at = models.DateTimeField()
 

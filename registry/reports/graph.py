@@ -41,7 +41,7 @@ def drawn_from(
             key="version",
             kind="Model version",
             name=str(version),
-            digest=version.artifact_sha256,
+            digest=version.linked_sha256,
             is_subject=True,
         ),
         Edge(source="model", target="version", label="is"),
@@ -92,12 +92,12 @@ def _artifacts(
     run: SourceRun, version: ModelVersion, evidence_paths: tuple[str, ...]
 ) -> Iterator[Part]:
     files = {file.path: file for file in run.artifacts}
-    model = ArtifactFile(
-        path=version.artifact.path,
-        sha256=version.artifact_sha256,
-        size_bytes=version.artifact.size_bytes,
+    yield Node(
+        key="model",
+        kind="Artifact" if version.artifact else "Artifacts",
+        name=version.content_name,
+        digest=version.linked_sha256,
     )
-    yield _file("model", model)
     yield Edge(source="run", target="model", label="left")
     for number, path in enumerate(evidence_paths):
         key = f"evidence {number}"
@@ -123,7 +123,7 @@ def _request(
             key="champion",
             kind="Champion at that time",
             name=str(champion),
-            digest=champion.artifact_sha256,
+            digest=champion.linked_sha256,
         )
         yield Edge(source="champion", target="request", label="was compared in")
     yield Node(

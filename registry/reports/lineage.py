@@ -31,7 +31,7 @@ class Identity:
     registered_model: str
     version: int
     purpose: str
-    tier: int
+    tier: int | None
     owner: str
     registered_by: str
     registered_at: datetime
@@ -256,6 +256,52 @@ class SignOff:
     authentication: str
     subject_digest: str
     is_valid: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """A gate that was let through; `standing` is as of the report's making."""
+
+    number: int
+    gate: str
+    scope: str
+    standing: str
+    reason: str
+    compensating_control: str
+    residual_risk: str
+    requested_by: str
+    starts_at: datetime
+    expires_at: datetime
+    renews: int | None
+    approved_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attestation:
+    """What somebody stated of the version; `standing` is as of the report's making."""
+
+    kind: str
+    source: str
+    standing: str
+    statement: str
+    link: str
+    evidence_sha256: str
+    attested_by: str
+    attested_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closing:
+    """How a request of the version ended without a promotion."""
+
+    request: int
+    state: str
+    reason: str
+    closed_by: str
+    role: str
+    closed_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,6 +358,9 @@ class LineageReport:
     slot_history: tuple[SlotChange, ...]
     trail: tuple[TrailLine, ...]
     log: LogState
+    waivers: tuple[Waiver, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
+    closings: tuple[Closing, ...] = ()
 
     @property
     def latest_gates(self) -> tuple[GateRow, ...]:

@@ -19,7 +19,7 @@ from registry.models import (
     Verdict,
 )
 from registry.policy_document import PolicyDocument, read_policy_document
-from registry.reports import graph, verdicts
+from registry.reports import exceptions, graph, verdicts
 from registry.reports.curves import reliability_bins, roc_curve, score_histogram
 from registry.reports.lineage import (
     ArtifactFile,
@@ -41,7 +41,9 @@ from registry.reports.lineage import (
 )
 from registry.reports.lineage import PromotionRequest as ReportedRequest
 from registry.services.evidence import pinned_evidence
+from registry.services.quorum import required_signers
 from registry.services.sign_offs import missing_roles
+from registry.services.version_content import pinned_content
 from registry.statistics.delong import area_under_curve
 from tracking.models import DatasetInput, Run
 
@@ -57,15 +59,16 @@ def read_lineage(
     Files are hashed again while they are read: evidence that is gone or altered raises
     a ConflictError instead of making a report that looks whole.
     """
+    moment = now or timezone.now()
     version = _with_people(version)
     requests = _requests(version)
     reported = _reported(requests)
     promotions = _promotions(version)
-    run = _run(version.source_run)
+    run = _run(version.linked_run)
     decision = _Decision(reported) if reported else None
     rows = decision.gates if decision else ()
     request = decision.request(promotions) if decision else None
-    datasets = _datasets(version.source_run)
+    datasets = _datasets(version.linked_run)
     policy = _policy(reported.policy) if reported else None
     nodes, edges = graph.drawn_from(
         version=version,
@@ -78,7 +81,7 @@ def read_lineage(
     )
     trail = _trail(version, requests)
     return LineageReport(
-        generated_at=now or timezone.now(),
+        generated_at=moment,
         generator=f"Attestry {settings.VERSION}",
         identity=_identity(version, requests, promotions),
         request=request,
@@ -96,6 +99,9 @@ def read_lineage(
         slot_history=tuple(_slot_change(promotion) for promotion in promotions),
         trail=trail,
         log=_log(),
+        waivers=exceptions.waivers(version, moment),
+        attestations=exceptions.attestations(version, moment),
+        closings=exceptions.closings(requests),
     )
 
 
@@ -106,7 +112,10 @@ class _Decision:
         self.row = row
         self.policy: PolicyDocument = read_policy_document(row.policy.document)
         self.snapshot: EvidenceSnapshot = row.snapshots.select_related(
-            "champion__registered_model", "champion__source_run"
+            "champion__registered_model",
+            "champion__source_run",
+            "champion__logged_model",
+            "champion__artifact",
         ).get(attempt=row.attempt)
         self.evidence: Evidence = pinned_evidence(row, attempt=row.attempt)
         self.verdicts = list(
@@ -132,7 +141,7 @@ class _Decision:
             submitted_by=_name(row.requested_by),
             submitted_at=row.created_at,
             subject_digest=row.subject_digest,
-            required_roles=tuple(self.policy.sign_offs),
+            required_roles=required_signers(row),
             missing_roles=tuple(missing_roles(row)),
             promoted_by=_name(promotion.promoted_by) if promotion else "",
             promoted_at=promotion.promoted_at if promotion else None,
@@ -192,6 +201,7 @@ class _Decision:
                 role=row.role,
                 signed_at=row.signed_at,
                 meaning=row.meaning,
+                reason=row.reason,
                 authentication=row.method,
                 subject_digest=row.subject_digest,
                 is_valid=row.subject_digest == self.row.subject_digest,
@@ -214,7 +224,9 @@ def _requests(version: ModelVersion) -> list[PromotionRequest]:
     requests = PromotionRequest.objects.with_subject().filter(model_version=version)
     return list(
         requests.select_related(
-            "policy__publication__published_by", "policy__registered_model__workspace"
+            "policy__publication__published_by",
+            "policy__registered_model__workspace",
+            "closing__closed_by",
         ).order_by("-pk")
     )
 
@@ -249,12 +261,12 @@ def _identity(
         version=version.number,
         purpose=model.purpose,
         tier=model.tier,
-        owner=_name(model.owner),
+        owner=_name(model.owner) if model.owner else "nobody named",
         registered_by=_name(version.created_by),
         registered_at=version.created_at,
-        artifact_path=version.artifact.path,
-        artifact_sha256=version.artifact_sha256,
-        artifact_bytes=version.artifact.size_bytes,
+        artifact_path=version.content_name,
+        artifact_sha256=version.linked_sha256,
+        artifact_bytes=pinned_content(version).size_bytes,
         standing=_standing(version, requests, promotions),
     )
 
@@ -359,10 +371,12 @@ def _run(run: Run) -> SourceRun:
 def _trail(
     version: ModelVersion, requests: list[PromotionRequest]
 ) -> tuple[TrailLine, ...]:
+    of_model, logged_model = version.registered_model.subjects, version.logged_model
     subjects = {
-        version.registered_model.subject,
-        version.subject,
-        version.source_run.subject,
+        *of_model,
+        *version.subjects(of_model),
+        version.linked_run.subject,
+        *([logged_model.subject] if logged_model else []),
         *(request.subject for request in requests),
         *(request.policy.subject for request in requests),
     }

@@ -55,8 +55,8 @@ def comparison(verdict: Verdict, champion: ModelVersion) -> ChampionComparison |
     confidence = 100 * (1 - 2 * details["alpha"])
     return ChampionComparison(
         champion_version=champion.number,
-        champion_run_id=champion.source_run.run_id,
-        champion_artifact_sha256=champion.artifact_sha256,
+        champion_run_id=champion.linked_run.run_id,
+        champion_artifact_sha256=champion.linked_sha256,
         metric="AUC",
         candidate_estimate=details["candidate_auc"],
         champion_estimate=details["champion_auc"],

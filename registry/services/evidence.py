@@ -8,9 +8,17 @@ from audit.tlog.canonical import canonical_bytes, digest
 from registry.evidence import Evidence, FileName, StoredFile, VersionEvidence, pair
 from registry.models import EvidenceSnapshot, ModelVersion, PromotionRequest, Slot
 from registry.policy_document import PolicyDocument, read_policy_document
+from registry.services.version_content import pinned_content
 from tracking import storage
 from tracking.services.artifacts import current_artifact
 from tracking.services.sealing import content_digest
+
+CHAMPION_WITH_CONTENT = (
+    "champion__registered_model",
+    "champion__source_run",
+    "champion__logged_model",
+    "champion__artifact",
+)
 
 
 def evidence_of(
@@ -24,9 +32,11 @@ def evidence_of(
 
 
 def _files_of(version: ModelVersion, policy: PolicyDocument) -> VersionEvidence:
-    files = {FileName.MODEL: _stored(version.artifact.path, version.artifact_sha256)}
+    files = {}
+    if model := pinned_content(version).model_file:
+        files[FileName.MODEL] = _stored(model.path, model.sha256)
     for name, path in policy.evidence.items():
-        artifact = current_artifact(version.source_run, path)
+        artifact = current_artifact(version.linked_run, path)
         files[name] = _stored(path, artifact.sha256)
     return VersionEvidence(label=str(version), files=files)
 
@@ -38,7 +48,8 @@ def _stored(path: str, sha256: str) -> StoredFile:
 def check(evidence: Evidence) -> None:
     """Read what the gates will read; the first fault refuses the request."""
     files = evidence.candidate.files
-    storage.verify(files[FileName.MODEL].sha256)
+    if FileName.MODEL in files:
+        storage.verify(files[FileName.MODEL].sha256)
     if FileName.MODEL_INPUTS in files:
         _ = evidence.candidate.model_inputs
     if FileName.PREDICTIONS in files:
@@ -49,9 +60,9 @@ def check(evidence: Evidence) -> None:
 
 def pinned_evidence(request: PromotionRequest, *, attempt: int) -> Evidence:
     """Return the evidence of an attempt, and only what its snapshot pinned."""
-    snapshot = request.snapshots.select_related(
-        "champion__registered_model", "champion__source_run", "champion__artifact"
-    ).get(attempt=attempt)
+    snapshot = request.snapshots.select_related(*CHAMPION_WITH_CONTENT).get(
+        attempt=attempt
+    )
     policy = read_policy_document(request.policy.document)
     evidence = evidence_of(request.model_version, snapshot.champion, policy)
     champion = snapshot.content["champion"]
@@ -74,9 +85,7 @@ def champion_of(version: ModelVersion, environment: str) -> ModelVersion | None:
         Slot.objects.filter(
             registered_model=version.registered_model, environment=environment
         )
-        .select_related(
-            "champion__registered_model", "champion__source_run", "champion__artifact"
-        )
+        .select_related(*CHAMPION_WITH_CONTENT)
         .first()
     )
     return slot.champion if slot else None
@@ -106,7 +115,8 @@ def refuse_changed_evidence(request: PromotionRequest) -> None:
             f"{champion} took the slot after this request was evaluated. Ask for a new "
             f"evaluation, which compares with it.",
         )
-    run = request.model_version.source_run
+    pinned_content(request.model_version)
+    run = request.model_version.linked_run
     if snapshot.content["source_run"]["content"] != content_digest(run):
         raise ConflictError(
             "source_run_changed",
@@ -119,9 +129,10 @@ def _snapshot_content(
     request: PromotionRequest, evidence: Evidence, champion: ModelVersion | None
 ) -> dict[str, Any]:
     version = request.model_version
-    run = version.source_run
+    run = version.linked_run
     return {
         "version": version.subject,
+        "artifact": f"sha256:{version.linked_sha256}",
         "source_run": {"run_id": run.run_id, "content": content_digest(run)},
         "datasets": sorted(
             (use.dataset.name, use.dataset.digest, use.context)

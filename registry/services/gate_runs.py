@@ -18,14 +18,12 @@ from audit.services import record, system_account
 from audit.tlog.canonical import canonical_bytes, digest
 from registry import gate as contract
 from registry.events import RegistryEvent
-from registry.models import GateRun, PromotionRequest, RequestState, Verdict
-from registry.policy_document import GateClause, PolicyDocument, read_policy_document
+from registry.models import GateRun, PromotionRequest, Verdict
+from registry.policy_document import read_policy_document
+from registry.services.conclusions import conclude
 from registry.services.evidence import pinned_evidence
 from registry.services.lease import lease, lease_kept
-from registry.signing import subject_digest
 from registry.verdict import Outcome
-
-PASSING = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +76,9 @@ def _evaluate(gate_run: GateRun) -> contract.Verdict:
             "This release reads the policy otherwise than the one that published it "
             "(a default has changed). Publish the policy anew and ask again.",
         )
-    clause = _clause(policy, gate_run.gate)
+    clause = policy.clause(gate_run.gate)
     evidence = pinned_evidence(request, attempt=gate_run.attempt)
     return contract.gate(clause.slug).evaluate(evidence, clause.parameters)
-
-
-def _clause(policy: PolicyDocument, gate: str) -> GateClause:
-    return next(clause for clause in policy.gates if clause.slug == gate)
 
 
 def _store(gate_run: GateRun, judgement: Judgement, *, claim: int) -> None:
@@ -108,7 +102,7 @@ def _store(gate_run: GateRun, judgement: Judgement, *, claim: int) -> None:
         )
         unfinished = GateRun.objects.of_attempt(request).unfinished()
         if not unfinished.exists():
-            _conclude(request)
+            conclude(request.pk, now=timezone.now())
 
 
 def _create_verdict(gate_run: GateRun, judgement: Judgement) -> Verdict:
@@ -166,31 +160,3 @@ def _worker() -> dict[str, Any]:
         "process": os.getpid(),
         "python": platform.python_version(),
     }
-
-
-def _conclude(request: PromotionRequest) -> None:
-    """Close the attempt; only when every mandatory gate passes do people review it."""
-    policy = read_policy_document(request.policy.document)
-    optional = {clause.slug for clause in policy.gates if not clause.mandatory}
-    verdicts = Verdict.objects.filter(
-        gate_run__request=request, gate_run__attempt=request.attempt
-    )
-    open_gates = sorted(
-        gate
-        for gate, outcome in verdicts.values_list("gate_run__gate", "outcome")
-        if outcome not in PASSING and gate not in optional
-    )
-    to = RequestState.BLOCKED if open_gates else RequestState.IN_REVIEW
-    subject = subject_digest(request)
-    PromotionRequest.objects.move(request.pk, to=to, subject_digest=subject)
-    record(
-        RegistryEvent.EVALUATION_CONCLUDED,
-        actor=system_account(),
-        subject=request.subject,
-        payload={
-            "attempt": request.attempt,
-            "state": to,
-            "open_gates": open_gates,
-            "subject_digest": subject,
-        },
-    )

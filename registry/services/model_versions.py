@@ -1,18 +1,26 @@
-"""Model versions are registered here, each with its source run and artifact digest."""
+"""Model versions are registered here.
 
+Each has its source run and the digest of its content; only a workspace that allows it
+takes versions without.
+"""
+
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from audit.errors import ConflictError, PermissionDeniedError
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import record
+from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
-from registry.models import ModelVersion, RegisteredModel
+from registry.models import ModelVersion, RegisteredModel, VersionListing, VersionTag
 from registry.permissions import may_register_version
+from registry.services.registered_models import locked_model, touch
+from registry.services.version_content import Content, Source, content_at
 from tracking import storage
 from tracking.metadata_rules import violations
-from tracking.models import MetadataTemplate, Run
+from tracking.models import Artifact, MetadataTemplate, Run
 from tracking.services.artifacts import current_artifact
 
 # A sentence is for a person to read; all of them go along as data.
@@ -32,53 +40,163 @@ def register_version(
     The digest that the caller expects, the digest of the upload and the digest of what
     is stored now must be one.
     """
+    _refuse_unless_may_register(actor, model)
+    artifact = current_artifact(source_run, artifact_path)
+    _refuse_other_digest(artifact, artifact_sha256)
+    storage.verify(artifact.sha256)
+    source = Source(
+        f"runs:/{source_run.run_id}/{artifact.path}", source_run, path=artifact.path
+    )
+    with transaction.atomic():
+        model = locked_model(model)
+        twin = _twin(model, artifact_sha256)
+        if twin is not None:
+            raise _registered_already(twin)
+        return _register(model, source, Content(artifact.path, (artifact,)), actor)
+
+
+def version_of_source(
+    model: RegisteredModel,
+    *,
+    source: Source,
+    description: str,
+    tags: Mapping[str, str],
+    run_link: str,
+    actor: User,
+) -> ModelVersion:
+    """Return the version that a source is, registering it if it is none yet.
+
+    Asking twice is safe; saying something else about it the second time is refused.
+    """
+    _refuse_unless_may_register(actor, model)
+    content = content_at(source.holder, source.path) if source.holder else None
+    if content is None:
+        _refuse_unlinked(model, source)
+    with transaction.atomic():
+        model = locked_model(model)
+        twin = _twin(model, content.sha256) if content else None
+        if twin is not None:
+            _refuse_other_words(twin, description, tags)
+            return twin
+        return _register(
+            model, source, content, actor, description, tags, run_link=run_link
+        )
+
+
+def _refuse_unless_may_register(actor: User, model: RegisteredModel) -> None:
     if not may_register_version(actor, model):
         raise PermissionDeniedError(
             "may_not_register_version",
             f"You may not register versions of {model}: ask for the developer role.",
         )
-    artifact = current_artifact(source_run, artifact_path)
-    if artifact.sha256 != artifact_sha256:
-        raise ConflictError(
-            "artifact_digest_differs",
-            f"The artifact {artifact_path!r} of run {source_run.run_id} has the SHA-256 "
-            f"{artifact.sha256}, not {artifact_sha256}. Upload the file that you mean "
-            f"or send the digest of the one that is there.",
-        )
-    storage.verify(artifact.sha256)
-    with transaction.atomic():
-        RegisteredModel.objects.select_for_update().get(pk=model.pk)
-        _refuse_second_registration(model, artifact_sha256)
-        _refuse_incomplete_metadata(source_run)
-        version = ModelVersion.objects.create(
-            registered_model=model,
-            number=model.versions.count() + 1,
-            source_run=source_run,
-            artifact=artifact,
-            artifact_sha256=artifact_sha256,
-            created_by=actor,
-        )
-        record(
-            RegistryEvent.VERSION_REGISTERED,
-            actor=actor,
-            subject=version.subject,
-            payload={
-                "source_run": source_run.subject,
-                "artifact_path": artifact_path,
-                "artifact_sha256": artifact_sha256,
-            },
-        )
+
+
+def _register(
+    model: RegisteredModel,
+    source: Source,
+    content: Content | None,
+    actor: User,
+    description: str = "",
+    tags: Mapping[str, str] | None = None,
+    *,
+    run_link: str = "",
+) -> ModelVersion:
+    """Write the next version of a locked model, in the caller's transaction."""
+    if source.run:
+        _refuse_incomplete_metadata(source.run)
+    artifact = content.artifact if content else None
+    version = ModelVersion.objects.create(
+        registered_model=model,
+        number=_next_number(model),
+        source=source.address,
+        run_link=run_link,
+        source_run=source.run,
+        logged_model=source.logged_model,
+        artifact=artifact,
+        folder="" if artifact or not content else content.path,
+        artifact_sha256=content.sha256 if content else None,
+        created_by=actor,
+    )
+    version.listing = VersionListing.objects.create(
+        version=version,
+        registered_model=model,
+        description=description,
+        updated_at=version.created_at,
+    )
+    VersionTag.objects.bulk_create(
+        VersionTag(version=version, key=key, value=value)
+        for key, value in (tags or {}).items()
+    )
+    touch(model, version.created_at)
+    record(
+        RegistryEvent.VERSION_REGISTERED,
+        actor=actor,
+        subject=version.subject,
+        payload={
+            "source": source.address,
+            "source_run": source.run.subject if source.run else None,
+            "artifact_path": content.path if content else None,
+            "artifact_sha256": version.artifact_sha256,
+            "content": digest({"run_link": run_link, "tags": dict(tags or {})}),
+        },
+        private={"description": description},
+    )
     return version
 
 
-def _refuse_second_registration(model: RegisteredModel, sha256: str) -> None:
-    twin = model.versions.filter(artifact_sha256=sha256).first()
-    if twin is not None:
-        raise ConflictError(
-            "artifact_already_registered",
-            f"This artifact is {model.name} version {twin.number} already: use that "
-            f"version.",
+def _next_number(model: RegisteredModel) -> int:
+    newest = model.versions.order_by("-number").values_list("number", flat=True).first()
+    return (newest or 0) + 1
+
+
+def _twin(model: RegisteredModel, sha256: str) -> ModelVersion | None:
+    twin = model.versions.filter(artifact_sha256=sha256).select_related("listing")
+    return twin.first()
+
+
+def _registered_already(twin: ModelVersion) -> ConflictError:
+    if twin.listing.archived_at is not None:
+        return ConflictError(
+            "artifact_archived",
+            f"This artifact was {twin.registered_model.name} version {twin.number}, "
+            f"which is archived, and one artifact is one version. Register another one.",
             version=twin.number,
+        )
+    return ConflictError(
+        "artifact_already_registered",
+        f"This artifact is {twin.registered_model.name} version {twin.number} already: "
+        f"use that version.",
+        version=twin.number,
+    )
+
+
+def _refuse_other_words(
+    twin: ModelVersion, description: str, tags: Mapping[str, str]
+) -> None:
+    """Refuse to take what is said about a version that is there for another one."""
+    held = dict(twin.tags.filter(key__in=tags).values_list("key", "value"))
+    says_the_same = held == dict(tags) and description in {"", twin.listing.description}
+    if twin.listing.archived_at is not None or not says_the_same:
+        raise _registered_already(twin)
+
+
+def _refuse_other_digest(artifact: Artifact, sha256: str) -> None:
+    if artifact.sha256 != sha256:
+        raise ConflictError(
+            "artifact_digest_differs",
+            f"The artifact {artifact.path!r} of run {artifact.run.run_id} has the "
+            f"SHA-256 {artifact.sha256}, not {sha256}. Upload the file that you mean or "
+            f"send the digest of the one that is there.",
+        )
+
+
+def _refuse_unlinked(model: RegisteredModel, source: Source) -> None:
+    if not model.workspace.allow_unlinked_versions:
+        raise InvalidError(
+            "source_unlinked",
+            f"The source {source.address[:200]!r} leads to no run in {model.workspace}, "
+            f"and a version needs one. Log the model in a run and register it from "
+            f"there (runs:/<run id>/<path> or models:/<model id>).",
         )
 
 

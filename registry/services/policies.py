@@ -10,7 +10,8 @@ from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import Policy, PolicyPublication, RegisteredModel
 from registry.permissions import may_draft_policy, may_publish_policy
-from registry.policy_document import read_policy_document
+from registry.policy_document import PolicyDocument, read_policy_document
+from registry.services.tier_minimum import refuse_weaker_than_tier
 from tracking.models import Workspace
 
 
@@ -22,24 +23,16 @@ def draft_policy(workspace: Workspace, *, document: str, actor: User) -> Policy:
             f"You may not draft policies in {workspace}: ask for the policy author role.",
         )
     content = read_policy_document(document)
-    model = (
-        RegisteredModel.objects.visible_to(actor)
-        .filter(workspace=workspace, name=content.registered_model)
-        .first()
-    )
-    if model is None:
-        raise NotFoundError(
-            "model_unknown",
-            f"The policy names the model {content.registered_model!r}, which is not in "
-            f"{workspace}: register it first or correct the name.",
-        )
+    model = _model_of(content, workspace, actor)
     with transaction.atomic():
-        RegisteredModel.objects.select_for_update().get(pk=model.pk)
+        _lock(model or workspace)
+        bound = {"registered_model": model} if model else {"workspace": workspace}
         policy = Policy.objects.create(
-            registered_model=model,
+            **bound,
+            tiers=list(content.tiers),
             environment=content.environment,
             name=content.name,
-            version=model.policies.filter(name=content.name).count() + 1,
+            version=Policy.objects.filter(**bound, name=content.name).count() + 1,
             document=document,
             digest=digest(content.as_json()),
             author=actor,
@@ -49,7 +42,8 @@ def draft_policy(workspace: Workspace, *, document: str, actor: User) -> Policy:
             actor=actor,
             subject=policy.subject,
             payload={
-                "model": model.subject,
+                "model": model.subject if model else None,
+                "tiers": policy.tiers,
                 "environment": policy.environment,
                 "digest": policy.digest,
             },
@@ -59,7 +53,7 @@ def draft_policy(workspace: Workspace, *, document: str, actor: User) -> Policy:
 
 def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
     """Put a policy into force; its author cannot do that (R3)."""
-    workspace = policy.registered_model.workspace
+    workspace = policy.home
     with (
         refusals_recorded(
             RegistryEvent.POLICY_REFUSED,
@@ -80,11 +74,14 @@ def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
                 "author_does_not_publish",
                 "You wrote this policy, so somebody else must publish it.",
             )
-        RegisteredModel.objects.select_for_update().get(pk=policy.registered_model_id)
+        _lock(policy.registered_model or workspace)
         if PolicyPublication.objects.filter(policy=policy).exists():
             raise ConflictError(
                 "policy_published", f"{policy} is published already; it stays as it is."
             )
+        refuse_weaker_than_tier(
+            read_policy_document(policy.document), _strictest_tier(policy)
+        )
         publication = PolicyPublication.objects.create(
             policy=policy, published_by=actor, published_at=timezone.now()
         )
@@ -95,3 +92,30 @@ def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
             payload={"digest": policy.digest, "environment": policy.environment},
         )
     return publication
+
+
+def _model_of(
+    content: PolicyDocument, workspace: Workspace, actor: User
+) -> RegisteredModel | None:
+    """Return the model that a policy names; None if it binds tiers."""
+    if content.registered_model is None:
+        return None
+    models = RegisteredModel.objects.visible_to(actor).filter(workspace=workspace)
+    model = models.filter(name=content.registered_model).first()
+    if model is None:
+        raise NotFoundError(
+            "model_unknown",
+            f"The policy names the model {content.registered_model!r}, which is not in "
+            f"{workspace}: register it first or correct the name.",
+        )
+    return model
+
+
+def _lock(bound: RegisteredModel | Workspace) -> None:
+    """Let one policy at a time be numbered or published."""
+    type(bound).objects.select_for_update().get(pk=bound.pk)
+
+
+def _strictest_tier(policy: Policy) -> int | None:
+    model = policy.registered_model
+    return model.tier if model else min(policy.tiers)

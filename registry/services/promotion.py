@@ -1,6 +1,6 @@
 """The way into production: ask, evaluate again, promote; sign-offs are beside this."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -14,23 +14,28 @@ from registry.jobs import run_gate_later
 from registry.models import (
     GateRun,
     ModelVersion,
-    Policy,
+    NotificationType,
     Promotion,
     PromotionRequest,
     RegisteredModel,
     RequestState,
     Slot,
 )
-from registry.permissions import may_promote, may_request_promotion
+from registry.permissions import may_promote, may_request_promotion, may_run_gates
 from registry.policy_document import PolicyDocument, read_policy_document
+from registry.services.approvals import not_approved, refuse_due, refuse_unredeemable
+from registry.services.attempts import refuse_exhausted_attempts
+from registry.services.closings import expire_if_due
+from registry.services.conclusions import locked_request
 from registry.services.evidence import (
     champion_of,
     check,
     evidence_of,
-    refuse_changed_evidence,
     take_snapshot,
 )
-from registry.signing import subject_digest
+from registry.services.governance import pinned_policy
+from registry.services.notifications import notify
+from registry.services.submission import refuse_unfit
 from tracking.services.runs import freeze
 
 
@@ -49,15 +54,23 @@ def request_promotion(
     ):
         _refuse_unless_may_request(actor, version)
         RegisteredModel.objects.select_for_update().get(pk=version.registered_model_id)
-        policy = _policy_in_force(version, environment, timezone.now())
+        now = timezone.now()
+        policy = pinned_policy(version.registered_model, environment, now)
+        _expire_what_is_due(version, environment, now)
         _refuse_second_request(version, environment)
-        version.source_run = freeze(version.source_run, actor=actor)
+        refuse_unfit(version)
+        document = read_policy_document(policy.document)
+        refuse_exhausted_attempts(version, environment, document)
+        version.source_run = freeze(version.linked_run, actor=actor)
         request = PromotionRequest.objects.create(
             model_version=version,
             environment=environment,
             policy=policy,
             requested_by=actor,
+            expires_at=now + timedelta(days=document.request_days),
         )
+        # Read again: what its signers depend on is asked of the database.
+        request = locked_request(request.pk)
         record(
             RegistryEvent.REQUEST_OPENED,
             actor=actor,
@@ -69,11 +82,15 @@ def request_promotion(
             },
         )
         _start_evaluation(request, actor=actor)
+        notify(NotificationType.REQUEST_OPENED, request)
     return request
 
 
 def evaluate_again(request: PromotionRequest, *, actor: User) -> PromotionRequest:
-    """Start a new attempt on fresh evidence; earlier attempts and verdicts stay."""
+    """Start a new attempt on fresh evidence; earlier attempts and verdicts stay.
+
+    After an ERROR as often as anybody likes, after a FAIL as often as the policy says.
+    """
     with (
         refusals_recorded(
             RegistryEvent.REQUEST_REFUSED,
@@ -83,7 +100,17 @@ def evaluate_again(request: PromotionRequest, *, actor: User) -> PromotionReques
         ),
         transaction.atomic(),
     ):
-        _refuse_unless_may_request(actor, request.model_version)
+        request = locked_request(request.pk)
+        version = request.model_version
+        if not may_run_gates(actor, version.registered_model):
+            raise PermissionDeniedError(
+                "may_not_run_gates",
+                f"You may not have gates of {version.registered_model} run again: ask "
+                f"for the developer, owner or validator role.",
+            )
+        refuse_due(request, timezone.now())
+        document = read_policy_document(request.policy.document)
+        refuse_exhausted_attempts(version, request.environment, document)
         moved = PromotionRequest.objects.move(
             request.pk,
             to=RequestState.EVALUATING,
@@ -91,6 +118,7 @@ def evaluate_again(request: PromotionRequest, *, actor: User) -> PromotionReques
             subject_digest="",
             approved_at=None,
             approval_expires_at=None,
+            rests_until=None,
         )
         if not moved:
             raise ConflictError(
@@ -98,7 +126,7 @@ def evaluate_again(request: PromotionRequest, *, actor: User) -> PromotionReques
                 f"This request is {request.get_state_display().lower()}: it cannot be "
                 f"evaluated again.",
             )
-        request = PromotionRequest.objects.with_subject().get(pk=request.pk)
+        request = locked_request(request.pk)
         _start_evaluation(request, actor=actor)
     return request
 
@@ -125,11 +153,11 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
         slot, _ = Slot.objects.select_for_update().get_or_create(
             registered_model=version.registered_model, environment=request.environment
         )
+        request = locked_request(request.pk)
         now = timezone.now()
-        _refuse_unless_approved(request.pk, now)
-        refuse_changed_evidence(request)
+        refuse_unredeemable(request, now)
         if not PromotionRequest.objects.move(request.pk, to=RequestState.PROMOTED):
-            raise _not_approved(request)
+            raise not_approved(request)
         promotion = Promotion.objects.create(
             slot=slot,
             request=request,
@@ -149,6 +177,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
                 "subject_digest": request.subject_digest,
             },
         )
+        notify(NotificationType.VERSION_PROMOTED, request)
     return promotion
 
 
@@ -161,19 +190,11 @@ def _refuse_unless_may_request(actor: User, version: ModelVersion) -> None:
         )
 
 
-def _policy_in_force(version: ModelVersion, environment: str, now: datetime) -> Policy:
-    policy = (
-        version.registered_model.policies.in_force(now)
-        .filter(environment=environment)
-        .first()
-    )
-    if policy is None:
-        raise ConflictError(
-            "no_policy",
-            f"No policy is published for {version.registered_model} in {environment}. "
-            f"Have one drafted and published before asking.",
-        )
-    return policy
+def _expire_what_is_due(version: ModelVersion, environment: str, now: datetime) -> None:
+    """Clear the way of a request that has run out, however late the timer is."""
+    due = version.promotion_requests.due(now).filter(environment=environment)
+    for pk in due.values_list("pk", flat=True):
+        expire_if_due(pk, now=now)
 
 
 def _refuse_second_request(version: ModelVersion, environment: str) -> None:
@@ -222,29 +243,3 @@ def _create_gate_runs(
         )
         for position, clause in enumerate(policy.gates)
     ]
-
-
-def _refuse_unless_approved(request_pk: int, now: datetime) -> None:
-    request = PromotionRequest.objects.select_for_update().get(pk=request_pk)
-    if request.state != RequestState.APPROVED:
-        raise _not_approved(request)
-    if request.approval_expires_at is None or now >= request.approval_expires_at:
-        raise ConflictError(
-            "approval_expired",
-            "The approval has expired. Ask for a new evaluation and new sign-offs.",
-        )
-    if request.subject_digest != subject_digest(request):
-        raise ConflictError(
-            "subject_changed",
-            "What was signed is no longer what would be promoted. Have the log verified "
-            "before anything else.",
-        )
-
-
-def _not_approved(request: PromotionRequest) -> ConflictError:
-    return ConflictError(
-        "request_not_approved",
-        f"This request is {RequestState(request.state).label.lower()}, not approved: "
-        f"look at its gates and missing sign-offs.",
-        state=request.state,
-    )

@@ -1,57 +1,255 @@
-"""Models are registered here."""
+"""Models are registered, described, renamed and archived here."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.expressions import Combinable
+from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.services import record
+from audit.services import record, refusals_recorded
+from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
-from registry.models import RegisteredModel
+from registry.models import FormerName, ModelTag, PromotionRequest, RegisteredModel
 from registry.permissions import MODEL_GRANTS, may_register_model
 from tracking.models import ServiceAccount, Workspace
+from tracking.models.rights import is_given
 from tracking.services.roles import give_roles_their_permissions
+
+# They would be ambiguous in `models:/` addresses (MLflow's rule).
+NOT_IN_NAMES = "/:"
 
 
 def register_model(
     workspace: Workspace,
     *,
     name: str,
-    tier: int,
+    tier: int | None,
     purpose: str,
-    owner: User,
+    owner: User | None,
+    description: str = "",
+    tags: Mapping[str, str] | None = None,
     actor: User,
 ) -> RegisteredModel:
-    """Register a model with its purpose, risk tier and a person who owns it."""
-    if not may_register_model(actor, workspace):
+    """Register a model with its purpose, risk tier and a person who owns it.
+
+    What MLflow's clients cannot say is left open: without a tier none of its versions
+    can be submitted.
+    """
+    if not may_register_model(actor, workspace, name=name):
         raise PermissionDeniedError(
             "may_not_register_model",
             f"You may not register models in {workspace}: ask for the developer role.",
         )
-    if ServiceAccount.objects.filter(user=owner).exists():
+    _refuse_odd_name(name)
+    if owner and is_program(owner):
         raise InvalidError(
             "owner_is_no_person",
             f"{owner.username} is a service account: name a person as the owner.",
         )
-    with transaction.atomic():
-        if RegisteredModel.objects.filter(workspace=workspace, name=name).exists():
-            raise ConflictError(
-                "model_exists",
-                f"The model {name!r} exists: register a version of it.",
-            )
+    with _taken_by_one(name), transaction.atomic():
+        _refuse_taken(workspace, name)
         model = RegisteredModel.objects.create(
             workspace=workspace,
             name=name,
+            description=description,
             tier=tier,
             purpose=purpose,
             owner=owner,
             created_by=actor,
+        )
+        ModelTag.objects.bulk_create(
+            ModelTag(registered_model=model, key=key, value=value)
+            for key, value in (tags or {}).items()
         )
         give_roles_their_permissions(model, MODEL_GRANTS, workspace)
         record(
             RegistryEvent.MODEL_REGISTERED,
             actor=actor,
             subject=model.subject,
-            payload={"tier": tier, "owner": f"user/{owner.pk}"},
-            private={"purpose": purpose},
+            payload={
+                "tier": tier,
+                "owner": f"user/{owner.pk}" if owner else None,
+                "content": digest({"tags": dict(tags or {})}),
+            },
+            private={"purpose": purpose, "description": description},
         )
     return model
+
+
+def is_program(user: User) -> bool:
+    return ServiceAccount.objects.filter(user=user).exists()
+
+
+def describe_model(
+    model: RegisteredModel, *, description: str, actor: User
+) -> RegisteredModel:
+    """Say what a model is; its purpose and limits are stated elsewhere."""
+    with transaction.atomic():
+        model = editable_model(model, actor=actor)
+        model.description = description
+        model.save(update_fields=["description"])
+        touch(model, timezone.now())
+        record(
+            RegistryEvent.MODEL_DESCRIBED,
+            actor=actor,
+            subject=model.subject,
+            payload={},
+            private={"description": description},
+        )
+    return model
+
+
+def rename_model(model: RegisteredModel, *, name: str, actor: User) -> RegisteredModel:
+    """Give a model a name that no other ever had in its workspace.
+
+    Refused once a policy or a promotion request goes by the name.
+    """
+    with (
+        refusals_recorded(
+            RegistryEvent.MODEL_REFUSED,
+            actor=actor,
+            subject=model.subject,
+            payload={"act": "rename"},
+        ),
+        _taken_by_one(name),
+        transaction.atomic(),
+    ):
+        model = editable_model(model, actor=actor)
+        _refuse_odd_name(name)
+        if name == model.name:
+            return model
+        _refuse_governed(model)
+        _refuse_taken(model.workspace, name, of=model)
+        subject = model.subject
+        FormerName.objects.get_or_create(
+            workspace=model.workspace,
+            name=model.name,
+            defaults={"registered_model": model, "given_up_by": actor},
+        )
+        model.name = name
+        model.save(update_fields=["name"])
+        touch(model, timezone.now())
+        record(
+            RegistryEvent.MODEL_RENAMED,
+            actor=actor,
+            subject=subject,
+            payload={"name": name},
+        )
+    return model
+
+
+def locked_model(model: RegisteredModel) -> RegisteredModel:
+    """Return the model, locked; ConflictError if it is archived."""
+    locked = (
+        RegisteredModel.objects.select_related("workspace")
+        .select_for_update(of=("self",))
+        .get(pk=model.pk)
+    )
+    if locked.is_archived:
+        raise model_archived(locked)
+    return locked
+
+
+def model_archived(model: RegisteredModel) -> ConflictError:
+    return ConflictError(
+        "model_archived",
+        f"The model {model.name!r} is archived: register another model.",
+    )
+
+
+def editable_model(model: RegisteredModel, *, actor: User) -> RegisteredModel:
+    """Return the model, locked, or refuse: first line of every edit of the catalogue."""
+    locked: Any = (
+        RegisteredModel.objects.select_related("workspace")
+        .annotate(is_held=edits(actor, pk="pk"))
+        .select_for_update(of=("self",))
+        .get(pk=model.pk)
+    )
+    refuse_unless_editable(locked, is_held=locked.is_held)
+    editable: RegisteredModel = locked
+    return editable
+
+
+def edits(actor: User, *, pk: str) -> Combinable:
+    """Return `may_register_version` as a part of the query that locks a model."""
+    if not actor.is_active:
+        return Value(False)  # noqa: FBT003 - what is not held
+    words = ("registry", "registeredmodel", "register_version")
+    return is_given(*words, pk=pk, user=actor)
+
+
+def refuse_unless_editable(model: RegisteredModel, *, is_held: bool) -> None:
+    if not is_held:
+        raise PermissionDeniedError(
+            "may_not_edit_model",
+            f"You may not edit {model} or its versions: ask for the developer role.",
+        )
+    if model.is_archived:
+        raise model_archived(model)
+
+
+def touch(model: RegisteredModel, now: datetime) -> None:
+    """Store when the model was last changed."""
+    model.updated_at = now
+    RegisteredModel.objects.filter(pk=model.pk).update(updated_at=now)
+
+
+def _refuse_odd_name(name: str) -> None:
+    odd = [mark for mark in NOT_IN_NAMES if mark in name]
+    if odd or not name.strip() or name in {".", ".."} or not name.isprintable():
+        raise InvalidError(
+            "model_name_invalid",
+            f"{name[:100]!r} cannot be the name of a model: write one line of text "
+            f"without '/' and ':'.",
+        )
+
+
+def _refuse_taken(
+    workspace: Workspace, name: str, *, of: RegisteredModel | None = None
+) -> None:
+    """Refuse a name that another model of the workspace has or had."""
+    named = RegisteredModel.objects.filter(workspace=workspace, name=name)
+    former = FormerName.objects.filter(workspace=workspace, name=name)
+    holders = named.values_list("archived_at").union(
+        former.exclude(registered_model=of).values_list("given_up_at"), all=True
+    )
+    found = [ended for (ended,) in holders]
+    if None in found:
+        raise _exists(name)
+    if found:
+        raise ConflictError(
+            "model_name_used",
+            f"{name!r} was the name of another model, which the log goes on to call so: "
+            f"choose a new name.",
+        )
+
+
+@contextmanager
+def _taken_by_one(name: str) -> Iterator[None]:
+    """Say so where two ask for a name at once and the database has let one have it."""
+    try:
+        yield
+    except IntegrityError:
+        raise _exists(name) from None
+
+
+def _exists(name: str) -> ConflictError:
+    return ConflictError(
+        "model_exists", f"The model {name!r} exists: register a version of it."
+    )
+
+
+def _refuse_governed(model: RegisteredModel) -> None:
+    asked = PromotionRequest.objects.filter(model_version__registered_model=model)
+    if model.policies.exists() or asked.exists():
+        raise ConflictError(
+            "model_keeps_its_name",
+            f"Policies or promotion requests go by the name {model.name!r}, so the model "
+            f"keeps it. Register a model with the other name.",
+        )

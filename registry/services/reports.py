@@ -20,6 +20,8 @@ def order_report(version: ModelVersion, *, actor: User) -> ReportOrder:
             f"You may not order reports on {version.registered_model}: ask for a role "
             f"that may, such as auditor.",
         )
+    # A report tells where a version comes from; one that is not linked has nothing there.
+    _ = version.linked_run, version.linked_sha256
     with transaction.atomic():
         order = ReportOrder.objects.create(model_version=version, ordered_by=actor)
         record(

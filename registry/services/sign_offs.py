@@ -1,6 +1,6 @@
 """Sign-offs are given here, and refused to whoever is too close to the version."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -10,12 +10,21 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
-from registry.models import PromotionRequest, RequestState, SignOff
+from registry.models import (
+    Delegation,
+    EvidenceView,
+    PromotionRequest,
+    RequestState,
+    SignOff,
+)
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
-from registry.policy_document import read_policy_document
-from registry.services.evidence import refuse_changed_evidence
-from registry.signing import reauthenticate, subject_digest, valid_sign_offs
+from registry.services.approvals import refuse_changed_subject, refuse_due
+from registry.services.conclusions import approve_when_complete, locked_request
+from registry.services.delegations import authority_to_sign, refuse_second_signature
+from registry.services.quorum import lacking_roles, required_signers
+from registry.signing import reauthenticate, valid_sign_offs
+from tracking.services.log_ins import tries_counted
 
 
 def sign_off(
@@ -23,18 +32,21 @@ def sign_off(
     *,
     role: SignerRole,
     meaning: str,
+    reason: str,
     password: str,
     seen_digest: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> SignOff:
     """Sign what the request is now, as one role; the last one needed approves it.
 
     `seen_digest` is the subject digest that the actor had before their eyes;
     `is_interactive` says that they sit in a logged-in session. The password is checked
-    again for every single act (21 CFR 11.200).
+    again for every single act (21 CFR 11.200), and with it a one-time `code` where the
+    model's tier asks for two factors.
     """
-    meaning = meaning.strip()
+    meaning, reason = meaning.strip(), stated(reason)
     if not meaning:
         raise InvalidError(
             "meaning_missing", "Say what your signature means, such as 'I reviewed …'."
@@ -46,27 +58,35 @@ def sign_off(
             subject=request.subject,
             payload={"role": role},
         ),
+        tries_counted(actor),
         transaction.atomic(),
     ):
-        request = (
-            PromotionRequest.objects.with_subject()
-            .select_for_update(of=("self",))
-            .get(pk=request.pk)
-        )
+        request = locked_request(request.pk)
         now = timezone.now()
-        _refuse_unless_may_sign(request, role, actor, now)
+        refuse_unless_may_sign(request, role, actor, now)
+        delegation = authority_to_sign(request, role, actor, now)
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=request.model_version.registered_model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         refuse_unsound_log()
-        _refuse_unless_in_review(request, role, actor)
-        _refuse_changed_subject(request, seen_digest)
+        refuse_unless_in_review(request, role)
+        _refuse_second_of_role(request, role)
+        refuse_second_signature(request, actor, delegation)
+        opened = refuse_unread_evidence(request, seen_digest, actor)
+        refuse_changed_subject(request, now)
         signed = SignOff.objects.create(
             request=request,
             role=role,
             signer=actor,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            printed_name=_printed_name(actor, delegation),
+            delegation=delegation,
             meaning=meaning,
+            reason=reason,
             method=proof.method,
             subject_digest=request.subject_digest,
             signed_at=now,
@@ -78,24 +98,64 @@ def sign_off(
             payload={
                 "role": role,
                 "method": signed.method,
+                "evidence_opened_at": opened.viewed_at.isoformat(),
+                "delegation": delegation.subject if delegation else None,
                 "signed_at": now.isoformat(),
                 "subject_digest": signed.subject_digest,
             },
-            private={"printed_name": signed.printed_name, "meaning": signed.meaning},
+            private={
+                "printed_name": signed.printed_name,
+                "meaning": signed.meaning,
+                "reason": signed.reason,
+            },
         )
-        _approve_when_complete(request, actor=actor, now=now)
+        approve_when_complete(request.pk, actor=actor, now=now)
     return signed
 
 
 def missing_roles(request: PromotionRequest) -> list[str]:
-    """Return the roles that the policy still wants a signature of."""
-    wanted = read_policy_document(request.policy.document).sign_offs
-    given = set(valid_sign_offs(request).values_list("role", flat=True))
-    return [role for role in wanted if role not in given]
+    """Return the roles that still have to sign."""
+    return lacking_roles(request)
 
 
-def _refuse_unless_may_sign(
+def printed_name(person: User) -> str:
+    return person.get_full_name() or person.get_username()
+
+
+def stated(reason: str) -> str:
+    """Return the reason of an act, or refuse an empty one."""
+    if not reason.strip():
+        raise InvalidError(
+            "reason_missing", "Give your reason: it is kept with what you decide."
+        )
+    return reason.strip()
+
+
+def refuse_unless_may_sign(
     request: PromotionRequest, role: SignerRole, actor: User, now: datetime
+) -> None:
+    """Refuse who is too close to the version, has left, or does not hold the role."""
+    refuse_deactivated(actor)
+    refuse_conflicting_duties(request, actor, now)
+    if not may_sign_as(actor, role, request.model_version.registered_model):
+        raise PermissionDeniedError(
+            "may_not_sign",
+            f"You may not sign as {role} for {request.model_version.registered_model}: "
+            f"somebody who holds that role must.",
+        )
+
+
+def refuse_deactivated(actor: User) -> None:
+    """Ask the database: the session may be older than the deactivation."""
+    if not User.objects.filter(pk=actor.pk, is_active=True).exists():
+        raise PermissionDeniedError(
+            "account_deactivated",
+            "Your account was deactivated, so nothing was done. Ask an administrator.",
+        )
+
+
+def refuse_conflicting_duties(
+    request: PromotionRequest, actor: User, now: datetime
 ) -> None:
     conflicts = duties_that_conflict(actor, request, now=now)
     if conflicts:
@@ -105,73 +165,51 @@ def _refuse_unless_may_sign(
             f"Somebody else must sign.",
             conflicts=conflicts,
         )
-    if not may_sign_as(actor, role, request.model_version.registered_model):
-        raise PermissionDeniedError(
-            "may_not_sign",
-            f"You may not sign as {role} for {request.model_version.registered_model}: "
-            f"somebody who holds that role must.",
-        )
 
 
-def _refuse_unless_in_review(
-    request: PromotionRequest, role: SignerRole, actor: User
-) -> None:
+def _printed_name(actor: User, delegation: Delegation | None) -> str:
+    name = printed_name(actor)
+    return f"{name}, for {delegation.printed_name}" if delegation else name
+
+
+def refuse_unless_in_review(request: PromotionRequest, role: SignerRole) -> None:
+    """Refuse a signature or a rejection that nobody waits for."""
     if request.state != RequestState.IN_REVIEW:
         raise ConflictError(
             "request_not_in_review",
             f"This request is {request.get_state_display().lower()}: only a request in "
-            f"review can be signed.",
+            f"review can be signed or rejected.",
             state=request.state,
         )
-    if role not in read_policy_document(request.policy.document).sign_offs:
+    refuse_due(request, timezone.now())
+    if role not in required_signers(request):
         raise ConflictError(
             "role_not_wanted", f"The policy wants no signature of the {role}."
         )
-    given = valid_sign_offs(request)
-    if given.filter(role=role).exists():
-        raise ConflictError("role_signed", f"Somebody has signed as {role} already.")
-    if given.filter(signer=actor).exists():
-        raise ConflictError(
-            "signer_counts_once",
-            "You have signed this request already; another role needs another person.",
-        )
 
 
-def _refuse_changed_subject(request: PromotionRequest, seen_digest: str) -> None:
+def refuse_unread_evidence(
+    request: PromotionRequest, seen_digest: str, actor: User
+) -> EvidenceView:
+    """Return when the actor first opened exactly this evidence (R6), or refuse."""
     if request.subject_digest != seen_digest:
         raise ConflictError(
             "evidence_not_seen",
             "The evidence is not what you were shown. Open the request again and read it "
             "before you sign.",
         )
-    refuse_changed_evidence(request)
-    if request.subject_digest != subject_digest(request):
+    opened = request.evidence_views.filter(
+        viewer=actor, subject_digest=request.subject_digest
+    ).first()
+    if opened is None:
         raise ConflictError(
-            "subject_changed",
-            "The evidence is no longer what was evaluated. Have the log verified before "
-            "anything else.",
+            "evidence_not_opened",
+            "You have not opened the evidence as it is now. Open the request in your "
+            "own session and read it before you sign.",
         )
+    return opened
 
 
-def _approve_when_complete(
-    request: PromotionRequest, *, actor: User, now: datetime
-) -> None:
-    if missing_roles(request):
-        return
-    policy = read_policy_document(request.policy.document)
-    expires_at = now + timedelta(days=policy.approval_days)
-    PromotionRequest.objects.move(
-        request.pk,
-        to=RequestState.APPROVED,
-        approved_at=now,
-        approval_expires_at=expires_at,
-    )
-    record(
-        RegistryEvent.REQUEST_APPROVED,
-        actor=actor,
-        subject=request.subject,
-        payload={
-            "subject_digest": request.subject_digest,
-            "expires_at": expires_at.isoformat(),
-        },
-    )
+def _refuse_second_of_role(request: PromotionRequest, role: SignerRole) -> None:
+    if valid_sign_offs(request).filter(role=role).exists():
+        raise ConflictError("role_signed", f"Somebody has signed as {role} already.")

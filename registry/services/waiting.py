@@ -1,17 +1,21 @@
 """What waits for whom: which signatures a request lacks, and who can give them now."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils import timezone
 from guardian.shortcuts import get_objects_for_user
 
-from registry.models import PromotionRequest, RegisteredModel, RequestState, SignOff
+from registry.models import (
+    Delegation,
+    PromotionRequest,
+    RegisteredModel,
+    RequestState,
+)
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
-from registry.policy_document import read_policy_document
+from registry.services.quorum import given_for_now, lacking_roles
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,12 @@ def waiting_for(person: User) -> list[Waiting]:
 
 def roles_open_to(person: User, request: PromotionRequest) -> tuple[SignerRole, ...]:
     """Return the roles in which `sign_off` would take this person's signature."""
-    if request.state != RequestState.IN_REVIEW:
+    now = timezone.now()
+    if request.state != RequestState.IN_REVIEW or request.is_due(now):
         return ()
-    if any(signed.signer_id == person.pk for signed in _given(request)):
+    if any(signed.signer_id == person.pk for signed in given_for_now(request)):
         return ()
-    if duties_that_conflict(person, request, now=timezone.now()):
+    if duties_that_conflict(person, request, now=now):
         return ()
     lacking = lacking_roles(request)
     model = request.model_version.registered_model
@@ -49,30 +54,12 @@ def roles_open_to(person: User, request: PromotionRequest) -> tuple[SignerRole, 
     )
 
 
-def lacking_roles(request: PromotionRequest) -> list[str]:
-    """Return the roles still to sign, from prefetched sign-offs where there are any."""
-    given = {signed.role for signed in _given(request)}
-    return [role for role in _wanted(request.policy.document) if role not in given]
-
-
-def _given(request: PromotionRequest) -> list[SignOff]:
-    return [
-        signed
-        for signed in request.sign_offs.all()
-        if signed.subject_digest == request.subject_digest
-    ]
-
-
-@lru_cache(maxsize=256)
-def _wanted(document: str) -> tuple[str, ...]:
-    return read_policy_document(document).sign_offs
-
-
 def _within_reach(person: User) -> list[PromotionRequest]:
     """Narrow down in one query; the exact rules are asked of what is left."""
     to_sign = Q(pk=None)
     for role in SignerRole:
         to_sign |= _of_models(person, f"sign_as_{role}")
+    to_sign |= _of_delegations(person)
     to_sign &= Q(state=RequestState.IN_REVIEW)
     to_promote = _of_models(person, "promote_version") & Q(
         state=RequestState.APPROVED, approval_expires_at__gt=timezone.now()
@@ -82,6 +69,15 @@ def _within_reach(person: User) -> list[PromotionRequest]:
         .with_subject()
         .prefetch_related("sign_offs")
         .order_by("pk")
+        .distinct()
+    )
+
+
+def _of_delegations(person: User) -> Q:
+    mine = Delegation.objects.in_force(timezone.now()).filter(delegate=person)
+    model = "model_version__registered_model"
+    return Q(**{f"{model}__delegations__in": mine}) | Q(
+        **{f"{model}__workspace__delegations__in": mine.filter(registered_model=None)}
     )
 
 

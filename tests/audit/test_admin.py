@@ -89,7 +89,7 @@ def test_every_row_leads_to_its_entries(workspace, cast):
             version.registered_model,
             f"registry/registeredmodel/{version.registered_model_id}",
         ),
-        (version.source_run, f"tracking/run/{version.source_run_id}"),
+        (version.linked_run, f"tracking/run/{version.source_run_id}"),
     ):
         entries = carol.get(f"/admin/{path}/history/")
         listed = carol.get(entries["Location"]).context["cl"].result_list

@@ -15,10 +15,13 @@ ROLES = {
     "olivia": "owner",
     "bob": "validator",
     "rita": "risk",
+    "eve": "ethics",
+    "stella": "steward",
     "paul": "policy_author",
     "carol": "auditor",
     "rex": "release",
     "ada": "administrator",
+    "oscar": "operator",
     "mallory": "ci",
     "bot": "ci",
 }

@@ -164,6 +164,8 @@ def test_reviewer_needs_no_mouse(installation, log_in, in_review):
     press("Tab")
     page.keyboard.type("I reviewed the evidence without a mouse.")
     press("Tab")
+    page.keyboard.type("Every gate passes.")
+    press("Tab")
     page.keyboard.type(installation.account("validator").password)
     press("Enter")
 
@@ -219,6 +221,7 @@ def _sign(person: Reviewer, password: str) -> None:
     page = person.page
     page.get_by_role("link", name="Sign off …").click()
     page.get_by_label("Meaning of my signature").fill("I reviewed the evidence.")
+    page.get_by_label("My reason").fill("Every gate passes.")
     page.get_by_label("My password").fill(password)
     page.get_by_role("button", name="Sign", exact=True).click()
 

@@ -11,6 +11,7 @@ from django.db.migrations.loader import MigrationLoader
 from audit.triggers import APPEND_ONLY_TABLES
 from registry.models.promotion_request import MOVES
 from registry.permissions import MODEL_GRANTS
+from tracking.models.role_grant import MOVES as GRANT_MOVES
 from tracking.permissions import EXPERIMENT_GRANTS, WORKSPACE_GRANTS, Role
 
 pytestmark = pytest.mark.docs
@@ -119,6 +120,16 @@ def append_only_tables():
 def test_append_only_tables_are_those_with_triggers():
     documented = quoted(section("## Append-only tables").split("\n\n")[1])
     assert sorted(documented) == append_only_tables()
+
+
+def test_states_of_a_grant_lead_where_the_code_says():
+    _, *rows = tables(section("## Permissions"))[4]
+    documented = {quoted(start)[0]: set(quoted(targets)) for start, targets, _ in rows}
+    assert documented == {
+        start.value: {target.value for target in targets}
+        for start, targets in GRANT_MOVES.items()
+        if targets
+    }
 
 
 def test_states_of_a_request_lead_where_the_code_says():

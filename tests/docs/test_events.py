@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -21,14 +22,37 @@ from audit.services.log import (
 )
 from audit.services.verification import verify_log
 from registry.events import RegistryEvent
-from registry.models import ReportOrder
+from registry.models import (
+    AttestationKind,
+    Delivery,
+    PromotionRequest,
+    ReportOrder,
+    Stage,
+    Webhook,
+)
 from registry.models.sign_off import SignerRole
+from registry.services.aliases import remove_alias, set_alias
+from registry.services.archiving import archive_model, archive_version
+from registry.services.closings import invalidate_request, reject_request
+from registry.services.delegations import delegate_signing, withdraw_delegation
+from registry.services.deliveries import WAITS, deliver, replay
+from registry.services.evidence_views import open_evidence
+from registry.services.model_versions import version_of_source
 from registry.services.policies import publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
+from registry.services.registered_models import describe_model
 from registry.services.reports import fail_report, order_report
+from registry.services.stages import move_version
+from registry.services.tags import remove_model_tag as remove_registered_tag
+from registry.services.tags import remove_version_tag, tag_model, tag_version
+from registry.services.timers import end_what_is_over
+from registry.services.version_content import Source
+from registry.services.version_listings import describe_version
+from registry.services.webhooks import disable_webhook, enable_webhook, rotate_key
 from tests import factories
 from tracking.events import TrackingEvent
-from tracking.services.accounts import change_password
+from tracking.permissions import Role
+from tracking.services.accounts import change_email, change_password
 from tracking.services.erasure import erase_subject
 from tracking.services.experiments import (
     archive_experiment,
@@ -38,7 +62,7 @@ from tracking.services.experiments import (
     restore_experiment,
     tag_experiment,
 )
-from tracking.services.log_ins import record_failed_log_in
+from tracking.services.log_ins import count_failed_try, record_failed_log_in
 from tracking.services.logged_models import (
     archive_logged_model,
     log_model_params,
@@ -46,7 +70,10 @@ from tracking.services.logged_models import (
     tag_logged_model,
 )
 from tracking.services.logging import log_batch, remove_tag
+from tracking.services.role_grants import approve_role, ask_for_role
+from tracking.services.roles import revoke_grant
 from tracking.services.runs import archive_run, restore_run
+from tracking.services.second_factors import remove_second_factor
 
 pytestmark = pytest.mark.docs
 
@@ -145,29 +172,94 @@ def recorded_kinds() -> dict[str, Recorded]:
 def record_every_kind(workspace, cast) -> None:
     """Promote a version, report on it, and have every governed act refused once."""
     factories.token(cast.alice)
+    change_email(cast.mallory, email="mallory@example.org", actor=cast.ada)
     change_password(cast.mallory, password="another long passphrase")
     fail_to_log_in(cast.mallory)
+    grant_and_refuse(workspace, cast)
+    factories.second_factor(cast.stella)
+    remove_second_factor(cast.stella, reason="lost", actor=cast.ada)
     write_and_take_back(workspace, cast.alice)
+    edit_the_catalogue(workspace, cast)
     draft = factories.policy(workspace, cast, published=False)
     refused(publish_policy, draft, actor=cast.paul)
     promoted = factories.row_in_every_table(workspace, cast)
+    refused(archive_version, promoted, actor=cast.alice)
+    refused(archive_model, promoted.registered_model, actor=cast.alice)
     request = promoted.promotion_requests.get()
     refused(request_promotion, promoted, environment="production", actor=cast.mallory)
     refused(evaluate_again, request, actor=cast.mallory)
     refused(factories.signed, request, cast.alice, SignerRole.VALIDATOR)
     refused(promote, request, actor=cast.alice)
+    end_every_other_way(workspace, cast)
+    delegate_and_take_back(workspace, cast)
     order = order_report(promoted, actor=cast.carol)
     claim = ReportOrder.objects.claim(
         order.pk, now=timezone.now(), lease=timedelta(minutes=1)
     )
     assert claim is not None
     fail_report(order, failure="no fonts", claim=claim)
+    switch_webhook(workspace, cast)
     find_altered_and_intact_again()
     factories.token(cast.paul)
     erase_subject(cast.paul, reason="asked for it", kept=(), actor=cast.ada)
     rotate_log_key()
     retire_old_log_key()
     declare_log_key_compromised(new_origin="attestry.localhost/log-2", reason="stolen")
+
+
+def end_every_other_way(workspace, cast) -> None:
+    """End requests in the ways that are left, and be refused to waive and to attest."""
+    rejected, invalidated, expired = (
+        factories.evaluated(factories.version(workspace, cast, content=content), cast)
+        for content in (b"rejected", b"invalidated", b"expired")
+    )
+    refused(factories.waiver, rejected, cast, actor=cast.bob)
+    kind = AttestationKind.CANARY
+    refused(factories.attested, rejected.model_version, cast.alice, kind)
+    signed: dict[str, Any] = {
+        "password": factories.PASSWORD,
+        "is_interactive": True,
+        "reason": "The test set is old.",
+    }
+    by_bob = signed | {
+        "role": SignerRole.VALIDATOR,
+        "seen_digest": rejected.subject_digest,
+    }
+    open_evidence(rejected, actor=cast.bob)
+    refused(reject_request, rejected, **by_bob, actor=cast.alice)
+    reject_request(rejected, **by_bob, actor=cast.bob)
+    invalidate_request(invalidated, **signed, actor=cast.rita)
+    now = timezone.now()
+    PromotionRequest.objects.filter(pk=expired.pk).update(expires_at=now)
+    assert end_what_is_over() == 1
+
+
+def grant_and_refuse(workspace, cast) -> None:
+    asked = ask_for_role(
+        cast.mallory,
+        role=Role.AUDITOR,
+        workspace=workspace,
+        reason="joins",
+        actor=cast.ada,
+    )
+    refused(approve_role, asked, actor=cast.ada)
+    revoke_grant(approve_role(asked, actor=cast.rita), actor=cast.ada)
+
+
+def delegate_and_take_back(workspace, cast) -> None:
+    now = timezone.now()
+    terms = {
+        "role": SignerRole.VALIDATOR,
+        "delegate": cast.carol,
+        "starts_at": now,
+        "ends_at": now + timedelta(days=1),
+        "reason": "leave",
+        "password": factories.PASSWORD,
+        "is_interactive": True,
+    }
+    refused(delegate_signing, workspace, **terms, actor=cast.alice)
+    given = delegate_signing(workspace, **terms, actor=cast.bob)
+    withdraw_delegation(given, actor=cast.bob)
 
 
 def write_and_take_back(workspace, actor) -> None:
@@ -191,9 +283,49 @@ def write_and_take_back(workspace, actor) -> None:
     restore_experiment(experiment, actor=actor)
 
 
+def edit_the_catalogue(workspace, cast) -> None:
+    """Do with a model and a version what no governance minds."""
+    model = factories.model(workspace, cast, "edited")
+    model = describe_model(model, description="Tells good from bad.", actor=cast.alice)
+    tag_model(model, key="team", value="credit", actor=cast.alice)
+    remove_registered_tag(model, key="team", actor=cast.alice)
+    run = factories.run(workspace, cast.alice, "edited")
+    factories.upload(run, "model/MLmodel", b"flavors: {}", cast.alice)
+    version = version_of_source(
+        model,
+        source=Source(f"runs:/{run.run_id}/model", run, path="model"),
+        description="",
+        tags={},
+        run_link="",
+        actor=cast.alice,
+    )
+    describe_version(version, description="The first.", actor=cast.alice)
+    tag_version(version, key="team", value="credit", actor=cast.alice)
+    remove_version_tag(version, key="team", actor=cast.alice)
+    set_alias(version, name="best", actor=cast.alice)
+    remove_alias(model, name="best", actor=cast.alice)
+    move_version(version, to=Stage.STAGING, archives_others=True, actor=cast.alice)
+    archive_version(version, actor=cast.alice)
+    archive_model(model, actor=cast.alice)
+
+
+def switch_webhook(workspace, cast) -> None:
+    """Rotate, disable and enable a webhook, and have a delivery given up and replayed."""
+    webhook = Webhook.objects.get()
+    rotate_key(webhook, overlap=timedelta(hours=1), actor=cast.ada)
+    disable_webhook(webhook, actor=cast.ada)
+    enable_webhook(webhook, actor=cast.ada)
+    delivery = webhook.deliveries.get()
+    replay(delivery, actor=cast.ada)
+    Delivery.objects.filter(pk=delivery.pk).update(failures=len(WAITS))
+    deliver(delivery.pk, jitter=lambda: 0.0)
+
+
 def fail_to_log_in(user) -> None:
     record_failed_log_in(user, door="password", code="invalid_login")
     record_failed_log_in(None, door="token", code="token_unknown")
+    for _ in range(5):
+        count_failed_try(user)
 
 
 def find_altered_and_intact_again() -> None:

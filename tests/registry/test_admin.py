@@ -17,7 +17,6 @@ from registry.services.promotion import evaluate_again
 from registry.services.waiting import waiting_for
 from tests import factories
 from tracking.permissions import Role
-from tracking.services.roles import grant_role
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +52,7 @@ def form(subject: PromotionRequest, **changes: str) -> dict[str, str]:
     return {
         "role": "validator",
         "meaning": "I reviewed the evidence.",
+        "reason": "It passes.",
         "password": factories.PASSWORD,
         "seen_digest": subject.subject_digest,
     } | changes
@@ -206,7 +206,7 @@ def test_sign_off_page_offers_just_the_roles_that_one_can_sign_in(
 ):
     actor = getattr(cast, name)
     if name == "ada":
-        grant_role(actor, role=Role.DEVELOPER, workspace=_of(in_review), actor=actor)
+        factories.grant(actor, Role.DEVELOPER, _of(in_review))
 
     response = as_person(actor).get(page(in_review, "sign-off"))
 
@@ -220,10 +220,11 @@ def _of(request: PromotionRequest):
 
 
 def test_signatures_of_all_roles_approve_and_say_so(in_review, cast):
-    first = as_person(cast.bob).post(page(in_review, "sign-off"), form(in_review))
-    last = as_person(cast.olivia).post(
-        page(in_review, "sign-off"), form(in_review, role="owner")
-    )
+    bob, olivia = as_person(cast.bob), as_person(cast.olivia)
+    bob.get(page(in_review))
+    first = bob.post(page(in_review, "sign-off"), form(in_review))
+    olivia.get(page(in_review, "sign-off"))
+    last = olivia.post(page(in_review, "sign-off"), form(in_review, role="owner"))
 
     assert (first.status_code, first["Location"]) == (302, page(in_review))
     assert said(first) == ["Signed as validator."]
@@ -240,7 +241,7 @@ def test_wrong_password_signs_nothing_and_says_so_beside_the_field(in_review, ca
 
     assert response.context["form"].errors == {
         "password": [
-            "The password is wrong, so nothing was signed. Enter your password again."
+            "The password is wrong, so nothing was done. Enter your password again."
         ]
     }
     assert "Nothing was signed." in text(response)
@@ -278,7 +279,9 @@ def test_evidence_that_was_renewed_since_the_page_was_opened_is_not_signed(
     assert not SignOff.objects.exists()
 
 
-@pytest.mark.parametrize("missing", ["role", "meaning", "password", "seen_digest"])
+@pytest.mark.parametrize(
+    "missing", ["role", "meaning", "reason", "password", "seen_digest"]
+)
 def test_form_with_a_gap_signs_nothing(in_review, cast, missing):
     response = as_person(cast.bob).post(
         page(in_review, "sign-off"), form(in_review, **{missing: ""})
@@ -357,10 +360,132 @@ def test_policy_page_prints_the_document_its_digest_and_who_published_it(
 
 
 def test_markup_in_a_name_is_printed_as_text(workspace, cast):
-    name = "<script>alert(1)</script>" + "long" * 50
+    name = "<script>alert(1)<script>" + "long" * 50
     factories.model(workspace, cast, name)
 
     for path in ("", f"{RegisteredModel.objects.get().pk}/change/"):
         shown = text(as_person(cast.bob).get(f"/admin/registry/registeredmodel/{path}"))
         assert "<script>alert" not in shown
         assert "&lt;script&gt;alert(1)" in shown
+
+
+def act_page(subject: PromotionRequest, act: str) -> str:
+    return f"{REQUESTS}{subject.pk}/acts/{act}/"
+
+
+def test_reviewer_rejects_on_a_page_of_its_own(in_review, cast):
+    bob = as_person(cast.bob)
+    shown = text(bob.get(page(in_review)))
+    assert "Reject …" in shown
+    assert "Bob Example (" in shown  # who opened the evidence
+
+    asked = bob.get(act_page(in_review, "reject"))
+    assert [
+        value for value, _ in asked.context["form"].fields["role"].widget.choices
+    ] == ["validator"]
+    wrong = bob.post(act_page(in_review, "reject"), rejecting(in_review, "guessed"))
+    assert "password" in wrong.context["form"].errors
+    done = bob.post(act_page(in_review, "reject"), rejecting(in_review))
+
+    assert (done.status_code, done["Location"]) == (302, page(in_review))
+    shown = text(bob.get(page(in_review)))
+    assert "The test set is old. (Bob Example as validator" in shown
+    assert "Reject …" not in shown
+
+
+def rejecting(subject: PromotionRequest, password=factories.PASSWORD) -> dict[str, str]:
+    return {
+        "role": "validator",
+        "reason": "The test set is old.",
+        "password": password,
+        "seen_digest": subject.subject_digest,
+    }
+
+
+def test_waiver_is_asked_for_approved_and_withdrawn_on_pages(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    alice, rita = as_person(cast.alice), as_person(cast.rita)
+    assert "Ask for a waiver …" in text(alice.get(page(blocked)))
+
+    asked = alice.post(
+        act_page(blocked, "ask-for-waiver"),
+        {
+            "gate": "auc",
+            "scope": "request",
+            "reason": "The old one is worse.",
+            "compensating_control": "People look at it.",
+            "residual_risk": "Slower.",
+            "days": "30",
+        },
+    )
+    assert said(asked)[0].startswith("Asked for.")
+    waiver = blocked.waivers.get()
+    shown = text(rita.get(page(blocked)))
+    assert "Approve a waiver …" in shown
+    assert "asked for; this request" in shown
+    approval = {"waiver": str(waiver.pk), "reason": "Fine.", "password": "guessed"}
+    refused = rita.post(act_page(blocked, "approve-waiver"), approval)
+    assert "password" in refused.context["form"].errors
+    approval["password"] = factories.PASSWORD
+    rita.post(act_page(blocked, "approve-waiver"), approval)
+
+    shown = text(rita.get(page(blocked)))
+    assert ">waived</span>" in shown
+    assert "the verdict is fail." in shown
+    assert "in review</span>" in shown
+    withdrawal = {"waiver": str(waiver.pk), "reason": "The people left."}
+    rita.post(act_page(blocked, "withdraw-waiver"), withdrawal)
+    assert factories.fresh(blocked).state == RequestState.BLOCKED
+
+
+def test_attestation_withdrawal_and_revocation_have_pages(workspace, cast):
+    wanted = "attestations: [{kind: rollback_plan, accepts: [human]}]\n"
+    factories.policy(workspace, cast, factories.POLICY + wanted)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    olivia, alice = as_person(cast.olivia), as_person(cast.alice)
+    assert "Nobody has attested: rollback_plan" in text(olivia.get(page(asked)))
+
+    olivia.post(
+        act_page(asked, "attest"),
+        {
+            "kind": "rollback_plan",
+            "statement": "Tried on Monday.",
+            "days": "90",
+            "password": factories.PASSWORD,
+        },
+    )
+    assert factories.fresh(asked).state == RequestState.IN_REVIEW
+    assert "valid, counts; Olivia Example" in text(olivia.get(page(asked)))
+    alice.post(act_page(asked, "withdraw"), {"reason": "Wrong version."})
+    assert factories.fresh(asked).state == RequestState.WITHDRAWN
+
+    again = factories.evaluated(asked.model_version, cast)
+    revoked = {"reason": "Labels were swapped.", "password": factories.PASSWORD}
+    as_person(cast.rita).post(act_page(again, "invalidate"), revoked)
+    assert factories.fresh(again).state == RequestState.INVALIDATED
+
+
+@pytest.mark.parametrize(
+    "act", ["reject", "withdraw", "invalidate", "ask-for-waiver", "attest"]
+)
+def test_act_that_is_not_theirs_is_refused_in_words(in_review, cast, act):
+    carol = as_person(cast.carol)
+    assert carol.get(act_page(in_review, act)).status_code == 200
+
+    everything = rejecting(in_review) | {
+        "gate": "auc",
+        "scope": "request",
+        "compensating_control": "c",
+        "residual_risk": "r",
+        "days": "3",
+        "kind": "canary",
+        "statement": "s",
+    }
+    response = carol.post(act_page(in_review, act), everything)
+
+    assert "You may not" in text(response)
+    assert factories.fresh(in_review).state == RequestState.IN_REVIEW
+
+
+def test_unknown_act_is_not_found(in_review, cast):
+    assert as_person(cast.bob).get(act_page(in_review, "bless")).status_code == 404

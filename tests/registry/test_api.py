@@ -66,6 +66,7 @@ def test_whole_way_into_production_over_http(workspace, cast, as_token):
             subject_digest=reviewed["subject_digest"],
             role=role,
             meaning="I reviewed it.",
+            reason="It passes.",
             password=factories.PASSWORD,
         )
         assert signed.status_code == 201
@@ -177,7 +178,7 @@ def test_second_registration_names_the_version_that_is_there(workspace, cast, as
         as_token(cast.alice),
         "model-versions/",
         registered_model="credit",
-        run_id=version.source_run.run_id,
+        run_id=version.linked_run.run_id,
         artifact_path=factories.MODEL,
         artifact_sha256=version.artifact_sha256,
     )
@@ -219,6 +220,7 @@ def test_token_cannot_sign(workspace, cast, as_token):
         subject_digest=request.subject_digest,
         role="validator",
         meaning="I reviewed it.",
+        reason="It passes.",
         password=factories.PASSWORD,
     )
 
@@ -238,6 +240,7 @@ def test_session_without_csrf_token_cannot_sign(workspace, cast):
         subject_digest=request.subject_digest,
         role="validator",
         meaning="I reviewed it.",
+        reason="It passes.",
         password=factories.PASSWORD,
     )
 
@@ -256,6 +259,7 @@ def test_refusal_to_the_developer_says_why(workspace, cast):
         subject_digest=request.subject_digest,
         role="validator",
         meaning="Fine.",
+        reason="It passes.",
         password=factories.PASSWORD,
     )
 

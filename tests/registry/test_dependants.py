@@ -95,7 +95,7 @@ def test_run_that_made_the_data_does_not_stand_on_it(workspace, cast, as_token):
 
 def test_archiving_the_run_hides_no_dependant(workspace, cast, as_token):
     version = trained_on("loans", workspace, cast, b"1")
-    archive_run(version.source_run, actor=cast.alice)
+    archive_run(version.linked_run, actor=cast.alice)
     loans = Dataset.objects.get(name="loans")
 
     assert named(dependants(as_token(cast.carol), loans)) == [1]
@@ -112,7 +112,7 @@ def test_versions_of_models_that_one_may_not_see_are_left_out(
     without_anything = dependants(as_token(nina), loans)
     assign_perm("registry.view_registeredmodel", nina, version.registered_model)
     without_the_run = dependants(as_token(nina), loans)
-    assign_perm("tracking.view_experiment", nina, version.source_run.experiment)
+    assign_perm("tracking.view_experiment", nina, version.linked_run.experiment)
     with_both = dependants(as_token(nina), loans)
 
     answers = (without_anything, without_the_run, with_both)

@@ -1,7 +1,11 @@
 """A policy is written by one person, published by another, and then stays."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from django.utils import timezone
+
+import registry
 from audit.errors import (
     ConflictError,
     InvalidError,
@@ -9,8 +13,11 @@ from audit.errors import (
     PermissionDeniedError,
 )
 from audit.proofs import trail
-from registry.models import Policy, PolicyPublication
+from registry.models import Policy, PolicyPublication, RequestState
+from registry.policy_document import read_policy_document
+from registry.services.governance import governing_policy, is_governed
 from registry.services.policies import draft_policy, publish_policy
+from registry.services.registered_models import register_model
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +34,7 @@ def test_each_draft_is_a_version_and_names_its_digest_in_the_log(workspace, cast
     [entry] = trail([second.subject])
     assert entry.payload == {
         "model": "model/default/credit",
+        "tiers": [],
         "environment": "production",
         "digest": second.digest,
     }
@@ -110,3 +118,143 @@ def test_policy_for_an_unknown_model_is_refused(workspace, cast):
         draft_policy(workspace, document=factories.POLICY, actor=cast.paul)
 
     assert refusal.value.code == "model_unknown"
+
+
+OF_TIERS = factories.POLICY.replace(
+    "name: credit-production", "name: tiers-production"
+).replace("registered_model: credit", "tier: [3, 4]")
+
+
+def test_policy_of_tiers_governs_models_that_have_none_of_their_own(workspace, cast):
+    model = factories.model(workspace, cast)
+    now = timezone.now
+    assert governing_policy(model, "production", now()) is None
+    assert not is_governed(model, "production")
+
+    tiers = factories.policy(workspace, cast, OF_TIERS)
+    assert governing_policy(model, "production", now()) == tiers
+    assert governing_policy(model, "staging", now()) is None
+
+    own = factories.policy(workspace, cast)
+    assert governing_policy(model, "production", now()) == own
+    newer = factories.policy(workspace, cast, OF_TIERS)
+    assert newer.version == 2
+    assert newer.subject == "policy/default/tiers-production/2"
+    assert governing_policy(model, "production", now()) == own
+
+
+def test_newest_published_policy_governs_and_a_draft_does_not(workspace, cast):
+    model = factories.model(workspace, cast)
+    factories.policy(workspace, cast)
+    second = factories.policy(workspace, cast)
+    factories.policy(workspace, cast, published=False)
+
+    assert governing_policy(model, "production", timezone.now()) == second
+
+
+def test_environment_is_governed_for_every_model_once_a_policy_is_published_for_it(
+    workspace, cast
+):
+    high = register_model(
+        workspace,
+        name="fraud",
+        tier=2,
+        purpose="Finds fraud.",
+        owner=cast.olivia,
+        actor=cast.alice,
+    )
+    factories.policy(workspace, cast, OF_TIERS, published=False)
+    assert not is_governed(high, "production")
+
+    factories.policy(workspace, cast, OF_TIERS)
+
+    assert is_governed(high, "production")
+    assert not is_governed(high, "staging")
+    assert governing_policy(high, "production", timezone.now()) is None
+
+
+def test_request_under_a_policy_of_tiers_pins_it(workspace, cast):
+    policy = factories.policy(workspace, cast, OF_TIERS)
+
+    request = factories.evaluated(factories.version(workspace, cast), cast)
+
+    assert request.policy == policy
+    assert request.state == RequestState.IN_REVIEW
+
+
+@pytest.mark.parametrize(
+    ("tier", "old", "new", "path"),
+    [
+        (1, "approval_days: 30", "approval_days: 14", "sign_offs"),
+        (1, "[validator, owner]", "[validator, risk, owner]", "approval_days"),
+        (2, "[validator, owner]", "[owner]", "sign_offs"),
+        (2, "approval_days: 30", "approval_days: 31", "approval_days"),
+        (3, "[validator, owner]", "[]", "sign_offs"),
+        (3, "approval_days: 30", "approval_days: 61", "approval_days"),
+        (2, "margin: 0.02", "on_inconclusive: warn, margin: 0.02", "gates[1].on_inconclusive"),
+    ],
+)  # fmt: skip
+def test_policy_that_asks_for_less_than_its_tier_is_not_published(
+    workspace, cast, tier, old, new, path
+):
+    document = OF_TIERS.replace("[3, 4]", f"[{tier}, 4]").replace(old, new)
+    draft = factories.policy(workspace, cast, document, published=False)
+
+    with pytest.raises(ConflictError) as refusal:
+        publish_policy(draft, actor=cast.rita)
+
+    assert (refusal.value.code, refusal.value.extra) == (
+        "policy_weaker_than_tier",
+        {"path": path, "tier": tier},
+    )
+    assert trail([draft.subject])[-1].kind == "registry.policy.refused"
+
+
+def test_gate_that_a_tier_holds_hard_is_not_made_waivable(workspace, cast):
+    document = (
+        OF_TIERS.replace("[3, 4]", "[1]")
+        .replace("[validator, owner]", "[validator, risk, owner]")
+        .replace("approval_days: 30", "approval_days: 14")
+        .replace("threshold: 0.7", "waivable: true, threshold: 0.7")
+    )
+    draft = factories.policy(workspace, cast, document, published=False)
+
+    with pytest.raises(ConflictError) as refusal:
+        publish_policy(draft, actor=cast.rita)
+
+    assert refusal.value.extra["path"] == "gates[0].waivable"
+
+
+def test_policy_binds_either_a_model_or_tiers(workspace, cast):
+    for document in (
+        factories.POLICY + "tier: [3]\n",
+        factories.POLICY.replace("registered_model: credit\n", ""),
+    ):
+        with pytest.raises(InvalidError) as refusal:
+            draft_policy(workspace, document=document, actor=cast.paul)
+        assert refusal.value.code == "policy_binds_nobody_or_two"
+
+
+PACKS = sorted((Path(registry.__file__).parent / "policy_packs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda path: path.stem)
+def test_policy_to_start_from_is_published_as_it_is(workspace, cast, pack):
+    drafted = draft_policy(
+        workspace, document=pack.read_text(encoding="utf-8"), actor=cast.paul
+    )
+
+    publish_policy(drafted, actor=cast.rita)
+
+    assert (drafted.name, drafted.registered_model) == (pack.stem, None)
+
+
+def test_policies_to_start_from_leave_no_tier_out():
+    documents = [read_policy_document(pack.read_text("utf-8")) for pack in PACKS]
+    tiers = sorted((d.environment, tier) for d in documents for tier in d.tiers)
+
+    assert tiers == [
+        (environment, tier)
+        for environment in ("production", "staging")
+        for tier in (1, 2, 3, 4)
+    ]

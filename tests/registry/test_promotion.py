@@ -39,7 +39,9 @@ def test_version_that_passes_and_is_signed_by_two_people_becomes_champion(
         "registry.verdict.given",
         "registry.verdict.given",
         "registry.evaluation.concluded",
+        "registry.evidence.opened",
         "registry.sign_off.given",
+        "registry.evidence.opened",
         "registry.sign_off.given",
         "registry.request.approved",
         "registry.version.promoted",
@@ -93,7 +95,7 @@ def test_submission_freezes_the_source_run_for_good(workspace, cast):
     version = factories.version(workspace, cast)
     factories.request(version, cast)
 
-    run = Run.objects.get(pk=version.source_run_id)
+    run = Run.objects.get(pk=version.linked_run.pk)
     assert run.is_frozen
     with pytest.raises(ConflictError) as refusal:
         factories.upload(run, "late.txt", b"late", cast.alice)
@@ -120,7 +122,7 @@ def test_request_that_is_not_ready_is_refused_and_the_refusal_is_logged(
 
     assert refusal.value.code == code
     assert not PromotionRequest.objects.exists()
-    assert not Run.objects.get(pk=version.source_run_id).is_frozen
+    assert not Run.objects.get(pk=version.linked_run.pk).is_frozen
     last = trail([version.subject])[-1]
     assert (last.kind, last.payload) == (
         "registry.request.refused",

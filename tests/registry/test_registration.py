@@ -9,6 +9,7 @@ from audit.errors import (
     PermissionDeniedError,
 )
 from audit.proofs import trail
+from audit.tlog.canonical import digest
 from registry.models import ModelVersion
 from registry.services.model_versions import register_version
 from registry.services.registered_models import register_model
@@ -28,9 +29,11 @@ def test_versions_count_up_and_name_run_and_artifact_in_the_log(workspace, cast)
     assert [first.number, second.number] == [1, 2]
     [entry] = trail([second.subject])
     assert entry.payload == {
-        "source_run": second.source_run.subject,
+        "source": f"runs:/{second.linked_run.run_id}/{factories.MODEL}",
+        "source_run": second.linked_run.subject,
         "artifact_path": factories.MODEL,
         "artifact_sha256": second.artifact_sha256,
+        "content": digest({"run_link": "", "tags": {}}),
     }
 
 
@@ -40,9 +43,9 @@ def test_second_registration_of_one_artifact_is_refused(workspace, cast):
     with pytest.raises(ConflictError) as refusal:
         register_version(
             version.registered_model,
-            source_run=version.source_run,
+            source_run=version.linked_run,
             artifact_path=factories.MODEL,
-            artifact_sha256=version.artifact_sha256,
+            artifact_sha256=version.linked_sha256,
             actor=cast.alice,
         )
 
@@ -109,7 +112,7 @@ def test_only_developers_and_bots_register(workspace, cast):
     with pytest.raises(PermissionDeniedError) as refusal:
         register_version(
             version.registered_model,
-            source_run=version.source_run,
+            source_run=version.linked_run,
             artifact_path=factories.PREDICTIONS,
             artifact_sha256="0" * 64,
             actor=cast.ada,

@@ -14,7 +14,6 @@ from registry.models.sign_off import SignerRole
 from registry.services.sign_offs import missing_roles
 from tests import factories
 from tracking.permissions import Role
-from tracking.services.roles import grant_role
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +78,7 @@ def test_developer_cannot_approve_their_own_version_and_the_refusal_is_logged(
 def test_developer_who_is_also_validator_still_cannot_sign_their_own(
     request_in_review, cast, workspace
 ):
-    grant_role(cast.alice, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+    factories.grant(cast.alice, Role.VALIDATOR, workspace)
 
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(request_in_review, cast.alice, SignerRole.VALIDATOR)
@@ -124,7 +123,7 @@ def test_superuser_who_is_given_every_permission_still_does_not_sign(
 def test_owner_role_does_not_sign_for_somebody_elses_model(
     request_in_review, cast, workspace
 ):
-    other = factories.person("oscar", workspace, Role.OWNER)
+    other = factories.person("otto", workspace, Role.OWNER)
 
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(request_in_review, other, SignerRole.OWNER)
@@ -160,7 +159,7 @@ def test_signature_without_a_meaning_is_refused(request_in_review, cast):
 
 
 def test_one_person_counts_once_even_with_two_roles(request_in_review, cast, workspace):
-    grant_role(cast.olivia, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+    factories.grant(cast.olivia, Role.VALIDATOR, workspace)
     factories.signed(request_in_review, cast.olivia, SignerRole.OWNER)
 
     with pytest.raises(ConflictError) as refusal:
@@ -189,7 +188,7 @@ def test_role_that_the_policy_does_not_want_does_not_sign(request_in_review, cas
 def test_author_of_the_policy_does_not_sign_for_thirty_days(
     request_in_review, cast, workspace
 ):
-    grant_role(cast.paul, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+    factories.grant(cast.paul, Role.VALIDATOR, workspace)
 
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(request_in_review, cast.paul, SignerRole.VALIDATOR)
@@ -237,3 +236,90 @@ def test_evidence_that_the_signer_has_not_seen_is_not_signed(request_in_review, 
 
     assert refusal.value.code == "evidence_not_seen"
     assert not SignOff.objects.exists()
+
+
+# Two factors
+
+
+@pytest.fixture(params=[1, 2], ids=["critical", "high"])
+def risky_request(request, workspace, cast) -> PromotionRequest:
+    factories.model(workspace, cast, tier=request.param)
+    document = factories.POLICY.replace(
+        "[validator, owner]", "[validator, owner, risk]"
+    )
+    document = document.replace("approval_days: 30", "approval_days: 14")
+    factories.policy(workspace, cast, document)
+    return factories.evaluated(factories.version(workspace, cast), cast)
+
+
+def test_model_of_the_upper_tiers_wants_two_factors(risky_request, cast):
+    app = factories.second_factor(cast.bob)
+
+    factories.signed(risky_request, cast.bob, SignerRole.VALIDATOR, code=app.code())
+
+    assert SignOff.objects.get().method == "password and one-time code"
+
+
+@pytest.mark.parametrize(
+    ("code", "is_enrolled", "refused_as"),
+    [
+        ("", False, "second_factor_not_enrolled"),
+        ("123456", False, "second_factor_not_enrolled"),
+        ("", True, "second_factor_missing"),
+        ("000 000", True, "second_factor_wrong"),
+    ],
+)
+def test_password_alone_does_not_sign_for_the_upper_tiers(
+    risky_request, cast, code, is_enrolled, refused_as
+):
+    if is_enrolled:
+        factories.second_factor(cast.bob)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(risky_request, cast.bob, SignerRole.VALIDATOR, code=code)
+
+    assert refusal.value.code == refused_as
+    assert trail([risky_request.subject])[-1].payload["code"] == refused_as
+    assert not SignOff.objects.exists()
+
+
+def test_one_code_does_not_sign_twice(workspace, cast):
+    factories.model(workspace, cast, tier=2)
+    factories.policy(workspace, cast)
+    first = factories.evaluated(factories.version(workspace, cast), cast)
+    second = factories.evaluated(
+        factories.version(workspace, cast, content=b"model 2"), cast
+    )
+    app = factories.second_factor(cast.bob)
+    code = app.code()
+    factories.signed(first, cast.bob, SignerRole.VALIDATOR, code=code)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(second, cast.bob, SignerRole.VALIDATOR, code=code)
+
+    assert refusal.value.code == "second_factor_wrong"
+
+
+def test_code_that_is_given_is_checked_even_where_the_password_would_do(
+    request_in_review, cast
+):
+    factories.second_factor(cast.bob)
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(
+            request_in_review, cast.bob, SignerRole.VALIDATOR, code="000000"
+        )
+    assert refusal.value.code == "second_factor_wrong"
+
+
+def test_five_wrong_passwords_lock_signing(request_in_review, cast):
+    for _ in range(5):
+        with pytest.raises(PermissionDeniedError):
+            factories.signed(
+                request_in_review, cast.bob, SignerRole.VALIDATOR, password="guessed"
+            )
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "account_locked"
+    assert trail([request_in_review.subject])[-1].payload["code"] == "account_locked"

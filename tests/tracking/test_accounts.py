@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError
@@ -14,7 +15,11 @@ from audit.services import system_account
 from tests import factories
 from tracking.models import ApiToken
 from tracking.permissions import Role
-from tracking.services.accounts import create_person, create_service_account
+from tracking.services.accounts import (
+    change_email,
+    create_person,
+    create_service_account,
+)
 from tracking.services.roles import SIGNING_ROLES, grant_role
 from tracking.services.tokens import create_token, user_of_token
 from tracking.services.workspaces import create_workspace
@@ -22,7 +27,7 @@ from tracking.services.workspaces import create_workspace
 SIGNING = sorted(SIGNING_ROLES)
 SIGNER_ADMINISTERS = (
     "signers_do_not_administer",
-    "Somebody who signs cannot be an administrator: take the signing role away first.",
+    "Somebody who signs cannot be administrator as well: take the signing role away first.",
 )
 
 
@@ -133,6 +138,7 @@ def test_name_of_a_person_is_committed_to_and_not_written_into_the_log(workspace
     assert dict(openings.values_list("field", "value")) == {
         "username": "xaviera",
         "full_name": "Xaviera Quirk",
+        "email": "",
     }
 
 
@@ -172,3 +178,28 @@ def test_new_workspace_gives_nobody_a_role(workspace, mlflow_as, cast):
     for user in (cast.alice, cast.olivia, cast.bob, cast.carol):
         answer = mlflow_as(user).below("second").get("runs/get", run_id="x")
         assert answer[1]["code"] == "workspace_unknown"
+
+
+def test_email_address_is_set_by_a_command_and_the_entry_only_commits_to_it(
+    cast, capsys
+):
+    call_command("set_email_address", "bob", "bob@example.org")
+
+    cast.bob.refresh_from_db()
+    assert cast.bob.email == "bob@example.org"
+    assert capsys.readouterr().out == "The account bob gets mail at bob@example.org.\n"
+    entry = Event.objects.latest("id")
+    assert entry.kind == "tracking.account.email_changed"
+    assert b"bob@example.org" not in bytes(entry.body)
+    call_command("set_email_address", "bob")
+    cast.bob.refresh_from_db()
+    assert cast.bob.email == ""
+
+
+def test_email_address_that_is_none_is_refused(cast):
+    with pytest.raises(InvalidError) as refusal:
+        change_email(cast.bob, email="bob\n@example.org", actor=cast.ada)
+    assert refusal.value.code == "email_invalid"
+    for username, address in (("bob", "bob"), ("nobody", "a@example.org")):
+        with pytest.raises(CommandError):
+            call_command("set_email_address", username, address)

@@ -33,12 +33,15 @@ def test_nothing_is_registered_that_could_be_edited():
         ("audit", "event"),
         ("audit", "verification"),
         ("auth", "user"),
+        ("registry", "delivery"),
         ("registry", "modelversion"),
         ("registry", "policy"),
         ("registry", "promotionrequest"),
         ("registry", "registeredmodel"),
         ("registry", "slot"),
+        ("registry", "webhook"),
         ("tracking", "experiment"),
+        ("tracking", "rolegrant"),
         ("tracking", "run"),
     ]
     assert not admin.site.is_registered(Group)
@@ -92,7 +95,7 @@ def test_somebody_without_a_role_sees_no_rows(workspace, cast, path):
 
 def test_run_page_prints_everything_that_was_logged(workspace, cast):
     version = factories.version(workspace, cast)
-    run = version.source_run
+    run = version.linked_run
     other = factories.run(workspace, cast.alice)
     factories.everything_logged(other, cast.alice)
     bob = as_person(cast.bob)
@@ -101,7 +104,7 @@ def test_run_page_prints_everything_that_was_logged(workspace, cast):
     logged = text(bob.get(f"/admin/tracking/run/{other.pk}/change/"))
 
     assert f"/admin/registry/modelversion/{version.pk}/change/" in source
-    assert version.artifact_sha256 in source
+    assert version.linked_sha256 in source
     for content in ("alpha", "0.1", "loss", "0.5", "team", "loans", "abc123"):
         assert content in logged
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern
@@ -113,9 +114,10 @@ def test_missing_and_wrong_tokens_are_told_apart(authorization, expected):
 
 @pytest.mark.parametrize("make", ["Bearer {}", "basic"])
 def test_expired_token_is_refused(cast, make):
-    _, secret = create_token(
-        cast.alice, name="old", actor=system_account(), lifetime=timedelta(seconds=-1)
-    )
+    with time_machine.travel(timezone.now() - timedelta(days=2), tick=False):
+        _, secret = create_token(
+            cast.alice, name="old", actor=system_account(), lifetime=timedelta(days=1)
+        )
     authorization = basic("x", secret) if make == "basic" else make.format(secret)
     assert answer_to(authorization) == EXPIRED
 

@@ -104,7 +104,7 @@ def test_evidence_is_not_archived(alice, workspace, cast, log):
     version = factories.version(workspace, cast)
     factories.policy(workspace, cast)
     factories.request(version, cast)
-    run = version.source_run
+    run = version.linked_run
     log()
     experiment_id = str(run.experiment_id)
     assert alice.post("experiments/delete", experiment_id=experiment_id) == conflict(

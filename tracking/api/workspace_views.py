@@ -1,7 +1,7 @@
 """What the native API's views share: a workspace, and how to find things in it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import User
 from rest_framework.pagination import LimitOffsetPagination
@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from audit.errors import NotFoundError
 from tracking.models import Dataset, Experiment, Run, Workspace
+from tracking.models.access import Scope
 from tracking.models.workspace import DEFAULT_WORKSPACE
 
 
@@ -50,7 +51,12 @@ class ShortPages(LimitOffsetPagination):
 
 
 class WorkspaceView(APIView):
-    """Finds what the user may see in the workspace of the path; else 404."""
+    """Finds what the user may see in the workspace of the path; else 404.
+
+    A token with scopes needs one of `write_scopes` for whatever does not only read.
+    """
+
+    write_scopes: ClassVar[frozenset[Scope]] = frozenset({Scope.TRACKING_WRITE})
 
     @property
     def user(self) -> User:

@@ -16,6 +16,7 @@ from audit.errors import InvalidError, NotFoundError, UnauthenticatedError
 from tracking import access
 from tracking.mlflow_api.fields import IN_WORDS, Text
 from tracking.models import Experiment, LoggedModel, Run, Workspace
+from tracking.models.access import Scope
 from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.services.tokens import secret_in, user_and_workspace
@@ -25,6 +26,7 @@ View = Callable[..., HttpResponseBase]
 _encoder = msgspec.json.Encoder()
 # MLflow's clients call the experiment of runs that name none by this id.
 DEFAULT_EXPERIMENT_ID = "0"
+SEARCHES = frozenset({"search", "search-datasets", "get-latest-versions"})
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Caller:
 
     user: User
     workspace: Workspace
+    # Makes an absolute address of a path, as the caller reaches this installation.
+    address: Callable[[str], str]
 
 
 def answer(content: dict[str, Any]) -> HttpResponse:
@@ -81,14 +85,31 @@ def authenticate(request: HttpRequest, workspace: str) -> Caller:
             "Send an API token: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME "
             "and MLFLOW_TRACKING_PASSWORD with the token as the password.",
         )
-    user, seen = user_and_workspace(secret, workspace)
+    user, seen = user_and_workspace(secret, workspace, writes=scopes_for(request))
     if seen is None:
         raise NotFoundError(
             "workspace_unknown",
             f"There is no workspace {workspace!r} that you may see: check the path in "
             f"MLFLOW_TRACKING_URI.",
         )
-    return Caller(user, seen)
+    return Caller(user, seen, request.build_absolute_uri)
+
+
+def scopes_for(request: HttpRequest) -> frozenset[Scope] | None:
+    """Return the scopes of which this call needs one, by its route; None: it only reads.
+
+    MLflow searches by POST. What moves versions between stages and aliases may change
+    what serves, so that is promoting. The route, unlike the path, holds no word that a
+    client chose.
+    """
+    match = request.resolver_match
+    parts = frozenset(match.route.split("/") if match else ())
+    if request.method in {"GET", "HEAD"} or parts & SEARCHES:
+        return None
+    if not parts & {"registered-models", "model-versions"}:
+        return frozenset({Scope.TRACKING_WRITE})
+    promotes = parts & {"transition-stage", "alias"}
+    return frozenset({Scope.PROMOTE if promotes else Scope.REGISTRY_WRITE})
 
 
 def _read(

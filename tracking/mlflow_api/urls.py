@@ -1,6 +1,7 @@
 """The routes of MLflow's API, relative to a workspace; every one has both prefixes."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
@@ -62,13 +63,20 @@ MLFLOW = (
 )
 
 
+def mlflow_routes(
+    prefix: str, endpoints: Iterable[tuple[str, str, View]]
+) -> list[URLPattern]:
+    """Return a route for each name, which its methods share."""
+    views: dict[str, dict[str, View]] = defaultdict(dict)
+    for method, name, view in endpoints:
+        views[f"{prefix}/mlflow/{name}"][method] = view
+    return [path(name, by_method(methods)) for name, methods in views.items()]
+
+
 def _routes(prefix: str) -> list[URLPattern]:
     files = f"{prefix}/mlflow-artifacts"
-    views: dict[str, dict[str, View]] = defaultdict(dict)
-    for method, name, view in MLFLOW:
-        views[f"{prefix}/mlflow/{name}"][method] = view
     return [
-        *(path(name, by_method(methods)) for name, methods in views.items()),
+        *mlflow_routes(prefix, MLFLOW),
         path(f"{files}/artifacts/<path:path>", artifacts.one_file),
         path(f"{files}/artifacts", artifacts.folder),
         path(f"{files}/mpu/<path:path>", artifacts.no_multipart),

@@ -7,12 +7,7 @@ from tracking.models.artifact import (
     LoggedModelArtifact,
     LoggedModelArtifactRemoval,
 )
-from tracking.models.dataset import (
-    Dataset,
-    DatasetCard,
-    DatasetInput,
-    DatasetLabeller,
-)
+from tracking.models.dataset import Dataset, DatasetCard, DatasetInput, DatasetLabeller
 from tracking.models.experiment import Experiment
 from tracking.models.logged_model import (
     LoggedModel,
@@ -25,11 +20,15 @@ from tracking.models.metadata import FieldDefinition, MetadataTemplate
 from tracking.models.metric import LatestMetric, Metric
 from tracking.models.param import Param
 from tracking.models.reproduction import Reproduction
+from tracking.models.role_grant import GrantState, NamePrefix, RoleGrant
 from tracking.models.run import Run, RunSeal
+from tracking.models.second_factor import FailedTries, SecondFactor
+from tracking.models.sensitive_use import Acknowledgement, SensitiveUse
 from tracking.models.tag import ExperimentTag, Tag
 from tracking.models.workspace import Workspace
 
 __all__ = [
+    "Acknowledgement",
     "ApiToken",
     "Artifact",
     "ArtifactRemoval",
@@ -39,7 +38,9 @@ __all__ = [
     "DatasetLabeller",
     "Experiment",
     "ExperimentTag",
+    "FailedTries",
     "FieldDefinition",
+    "GrantState",
     "LatestMetric",
     "LoggedModel",
     "LoggedModelArtifact",
@@ -50,10 +51,14 @@ __all__ = [
     "MetadataTemplate",
     "Metric",
     "ModelUse",
+    "NamePrefix",
     "Param",
     "Reproduction",
+    "RoleGrant",
     "Run",
     "RunSeal",
+    "SecondFactor",
+    "SensitiveUse",
     "ServiceAccount",
     "Tag",
     "Workspace",

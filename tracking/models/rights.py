@@ -4,6 +4,9 @@ Every call of a training run asks it several times; django-guardian's own answer
 three queries each time.
 """
 
+from django.contrib.auth.models import User
+from django.db.models import BooleanField, Func
+
 # The aliases begin with an underscore so that none hides one of the query around.
 _PERMISSION = """(
     SELECT _p.id FROM auth_permission _p
@@ -50,3 +53,17 @@ def sees(app: str, model: str, permission: str, *, pk: str, user: str) -> str:
     wanted = _PERMISSION.format(app=app, model=model, permission=permission)
     on_object = _ON_OBJECT.format(wanted=wanted, pk=pk, user=user)
     return f"({on_object} OR {_ON_ALL.format(wanted=wanted, user=user)})"
+
+
+def is_given(app: str, model: str, permission: str, *, pk: str, user: User) -> Func:
+    """Return `given` as an expression for query sets, on the field that holds the key."""
+    words = (f"'{word}'" for word in (app, model, permission))
+    sql = given(*words, pk="%(expressions)s", user=str(int(user.pk or 0)))
+    return Func(pk, template=sql, output_field=BooleanField())
+
+
+def is_seen(app: str, model: str, permission: str, *, pk: str, user: User) -> Func:
+    """Return `sees` as a condition for query sets, on the field that holds the key."""
+    words = (f"'{word}'" for word in (app, model, permission))
+    sql = sees(*words, pk="%(expressions)s", user=str(int(user.pk or 0)))
+    return Func(pk, template=sql, output_field=BooleanField())

@@ -22,6 +22,8 @@ class Workspace(models.Model):
     """Names are unique inside it and roles are granted in it."""
 
     name = models.SlugField(max_length=100, unique=True)
+    # For a migration: versions without a source run, which can never be submitted.
+    allow_unlinked_versions = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = WorkspaceQuerySet.as_manager()
@@ -36,6 +38,10 @@ class Workspace(models.Model):
             ("register_model", "May register models here"),
             ("draft_policy", "May draft policies here"),
             ("publish_policy", "May publish policies here"),
+            ("grant_role", "May ask for and approve grants of roles here"),
+            ("export_log", "May export what the log says of this workspace"),
+            ("operate_log", "May rotate keys, back up and verify"),
+            ("connect_systems", "May connect webhooks and tickets here"),
         ]
 
     def __str__(self) -> str:

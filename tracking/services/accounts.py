@@ -3,24 +3,44 @@
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 
-from audit.errors import ConflictError, InvalidError
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import record, system_account
 from tracking.events import TrackingEvent
 from tracking.models import ServiceAccount
+from tracking.models.workspace import DEFAULT_WORKSPACE
+from tracking.permissions import acts_as_installation, may_administer_accounts
 from tracking.services.tokens import revoke_token
 
 
 def create_person(
-    username: str, *, full_name: str, password: str, is_superuser: bool, actor: User
+    username: str,
+    *,
+    full_name: str,
+    password: str,
+    is_superuser: bool,
+    actor: User,
+    email: str = "",
 ) -> User:
-    """Create somebody who logs in, and whose printed name is `full_name`."""
+    """Create somebody who logs in, and whose printed name is `full_name`.
+
+    By `email` authors of commits are recognised. Only the installation itself makes
+    superusers.
+    """
+    _refuse_unless_administers(actor)
+    if is_superuser and not acts_as_installation(actor):
+        raise PermissionDeniedError(
+            "may_not_create_superuser",
+            "Superusers are made by manage.py create_account on the machine itself.",
+        )
     first, _, last = full_name.strip().partition(" ")
     user = User(
         username=username,
         first_name=first,
         last_name=last,
+        email=email,
         is_staff=True,
         is_superuser=is_superuser,
     )
@@ -36,6 +56,7 @@ def create_person(
 
 def create_service_account(username: str, *, purpose: str, actor: User) -> User:
     """Create a program's account; it gets in by token only and never signs."""
+    _refuse_unless_administers(actor)
     user = User(username=username)
     user.set_unusable_password()
     with transaction.atomic():
@@ -57,8 +78,30 @@ def change_password(user: User, *, password: str) -> None:
         )
 
 
+def change_email(user: User, *, email: str, actor: User) -> None:
+    """Say where somebody gets mail; without an address they get none."""
+    try:
+        if email:
+            validate_email(email)
+    except ValidationError as error:
+        raise InvalidError(
+            "email_invalid", "This is no e-mail address: write name@example.org."
+        ) from error
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(email=email)
+        user.email = email
+        record(
+            TrackingEvent.ACCOUNT_EMAIL_CHANGED,
+            actor=actor,
+            subject=f"user/{user.pk}",
+            payload={},
+            private={"email": email},
+        )
+
+
 def deactivate_account(user: User, *, actor: User) -> None:
     """Let nobody in by this account any more; what it signed stays valid."""
+    _refuse_unless_administers(actor)
     if user.username == system_account().username:
         raise ConflictError(
             "account_is_the_installation", "The installation acts as this account."
@@ -76,6 +119,15 @@ def deactivate_account(user: User, *, actor: User) -> None:
             )
 
 
+def _refuse_unless_administers(actor: User) -> None:
+    if not may_administer_accounts(actor):
+        raise PermissionDeniedError(
+            "may_not_administer_accounts",
+            f"You may not make or close accounts: ask an administrator of the workspace "
+            f"{DEFAULT_WORKSPACE}.",
+        )
+
+
 def _save_new(user: User, *, actor: User, kind: str) -> None:
     if User.objects.filter(username=user.username).exists():
         raise ConflictError(
@@ -88,5 +140,9 @@ def _save_new(user: User, *, actor: User, kind: str) -> None:
         actor=actor,
         subject=f"user/{user.pk}",
         payload={"kind": kind},
-        private={"username": user.username, "full_name": user.get_full_name()},
+        private={
+            "username": user.username,
+            "full_name": user.get_full_name(),
+            "email": user.email,
+        },
     )

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError
 from audit.services import (
@@ -16,10 +17,9 @@ from audit.services import (
     system_account,
 )
 from tracking.events import TrackingEvent
-from tracking.models import Workspace
-from tracking.permissions import Role
+from tracking.models import RoleGrant, SecondFactor
 from tracking.services.accounts import deactivate_account
-from tracking.services.roles import group_of, revoke_role
+from tracking.services.roles import revoke_grant
 
 # So that the entry which tells of them stays far below its largest size.
 OPENINGS_AN_ENTRY = 300
@@ -62,17 +62,21 @@ def erase_subject(
         deactivate_account(user, actor=actor)
         _take_roles_away(user, actor=actor)
         erase_openings(user, kept=kept)
+        _forget_second_factor(user)
         _forget_names(user)
         _record(user, erasure, reason=reason, actor=actor)
     return erasure
 
 
 def _take_roles_away(user: User, *, actor: User) -> None:
-    held = set(user.groups.values_list("name", flat=True))
-    for workspace in Workspace.objects.all():
-        for role in Role:
-            if group_of(role, workspace).name in held:
-                revoke_role(user, role=role, workspace=workspace, actor=actor)
+    for grant in RoleGrant.objects.open().with_people().filter(account=user):
+        revoke_grant(grant, actor=actor)
+
+
+def _forget_second_factor(user: User) -> None:
+    SecondFactor.objects.filter(user=user, removed_at=None).update(
+        removed_at=timezone.now(), encrypted_secret=b""
+    )
 
 
 def _forget_names(user: User) -> None:

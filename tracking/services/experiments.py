@@ -24,7 +24,7 @@ def create_experiment(
     actor: User,
 ) -> Experiment:
     """Create an experiment that the workspace's roles see and developers write."""
-    if not may_create_experiment(actor, workspace):
+    if not may_create_experiment(actor, workspace, name=name):
         raise PermissionDeniedError(
             "may_not_create_experiment",
             f"You may not create experiments in {workspace}: ask for the developer role.",

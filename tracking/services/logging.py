@@ -1,7 +1,7 @@
 """Params, metrics, tags and dataset inputs are logged here."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from tracking.models.pairs import pairs_as_json
 from tracking.models.run import subject_of
 from tracking.models.tag import TAGS_OF_RUN
 from tracking.services.runs import RUN_NAME_TAG, writable
+from tracking.services.sensitive_data import notice_sensitive_use
 
 LONGEST_RUN_NAME = 250
 
@@ -235,22 +236,7 @@ def log_inputs(run: Run, *, datasets: Sequence[UsedDataset], actor: User) -> Non
     """Say which datasets a run used; the same dataset twice is stored once."""
     with transaction.atomic():
         run = writable(run, actor=actor)
-        workspace = run.experiment.workspace
-        for used in datasets:
-            dataset, _ = Dataset.objects.get_or_create(
-                workspace=workspace,
-                name=used.name,
-                digest=used.digest,
-                defaults={
-                    "source_type": used.source_type,
-                    "source": used.source,
-                    "schema": used.schema,
-                    "profile": used.profile,
-                },
-            )
-            DatasetInput.objects.get_or_create(
-                run=run, dataset=dataset, defaults={"tags": used.tags}
-            )
+        _write_inputs(run, datasets)
         record(
             TrackingEvent.RUN_INPUTS_LOGGED,
             actor=actor,
@@ -262,3 +248,47 @@ def log_inputs(run: Run, *, datasets: Sequence[UsedDataset], actor: User) -> Non
                 "content": digest([vars(used) for used in datasets]),
             },
         )
+        notice_sensitive_use(run, actor=actor)
+
+
+def _write_inputs(run: Run, datasets: Sequence[UsedDataset]) -> None:
+    """Write in six queries at the most; of the same dataset twice, the first counts."""
+    used = {(each.name, each.digest): each for each in reversed(datasets)}
+    known = _known_datasets(run, used)
+    if missing := used.keys() - known.keys():
+        # Another client may name the same dataset at the same time.
+        Dataset.objects.bulk_create(
+            (
+                Dataset(
+                    workspace=run.experiment.workspace,
+                    name=used[key].name,
+                    digest=used[key].digest,
+                    source_type=used[key].source_type,
+                    source=used[key].source,
+                    schema=used[key].schema,
+                    profile=used[key].profile,
+                )
+                for key in sorted(missing)
+            ),
+            ignore_conflicts=True,
+        )
+        known = _known_datasets(run, used)
+    used_before = set(run.dataset_inputs.values_list("dataset_id", flat=True))
+    DatasetInput.objects.bulk_create(
+        DatasetInput(run=run, dataset=known[key], tags=used[key].tags)
+        for key in sorted(used)
+        if known[key].pk not in used_before
+    )
+
+
+def _known_datasets(
+    run: Run, used: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Dataset]:
+    found = Dataset.objects.filter(
+        workspace=run.experiment.workspace, name__in={name for name, _ in used}
+    ).only("name", "digest")
+    return {
+        key: dataset
+        for dataset in found
+        if (key := (dataset.name, dataset.digest)) in used
+    }

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.conf import settings
@@ -10,11 +11,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from audit.errors import UnauthenticatedError
+from audit.errors import InvalidError, PermissionDeniedError, UnauthenticatedError
 from audit.services import record
 from tracking.access import admission
 from tracking.events import TrackingEvent
 from tracking.models import ApiToken, Workspace
+from tracking.models.access import Scope
+from tracking.permissions import may_administer_accounts
 from tracking.services.log_ins import record_failed_log_in
 
 MARK = "atty_"
@@ -22,18 +25,36 @@ LAST_USED_AT_MOST_EVERY = timedelta(minutes=1)
 
 
 def create_token(
-    user: User, *, name: str, actor: User, lifetime: timedelta | None = None
+    user: User,
+    *,
+    name: str,
+    actor: User,
+    scopes: Collection[Scope] = (),
+    lifetime: timedelta | None = None,
 ) -> tuple[ApiToken, str]:
-    """Return a new token and its secret, which nobody can be shown again."""
+    """Return a new token and its secret, which nobody can be shown again.
+
+    People make their own; those of programs are made by administrators.
+    """
+    _refuse_unless_theirs(user, actor)
+    longest = timedelta(days=settings.ATTESTRY_TOKEN_DAYS)
+    lifetime = lifetime or longest
+    if not timedelta(0) < lifetime <= longest:
+        raise InvalidError(
+            "token_lifetime_invalid",
+            f"A token of this installation lives at most {longest.days} days: choose "
+            f"fewer.",
+        )
     secret = MARK + secrets.token_urlsafe(32)
+    words = [scope.value for scope in Scope if scope in scopes]
     with transaction.atomic():
         token = ApiToken.objects.create(
             user=user,
             name=name,
             prefix=secret[:10],
             sha256=_sha256(secret),
-            expires_at=timezone.now()
-            + (lifetime or timedelta(days=settings.ATTESTRY_TOKEN_DAYS)),
+            expires_at=timezone.now() + lifetime,
+            scopes=" ".join(words),
         )
         record(
             TrackingEvent.TOKEN_CREATED,
@@ -42,6 +63,7 @@ def create_token(
             payload={
                 "account": f"user/{user.pk}",
                 "expires_at": token.expires_at.isoformat(),
+                "scopes": words,
             },
         )
     return token, secret
@@ -49,6 +71,7 @@ def create_token(
 
 def revoke_token(token: ApiToken, *, actor: User) -> None:
     """End a token now; revoking it again changes nothing."""
+    _refuse_unless_theirs(token.user, actor)
     with transaction.atomic():
         usable = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
         if usable.update(revoked_at=timezone.now()):
@@ -60,19 +83,25 @@ def revoke_token(token: ApiToken, *, actor: User) -> None:
             )
 
 
-def user_of_token(secret: str) -> User:
-    """Return whose token this is; UnauthenticatedError for a wrong or expired one."""
+def user_of_token(secret: str, *, writes: frozenset[Scope] | None = None) -> User:
+    """Return whose token this is; UnauthenticatedError for a wrong or expired one.
+
+    `writes` are the scopes of which a call that changes something needs one; None: it
+    only reads.
+    """
     tokens = ApiToken.objects.select_related("user")
-    return _admitted(tokens.filter(sha256=_sha256(secret)).first())
+    return _admitted(tokens.filter(sha256=_sha256(secret)).first(), writes)
 
 
-def user_and_workspace(secret: str, workspace: str) -> tuple[User, Workspace | None]:
+def user_and_workspace(
+    secret: str, workspace: str, *, writes: frozenset[Scope] | None = None
+) -> tuple[User, Workspace | None]:
     """Return whose token this is, and the workspace of this name if they may see it."""
     token, seen = admission(_sha256(secret), workspace=workspace)
-    return _admitted(token), seen
+    return _admitted(token, writes), seen
 
 
-def _admitted(token: ApiToken | None) -> User:
+def _admitted(token: ApiToken | None, writes: frozenset[Scope] | None) -> User:
     now = timezone.now()
     if token is None:
         record_failed_log_in(None, door="token", code="token_unknown")
@@ -89,7 +118,28 @@ def _admitted(token: ApiToken | None) -> User:
         )
     if not token.was_used_since(now - LAST_USED_AT_MOST_EVERY):
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    if writes is not None and not token.may_write_under(writes):
+        raise _scope_missing(token, writes)
     return token.user
+
+
+def _scope_missing(token: ApiToken, writes: frozenset[Scope]) -> PermissionDeniedError:
+    wanted = " or ".join(sorted(writes))
+    advice = f"with the scope {wanted}" if writes else "without scopes"
+    return PermissionDeniedError(
+        "token_scope_missing",
+        f"This token is for {token.scopes} only: use one {advice}.",
+        scopes=sorted(writes),
+    )
+
+
+def _refuse_unless_theirs(owner: User, actor: User) -> None:
+    if owner.pk == actor.pk or may_administer_accounts(actor):
+        return
+    raise PermissionDeniedError(
+        "token_of_somebody_else",
+        "Only its owner or an administrator deals with a token: ask one of them.",
+    )
 
 
 def secret_in(authorization: str) -> str | None:

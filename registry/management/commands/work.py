@@ -18,9 +18,12 @@ from audit.sequencer import ask_witnesses, sequence_in_background
 from audit.services import send_copies_when_due, verify_when_due
 from registry.jobs import send
 from registry.services.dispatch import unfinished_work
+from registry.services.timers import end_what_is_over
+from tracking.services.role_grants import put_roles_into_effect
 
 POLL_SECONDS = 0.25
 VERIFY_SECONDS = 10.0
+END_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +40,7 @@ class Command(BaseCommand):
         stopped = threading.Event()
         threads = [
             threading.Thread(target=target, args=(stopped,), daemon=True)
-            for target in (_relay, _verify)
+            for target in (_relay, _verify, _end_what_is_over)
         ]
         for thread in threads:
             thread.start()
@@ -61,23 +64,37 @@ def _relay(stopped: threading.Event) -> None:
     sent: set[tuple[str, int]] = set()
     while not stopped.wait(POLL_SECONDS):
         try:
-            waiting = set(unfinished_work())
+            waiting = list(unfinished_work())
             sequence_in_background()
         except (DatabaseError, OSError):
             connection.close()
             continue
-        for task, pk in sorted(waiting - sent):
-            send(task, pk)
-        sent = waiting
+        for task, pk in waiting:
+            if (task, pk) not in sent:
+                send(task, pk)
+        sent = set(waiting)
+    connection.close()
+
+
+def _end_what_is_over(stopped: threading.Event) -> None:
+    """Expire and reconsider beside the work, as beat has it done elsewhere."""
+    while not stopped.wait(END_SECONDS):
+        try:
+            end_what_is_over()
+        except Exception:
+            # Whoever decides asks the clock as well, so that being late is no harm.
+            logger.exception("Ending what is over failed; it goes on.")
+            connection.close()
     connection.close()
 
 
 def _verify(stopped: threading.Event) -> None:
-    """Verify the log when it is due, beside the work, as beat has it done elsewhere."""
+    """Do what is due by the clock, beside the work, as beat has it done elsewhere."""
     while not stopped.wait(VERIFY_SECONDS):
         try:
             verify_when_due()
             send_copies_when_due()
+            put_roles_into_effect()
             if settings.ATTESTRY_LOG_WITNESS_POLICY:
                 ask_witnesses()
         except DomainError as refusal:

@@ -7,7 +7,7 @@ import pytest
 from audit import proofs
 from audit.errors import ConflictError
 from audit.sequencer import sequence_pending
-from registry.models import ModelVersion, Promotion
+from registry.models import AttestationKind, ModelVersion, Promotion
 from registry.models.sign_off import SignerRole
 from registry.reports.reading import read_lineage
 from registry.services.promotion import promote
@@ -208,7 +208,7 @@ def test_former_champion_is_who_left_the_slot(replaced):
 
 
 def test_reading_takes_a_fixed_number_of_queries(replaced, django_assert_num_queries):
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(24):
         read(replaced[1])
 
 
@@ -224,3 +224,27 @@ def test_report_of_one_version_does_not_follow_later_promotions(
 
     assert report.identity.standing == "Superseded in production"
     assert [change.version for change in report.slot_history] == [1, 2, 3]
+
+
+def test_waivers_attestations_and_ends_are_told_whatever_became_of_them(
+    workspace, cast
+):
+    blocked = factories.blocked(workspace, cast)
+    factories.withdrawn_waiver(factories.waived(blocked, cast), cast)
+    factories.waiver(blocked, cast)
+    kind = AttestationKind.CANARY
+    factories.attested(blocked.model_version, cast.olivia, kind)
+    factories.withdrawn(blocked, cast)
+
+    report = read_lineage(blocked.model_version)
+
+    assert [(w.gate, w.standing, w.approved_by) for w in report.waivers] == [
+        ("auc", "withdrawn", ("Rita Example",)),
+        ("auc", "asked for", ()),
+    ]
+    assert [(a.kind, a.standing, a.attested_by) for a in report.attestations] == [
+        ("canary", "valid", "Olivia Example")
+    ]
+    assert [(c.request, c.state, c.closed_by) for c in report.closings] == [
+        (blocked.pk, "withdrawn", "Alice Example")
+    ]

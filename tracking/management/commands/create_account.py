@@ -31,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("username")
         parser.add_argument("--role", choices=Role.values, required=True)
         parser.add_argument("--workspace", default=DEFAULT_WORKSPACE)
+        parser.add_argument(
+            "--email", default="", help="by which authors of commits are recognised"
+        )
         kind = parser.add_mutually_exclusive_group(required=True)
         kind.add_argument("--full-name", help="a person's name, as signatures print it")
         kind.add_argument(
@@ -59,6 +62,7 @@ def _create(options: dict[str, Any]) -> dict[str, str]:
         user = create_person(
             username,
             full_name=options["full_name"],
+            email=options["email"],
             password=password,
             is_superuser=role == Role.ADMINISTRATOR,
             actor=system_account(),

@@ -20,10 +20,13 @@ PEOPLE = {
     Role.OWNER: "Olivia Owner",
     Role.VALIDATOR: "Victor Validator",
     Role.RISK: "Rita Risk",
+    Role.ETHICS: "Eve Ethics",
+    Role.STEWARD: "Stella Steward",
     Role.POLICY_AUTHOR: "Paul Policy",
     Role.AUDITOR: "Aud Itor",
     Role.RELEASE: "Rex Release",
     Role.ADMINISTRATOR: "Ada Administrator",
+    Role.OPERATOR: "Oscar Operator",
 }
 
 

@@ -1,0 +1,1 @@
+"""MLflow's model registry API: registered models, their versions, stages and aliases."""

@@ -1,0 +1,85 @@
+"""How the registry's endpoints find what a message names; 404 for what one cannot see."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db.models import QuerySet
+
+from audit.errors import ConflictError, InvalidError, NotFoundError
+from registry.models import ModelVersion, RegisteredModel
+from tracking.mlflow_api.endpoint import Caller
+
+LARGEST_NUMBER = 2**31 - 1
+
+
+def visible_models(caller: Caller) -> QuerySet[RegisteredModel]:
+    return (
+        RegisteredModel.objects.seen_by(caller.user)
+        .filter(workspace=caller.workspace)
+        .active()
+    )
+
+
+def visible_versions(caller: Caller) -> QuerySet[ModelVersion]:
+    """Return the listed versions, with what their lines print."""
+    return (
+        ModelVersion.objects.seen_by(caller.user)
+        .filter(
+            registered_model__workspace=caller.workspace,
+            registered_model__archived_at=None,
+            listing__archived_at=None,
+        )
+        .with_listing()
+    )
+
+
+def named_model(caller: Caller, name: str) -> RegisteredModel:
+    model = visible_models(caller).filter(name=name).first()
+    if model is None:
+        raise NotFoundError(
+            "model_unknown",
+            f"Registered Model with name={name[:300]} not found in {caller.workspace}: "
+            f"check the name.",
+        )
+    model.workspace = caller.workspace
+    return model
+
+
+def named_version(caller: Caller, name: str, version: str) -> ModelVersion:
+    number = _number(version)
+    found = visible_versions(caller).filter(registered_model__name=name, number=number)
+    one = found.first()
+    if one is None:
+        raise NotFoundError(
+            "version_unknown",
+            f"Model Version (name={name[:300]}, version={number}) not found in "
+            f"{caller.workspace}: check name and number.",
+        )
+    one.registered_model.workspace = caller.workspace
+    return one
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not 0 < len(text) < 11 or int(text) > LARGEST_NUMBER:
+        raise InvalidError(
+            "version_invalid",
+            f"A version is a whole number, not {text[:100]!r}: correct it.",
+        )
+    return int(text)
+
+
+@contextmanager
+def saying_where_to_ask(caller: Caller) -> Iterator[None]:
+    """Add to the refusal of a promotion where somebody can ask for it."""
+    try:
+        yield
+    except ConflictError as refusal:
+        if refusal.code != "not_approved":
+            raise
+        asked = refusal.extra["request"]
+        place = f"/w/{caller.workspace}/api/v1/promotion-requests/"
+        if asked is not None:
+            place = f"/admin/registry/promotionrequest/{asked}/change/"
+        raise ConflictError(
+            refusal.code, refusal.detail, **refusal.extra, ask_at=caller.address(place)
+        ) from refusal

@@ -1,0 +1,76 @@
+"""What models and versions hold, as rows for their lines: one query, however many.
+
+By hand, because every call of MLflow's clients asks for it and nobody needs these rows
+as objects.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+_ANY_OF = {
+    "postgresql": "= ANY(%s)",
+    "sqlite": "IN (SELECT value FROM json_each(%s))",
+}
+# An environment is governed in a workspace once a policy was published for it there.
+_GOVERNED = """
+SELECT DISTINCT p.environment FROM registry_policy p
+JOIN registry_policypublication u ON u.policy_id = p.id
+LEFT JOIN registry_registeredmodel m ON m.id = p.registered_model_id
+WHERE (p.workspace_id = %s OR m.workspace_id = %s) AND u.published_at <= %s
+"""
+_FACTS = f"""
+SELECT 'governed', 0, environment, '', 0 FROM ({_GOVERNED}) g
+UNION ALL
+SELECT 'slot', s.registered_model_id, s.environment, CAST(v.id AS text), v.number
+FROM registry_slot s JOIN registry_modelversion v ON v.id = s.champion_id
+WHERE s.registered_model_id {{any_of}}
+UNION ALL
+SELECT 'alias', a.registered_model_id, a.name, '', v.number
+FROM registry_alias a JOIN registry_modelversion v ON v.id = a.version_id
+WHERE a.registered_model_id {{any_of}}
+UNION ALL
+SELECT 'model tag', t.registered_model_id, t.key, t.value, 0
+FROM registry_modeltag t WHERE t.registered_model_id {{any_of}}
+UNION ALL
+SELECT 'version tag', t.version_id, t.key, t.value, 0
+FROM registry_versiontag t WHERE t.version_id {{any_of}}
+"""  # noqa: S608 - words of this module
+
+
+def governed_environments(workspace: int) -> list[str]:
+    """Return the environments of a workspace for which a policy was ever published."""
+    return [name for (name,) in _rows(_GOVERNED, _whose(workspace))]
+
+
+def facts(
+    workspace: int, *, models: Sequence[int], versions: Sequence[int]
+) -> list[Sequence[Any]]:
+    """Return `(kind, owner, key, value, number)` of some models and versions.
+
+    Kinds are governed, slot (with the champion's key and number), alias (with a
+    number), model tag and version tag.
+    """
+    sql = _FACTS.format(any_of=_ANY_OF[connection.vendor])
+    in_models, in_versions = _listed(models), _listed(versions)
+    parameters = [*_whose(workspace), in_models, in_models, in_models, in_versions]
+    return _rows(sql, parameters)
+
+
+def _whose(workspace: int) -> list[Any]:
+    moment = connection.ops.adapt_datetimefield_value(timezone.now())
+    return [workspace, workspace, moment]
+
+
+def _listed(keys: Sequence[int]) -> Any:
+    return list(keys) if connection.vendor == "postgresql" else json.dumps(list(keys))
+
+
+def _rows(sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[Sequence[Any]] = cursor.fetchall()
+        return rows

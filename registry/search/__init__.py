@@ -1,0 +1,1 @@
+"""Searches of the registry as MLflow's filter strings ask for them."""

@@ -1,0 +1,140 @@
+"""What an attempt amounts to at a moment, with the digest over all that counts.
+
+It is asked again whenever something is decided, so that what has ended since lets
+nothing through, whether a timer has run or not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from registry.models import Attestation, PromotionRequest, Verdict, Waiver
+from registry.models.tier import rules_of
+from registry.policy_document import (
+    AttestationClause,
+    GateClause,
+    PolicyDocument,
+    read_policy_document,
+)
+from registry.signing import subject_digest
+from registry.verdict import Outcome
+
+PASSING = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})
+# An ERROR measured nothing, so there is nothing that could be waived.
+WAIVED = frozenset({Outcome.FAIL, Outcome.INCONCLUSIVE})
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """`rests_until` is when the first thing that counts ends; None: nothing does."""
+
+    open_gates: tuple[str, ...]
+    waivers: tuple[Waiver, ...]
+    attestations: tuple[Attestation, ...]
+    missing_attestations: tuple[str, ...]
+    subject_digest: str
+    rests_until: datetime | None
+
+    @property
+    def is_clear(self) -> bool:
+        return not (self.open_gates or self.missing_attestations)
+
+
+def assess(request: PromotionRequest, now: datetime) -> Assessment:
+    """Assess the current attempt, all of whose gates have run."""
+    policy = read_policy_document(request.policy.document)
+    waivable = waivers_that_count(request, now)
+    failed = _failed_gates(request, policy)
+    waivers = tuple(
+        waivable[gate]
+        for gate, outcome in failed
+        if gate in waivable and outcome in WAIVED
+    )
+    waived = {waiver.gate for waiver in waivers}
+    attested = attestations_that_count(request, policy, now)
+    return Assessment(
+        open_gates=tuple(gate for gate, _ in failed if gate not in waived),
+        waivers=waivers,
+        attestations=tuple(attested.values()),
+        missing_attestations=tuple(
+            clause.kind for clause in policy.attestations if clause.kind not in attested
+        ),
+        subject_digest=subject_digest(
+            request, waivers=waivers, attestations=attested.values()
+        ),
+        rests_until=_first_end(waivers, attested.values(), policy),
+    )
+
+
+def waivers_that_count(request: PromotionRequest, now: datetime) -> dict[str, Waiver]:
+    """Return the waiver of each gate that has one in force, as its tier is now."""
+    rules = rules_of(request.model_version.registered_model.tier)
+    in_force = Waiver.objects.covering(request).in_force(now).order_by("-pk")
+    return {
+        waiver.gate: waiver
+        for waiver in in_force
+        if waiver.gate not in rules.hard and waiver.given >= rules.waiver_approvers  # type: ignore[attr-defined]  # annotated
+    }
+
+
+def attestations_that_count(
+    request: PromotionRequest, policy: PolicyDocument, now: datetime
+) -> dict[str, Attestation]:
+    """Return the newest valid attestation of each kind that the policy wants."""
+    if not policy.attestations:
+        return {}
+    valid = list(
+        Attestation.objects.valid(now).filter(
+            model_version=request.model_version_id, environment=request.environment
+        )
+    )
+    found = {
+        clause.kind: next((a for a in valid if _is_accepted(a, clause, now)), None)
+        for clause in policy.attestations
+    }
+    return {kind: attested for kind, attested in found.items() if attested}
+
+
+def lets_through(outcome: str, clause: GateClause) -> bool:
+    """Say whether a verdict does not stand in the way, by itself."""
+    return (
+        not clause.mandatory
+        or outcome in PASSING
+        or (outcome == Outcome.INCONCLUSIVE and clause.on_inconclusive == "warn")
+    )
+
+
+def _failed_gates(
+    request: PromotionRequest, policy: PolicyDocument
+) -> list[tuple[str, str]]:
+    verdicts = Verdict.objects.filter(
+        gate_run__request=request, gate_run__attempt=request.attempt
+    )
+    return [
+        (gate, outcome)
+        for gate, outcome in sorted(verdicts.values_list("gate_run__gate", "outcome"))
+        if not lets_through(outcome, policy.clause(gate))
+    ]
+
+
+def _is_accepted(
+    attested: Attestation, clause: AttestationClause, now: datetime
+) -> bool:
+    return (
+        attested.kind == clause.kind
+        and attested.source in clause.accepts
+        and now < attested.attested_at + timedelta(days=clause.max_age_days)
+    )
+
+
+def _first_end(
+    waivers: Iterable[Waiver],
+    attestations: Iterable[Attestation],
+    policy: PolicyDocument,
+) -> datetime | None:
+    max_age = {clause.kind: clause.max_age_days for clause in policy.attestations}
+    ends = [waiver.expires_at for waiver in waivers]
+    for attested in attestations:
+        oldest = timedelta(days=max_age[attested.kind])  # type: ignore[index]  # one of the policy's kinds
+        ends += [attested.expires_at, attested.attested_at + oldest]
+    return min(ends, default=None)

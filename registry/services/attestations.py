@@ -1,0 +1,187 @@
+"""What was done for a version is attested here, by people who sign and by systems."""
+
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.services import record, refusals_recorded
+from registry.events import RegistryEvent
+from registry.models import (
+    Attestation,
+    AttestationKind,
+    AttestationSource,
+    AttestationWithdrawal,
+    ModelVersion,
+    PromotionRequest,
+    RegisteredModel,
+)
+from registry.permissions import is_no_signer, may_attest, may_reject
+from registry.services.conclusions import reconsider
+from registry.services.sign_offs import printed_name, refuse_deactivated, stated
+from registry.signing import reauthenticate
+from tracking.models import ServiceAccount
+
+TOKEN = "token of a service account"  # noqa: S105 - the name of a method
+
+
+def attest(
+    version: ModelVersion,
+    *,
+    environment: str,
+    kind: AttestationKind,
+    source: AttestationSource,
+    statement: str,
+    days: int,
+    link: str = "",
+    evidence_sha256: str = "",
+    password: str = "",
+    is_interactive: bool = False,
+    actor: User,
+) -> Attestation:
+    """State that something was done for a version; it holds for some days.
+
+    A person signs with the password entered again. A system speaks with its own token,
+    and by telemetry only about what it names by digest.
+    """
+    statement = stated(statement)
+    _refuse_nothing_measured(source, evidence_sha256)
+    with _refusals(version, actor, kind), transaction.atomic():
+        refuse_deactivated(actor)
+        model = RegisteredModel.objects.select_for_update().get(
+            pk=version.registered_model_id
+        )
+        if not may_attest(actor, model):
+            raise PermissionDeniedError(
+                "may_not_attest",
+                f"You may not attest anything of {model}: ask for a role that may, such "
+                f"as owner.",
+            )
+        now = timezone.now()
+        method = _method(source, password, is_interactive, actor, now)
+        attested = Attestation.objects.create(
+            model_version=version,
+            environment=environment,
+            kind=kind,
+            source=source,
+            statement=statement,
+            link=link,
+            evidence_sha256=evidence_sha256,
+            attested_by=actor,
+            printed_name=printed_name(actor),
+            method=method,
+            attested_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        record(
+            RegistryEvent.ATTESTATION_GIVEN,
+            actor=actor,
+            subject=version.subject,
+            payload={
+                "attestation": attested.pk,
+                "environment": environment,
+                "kind": kind,
+                "source": source,
+                "method": method,
+                "evidence_sha256": evidence_sha256,
+                "expires_at": attested.expires_at.isoformat(),
+            },
+            private={
+                "printed_name": attested.printed_name,
+                "statement": statement,
+                "link": link,
+            },
+        )
+        _reconsider_requests(attested, actor=actor, now=now)
+    return attested
+
+
+def withdraw_attestation(
+    attested: Attestation, *, reason: str, actor: User
+) -> AttestationWithdrawal:
+    """Take back what does not hold, as who attested it or may reject requests."""
+    reason = stated(reason)
+    version = attested.model_version
+    with _refusals(version, actor, attested.kind), transaction.atomic():
+        refuse_deactivated(actor)
+        model = RegisteredModel.objects.select_for_update().get(
+            pk=version.registered_model_id
+        )
+        if not (attested.attested_by_id == actor.pk or may_reject(actor, model)):
+            raise PermissionDeniedError(
+                "may_not_withdraw_attestation",
+                "You may not withdraw this attestation: who gave it may, and whoever "
+                "may reject requests.",
+            )
+        if AttestationWithdrawal.objects.filter(attestation=attested).exists():
+            raise ConflictError("attestation_withdrawn", "It was withdrawn already.")
+        now = timezone.now()
+        withdrawal = AttestationWithdrawal.objects.create(
+            attestation=attested, withdrawn_by=actor, reason=reason, withdrawn_at=now
+        )
+        record(
+            RegistryEvent.ATTESTATION_WITHDRAWN,
+            actor=actor,
+            subject=version.subject,
+            payload={"attestation": attested.pk, "kind": attested.kind},
+            private={"reason": reason},
+        )
+        _reconsider_requests(attested, actor=actor, now=now)
+    return withdrawal
+
+
+def _refusals(
+    version: ModelVersion, actor: User, kind: str
+) -> AbstractContextManager[None]:
+    return refusals_recorded(
+        RegistryEvent.ATTESTATION_REFUSED,
+        actor=actor,
+        subject=version.subject,
+        payload={"kind": kind},
+    )
+
+
+def _method(
+    source: AttestationSource,
+    password: str,
+    is_interactive: bool,  # noqa: FBT001 - passed on
+    actor: User,
+    now: datetime,
+) -> str:
+    is_program = ServiceAccount.objects.filter(user=actor).exists()
+    if source == AttestationSource.HUMAN:
+        if is_no_signer(actor):
+            raise PermissionDeniedError(
+                "may_not_attest_as_person",
+                "Programs and superusers sign nothing: a person who holds a role must.",
+            )
+        proof = reauthenticate(
+            actor, password=password, is_interactive=is_interactive, now=now
+        )
+        return proof.method
+    if not is_program:
+        raise PermissionDeniedError(
+            "may_not_attest_as_system",
+            f"Only a service account attests by {source}: attest as human, and sign.",
+        )
+    return TOKEN
+
+
+def _refuse_nothing_measured(source: AttestationSource, evidence_sha256: str) -> None:
+    if source == AttestationSource.TELEMETRY and not evidence_sha256:
+        raise InvalidError(
+            "evidence_missing",
+            "Telemetry must say what it was computed from: send the evidence_sha256.",
+        )
+
+
+def _reconsider_requests(attested: Attestation, *, actor: User, now: datetime) -> None:
+    concerned = PromotionRequest.objects.open().filter(
+        model_version=attested.model_version_id, environment=attested.environment
+    )
+    for pk in concerned.order_by("pk").values_list("pk", flat=True):
+        cause = f"attestation {attested.pk}"
+        reconsider(pk, cause=cause, actor=actor, now=now)

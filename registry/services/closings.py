@@ -1,0 +1,199 @@
+"""Requests end here without a promotion: rejected, withdrawn, invalidated, expired."""
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError, PermissionDeniedError
+from audit.services import record, refusals_recorded, system_account
+from registry.events import RegistryEvent
+from registry.models import Closing, PromotionRequest, RequestState
+from registry.models.sign_off import SignerRole
+from registry.permissions import may_invalidate, may_reject, may_request_promotion
+from registry.services.approvals import refuse_due
+from registry.services.conclusions import locked_request
+from registry.services.sign_offs import (
+    printed_name,
+    refuse_deactivated,
+    refuse_unless_in_review,
+    refuse_unless_may_sign,
+    refuse_unread_evidence,
+    stated,
+)
+from registry.signing import reauthenticate
+
+EVENTS = {
+    RequestState.REJECTED: RegistryEvent.REQUEST_REJECTED,
+    RequestState.WITHDRAWN: RegistryEvent.REQUEST_WITHDRAWN,
+    RequestState.INVALIDATED: RegistryEvent.REQUEST_INVALIDATED,
+    RequestState.EXPIRED: RegistryEvent.REQUEST_EXPIRED,
+}
+
+
+def reject_request(
+    request: PromotionRequest,
+    *,
+    role: SignerRole,
+    reason: str,
+    password: str,
+    seen_digest: str,
+    is_interactive: bool,
+    actor: User,
+) -> Closing:
+    """Refuse a version, signed, as one of the reviewers whose signature is wanted."""
+    reason = stated(reason)
+    with _refusals(RequestState.REJECTED, request, actor), transaction.atomic():
+        request = locked_request(request.pk)
+        now = timezone.now()
+        refuse_unless_may_sign(request, role, actor, now)
+        model = request.model_version.registered_model
+        if not may_reject(actor, model):
+            raise PermissionDeniedError(
+                "may_not_reject",
+                f"You may not reject requests of {model}: ask for a reviewer's role.",
+            )
+        proof = reauthenticate(
+            actor, password=password, is_interactive=is_interactive, now=now
+        )
+        refuse_unless_in_review(request, role)
+        refuse_unread_evidence(request, seen_digest, actor)
+        return _close(
+            request,
+            RequestState.REJECTED,
+            reason=reason,
+            actor=actor,
+            now=now,
+            role=role,
+            method=proof.method,
+            printed_name=printed_name(actor),
+        )
+
+
+def withdraw_request(request: PromotionRequest, *, reason: str, actor: User) -> Closing:
+    """Take an open request back, as whoever may ask for promotions of the model."""
+    reason = stated(reason)
+    with _refusals(RequestState.WITHDRAWN, request, actor), transaction.atomic():
+        request = locked_request(request.pk)
+        refuse_deactivated(actor)
+        model = request.model_version.registered_model
+        if not may_request_promotion(actor, model):
+            raise PermissionDeniedError(
+                "may_not_withdraw",
+                f"You may not withdraw requests of {model}: ask the developer or the "
+                f"owner to.",
+            )
+        now = timezone.now()
+        return _close(
+            request, RequestState.WITHDRAWN, reason=reason, actor=actor, now=now
+        )
+
+
+def invalidate_request(
+    request: PromotionRequest,
+    *,
+    reason: str,
+    password: str,
+    is_interactive: bool,
+    actor: User,
+) -> Closing:
+    """Revoke the evidence of an open request, signed: it proves nothing any more."""
+    reason = stated(reason)
+    with _refusals(RequestState.INVALIDATED, request, actor), transaction.atomic():
+        request = locked_request(request.pk)
+        now = timezone.now()
+        refuse_deactivated(actor)
+        model = request.model_version.registered_model
+        if not may_invalidate(actor, model):
+            raise PermissionDeniedError(
+                "may_not_invalidate",
+                f"You may not revoke the evidence of {model}: ask for a reviewer's role.",
+            )
+        proof = reauthenticate(
+            actor, password=password, is_interactive=is_interactive, now=now
+        )
+        return _close(
+            request,
+            RequestState.INVALIDATED,
+            reason=reason,
+            actor=actor,
+            now=now,
+            method=proof.method,
+            printed_name=printed_name(actor),
+        )
+
+
+def expire_if_due(request_pk: int, *, now: datetime) -> bool:
+    """End a request whose time has run out, in a transaction; say whether it did."""
+    with transaction.atomic():
+        request = locked_request(request_pk)
+        if not request.is_due(now):
+            return False
+        ran_out = (
+            "The approval was not redeemed in time."
+            if request.state == RequestState.APPROVED
+            else "The request was not approved in time."
+        )
+        _close(
+            request,
+            RequestState.EXPIRED,
+            reason=ran_out,
+            actor=system_account(),
+            now=now,
+        )
+    return True
+
+
+def _refusals(
+    to: RequestState, request: PromotionRequest, actor: User
+) -> AbstractContextManager[None]:
+    return refusals_recorded(
+        RegistryEvent.CLOSING_REFUSED,
+        actor=actor,
+        subject=request.subject,
+        payload={"state": to},
+    )
+
+
+def _close(
+    request: PromotionRequest,
+    to: RequestState,
+    *,
+    reason: str,
+    actor: User,
+    now: datetime,
+    **signature: str,
+) -> Closing:
+    if to != RequestState.EXPIRED:
+        refuse_due(request, now)
+    if not PromotionRequest.objects.move(request.pk, to=to):
+        raise ConflictError(
+            "request_not_open",
+            f"This request is {request.get_state_display().lower()}: it has ended and "
+            f"stays as it is.",
+            state=request.state,
+        )
+    closing = Closing.objects.create(
+        request=request,
+        state=to,
+        reason=reason,
+        closed_by=actor,
+        subject_digest=request.subject_digest,
+        closed_at=now,
+        **signature,
+    )
+    record(
+        EVENTS[to],
+        actor=actor,
+        subject=request.subject,
+        payload={
+            "from": request.state,
+            "role": closing.role,
+            "method": closing.method,
+            "subject_digest": closing.subject_digest,
+        },
+        private={"printed_name": closing.printed_name, "reason": reason},
+    )
+    return closing

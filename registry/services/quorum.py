@@ -1,0 +1,50 @@
+"""Whose signatures a request needs: by policy, by tier, and for sensitive data."""
+
+from functools import lru_cache
+
+from registry.models import PromotionRequest, SignOff
+from registry.models.sign_off import SignerRole
+from registry.models.tier import rules_of
+from registry.policy_document import read_policy_document
+
+
+def required_signers(request: PromotionRequest) -> tuple[str, ...]:
+    """Return the roles that must sign now, in the order of the policy.
+
+    Tier and sensitivity are asked today: what was found out after the policy was
+    published counts as well.
+    """
+    rules = rules_of(request.model_version.registered_model.tier)
+    wanted = [*_named_by(request.policy.document), *rules.signers]
+    if _uses_sensitive_data(request):
+        wanted.append(SignerRole.ETHICS.value)
+    return tuple(dict.fromkeys(wanted or rules.signers_by_default))
+
+
+def lacking_roles(request: PromotionRequest) -> list[str]:
+    """Return the roles still to sign, from prefetched sign-offs where there are any."""
+    given = {signed.role for signed in given_for_now(request)}
+    return [role for role in required_signers(request) if role not in given]
+
+
+def given_for_now(request: PromotionRequest) -> list[SignOff]:
+    """Return the signatures over what the request is now."""
+    return [
+        signed
+        for signed in request.sign_offs.all()
+        if signed.subject_digest == request.subject_digest
+    ]
+
+
+def _uses_sensitive_data(request: PromotionRequest) -> bool:
+    """Read what `with_sensitivity()` put beside the request, else ask."""
+    known: bool | None = getattr(request, "uses_sensitive_data", None)
+    if known is not None:
+        return known
+    asked = PromotionRequest.objects.with_sensitivity().get(pk=request.pk)
+    return bool(asked.uses_sensitive_data)  # type: ignore[attr-defined]  # annotated
+
+
+@lru_cache(maxsize=256)
+def _named_by(document: str) -> tuple[str, ...]:
+    return read_policy_document(document).sign_offs

@@ -1,0 +1,55 @@
+"""Who gets an e-mail about a request: people who can act on it, or who asked for it."""
+
+from typing import cast
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from guardian.shortcuts import get_users_with_perms
+
+from registry.models import NotificationType, PromotionRequest
+from registry.models.sign_off import SignerRole
+from registry.services.waiting import roles_open_to
+from tracking.models import Workspace
+from tracking.permissions import Role
+from tracking.services.roles import group_of
+
+_SIGNING = [f"sign_as_{role}" for role in SignerRole]
+
+
+def people_to_tell(kind: NotificationType, request: PromotionRequest) -> list[User]:
+    """Return the people of one kind of notification, each once."""
+    if kind == NotificationType.SIGN_OFF_WANTED:
+        return [
+            person
+            for person in _holders(request, _SIGNING)
+            if roles_open_to(person, request)
+        ]
+    if kind == NotificationType.REQUEST_APPROVED:
+        return list(_holders(request, ["promote_version"]))
+    if kind == NotificationType.GATES_FINISHED:
+        return [request.requested_by]
+    if kind == NotificationType.VERSION_PROMOTED:
+        owner = request.model_version.registered_model.owner
+        people = [request.requested_by, *([owner] if owner else [])]
+        return list(dict.fromkeys(people))
+    return []
+
+
+def holders_of(role: Role, workspace: Workspace) -> QuerySet[User]:
+    """Return who has a role in the workspace, such as its data stewards."""
+    return User.objects.filter(groups=group_of(role, workspace)).order_by("pk")
+
+
+def has_mailbox(person: User) -> bool:
+    return person.is_active and bool(person.email)
+
+
+def _holders(request: PromotionRequest, permissions: list[str]) -> QuerySet[User]:
+    """Return who was given one of the permissions on the model, and has an address."""
+    holders = get_users_with_perms(
+        request.model_version.registered_model,
+        only_with_perms_in=permissions,
+        with_group_users=True,
+        with_superusers=False,
+    )
+    return cast("QuerySet[User]", holders).exclude(email="").order_by("pk")

@@ -1,0 +1,157 @@
+"""How versions stand: stages and aliases as MLflow's clients see them.
+
+Where an environment is governed its slot says who stands there, whatever somebody once
+stored as stage or alias; elsewhere what is stored counts, as with plain MLflow.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from django.db.models import Max, Q
+
+from registry.models import ModelVersion, RegisteredModel, Stage, VersionListing
+from registry.models.contents import facts
+from registry.models.version_listing import ENVIRONMENT_OF
+from tracking.models import Workspace
+
+# The alias that MLflow's own guides give to what serves.
+CHAMPION = "champion"
+CHAMPION_OF = "production"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What governs one model: its environments, and who serves there.
+
+    `champions` maps an environment to the key and the number of a version, `stored` an
+    alias to a number.
+    """
+
+    governed: frozenset[str] = frozenset()
+    champions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    stored: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def staged(self) -> dict[int, Stage]:
+        """Return in which stage each version stands that a slot says so of."""
+        found = {}
+        for stage in (Stage.STAGING, Stage.PRODUCTION):
+            if champion := self.champions.get(ENVIRONMENT_OF[stage]):
+                found[champion[0]] = stage
+        return found
+
+    def stage(self, version_pk: int, stored: str) -> Stage:
+        return self.staged.get(version_pk) or self.stored_stage(stored)
+
+    def stored_stage(self, stored: str) -> Stage:
+        """Return what a stored stage means; nothing, where a slot says who stands there."""
+        is_of_slot = self.is_governed(ENVIRONMENT_OF.get(Stage(stored)))
+        return Stage.NONE if is_of_slot else Stage(stored)
+
+    def is_governed(self, environment: str | None) -> bool:
+        return environment in self.governed or environment in self.champions
+
+    def serves(self, version_pk: int, environment: str) -> bool:
+        champion = self.champions.get(environment)
+        return champion is not None and champion[0] == version_pk
+
+    def environment_of(self, alias: str) -> str | None:
+        """Return the governed environment whose champion an alias means, if it does.
+
+        In any letter case, so that nobody mistakes `Champion` for it.
+        """
+        word = alias.casefold()
+        environment = CHAMPION_OF if word == CHAMPION else word
+        return environment if self.is_governed(environment) else None
+
+    def aliases(self) -> dict[str, int]:
+        """Return the number of the version that each alias means."""
+        found = {
+            name: number
+            for name, number in self.stored.items()
+            if self.environment_of(name) is None
+        }
+        found |= {name: number for name, (_, number) in self.champions.items()}
+        if CHAMPION_OF in self.champions:
+            found[CHAMPION] = found[CHAMPION_OF]
+        return found
+
+
+@dataclass(frozen=True)
+class Standings:
+    """How some models and versions of one workspace stand, and how they are labelled."""
+
+    governed: frozenset[str]
+    models: Mapping[int, Standing]
+    model_tags: Mapping[int, Mapping[str, str]]
+    version_tags: Mapping[int, Mapping[str, str]]
+
+
+def standing_of(model: RegisteredModel) -> Standing:
+    return standings(model.workspace, models=[model.pk]).models[model.pk]
+
+
+def standings(
+    workspace: Workspace, *, models: Iterable[int], versions: Iterable[int] = ()
+) -> Standings:
+    """Return it all in one query."""
+    wanted = sorted(set(models))
+    found: dict[str, dict[int, dict[str, tuple[str, int]]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for kind, owner, key, value, number in facts(
+        workspace.pk, models=wanted, versions=sorted(set(versions))
+    ):
+        found[kind][owner][key] = (value, number)
+    governed = frozenset(found["governed"][0])
+    return Standings(
+        governed=governed,
+        models={pk: _standing(pk, governed, found) for pk in wanted},
+        model_tags=_texts(found["model tag"]),
+        version_tags=_texts(found["version tag"]),
+    )
+
+
+def latest_versions(standing: Standings) -> dict[int, dict[Stage, ModelVersion]]:
+    """Return the newest version in each stage of some models, in one query."""
+    staged = [pk for one in standing.models.values() for pk in one.staged]
+    newest_of_stages = (
+        VersionListing.objects.active()
+        .filter(registered_model__in=list(standing.models))
+        .exclude(pk__in=staged)
+        .order_by()
+        .values("registered_model_id", "stage")
+        .annotate(newest=Max("pk"))
+        .values("newest")
+    )
+    wanted = Q(pk__in=newest_of_stages) | Q(pk__in=staged)
+    found: dict[int, dict[Stage, ModelVersion]] = defaultdict(dict)
+    # In this order the newest counts, where two stored stages mean none.
+    for version in ModelVersion.objects.with_listing().filter(wanted).order_by("pk"):
+        one = standing.models[version.registered_model_id]
+        stage = one.stage(version.pk, version.listing.stage)
+        found[version.registered_model_id][stage] = version
+    return found
+
+
+def _standing(
+    pk: int,
+    governed: frozenset[str],
+    found: Mapping[str, Mapping[int, Mapping[str, tuple[str, int]]]],
+) -> Standing:
+    champions, stored = found["slot"].get(pk, {}), found["alias"].get(pk, {})
+    return Standing(
+        governed,
+        {name: (int(key), number) for name, (key, number) in champions.items()},
+        {name: number for name, (_, number) in sorted(stored.items())},
+    )
+
+
+def _texts(
+    rows: Mapping[int, Mapping[str, tuple[str, int]]],
+) -> dict[int, dict[str, str]]:
+    return {
+        owner: {key: value for key, (value, _) in sorted(of_owner.items())}
+        for owner, of_owner in rows.items()
+    }

@@ -1,0 +1,31 @@
+"""What ends by itself is ended here: requests, approvals, and what rested on a waiver.
+
+The timer only tidies up. Whoever decides asks the clock again, so that a timer that is
+late lets nothing through.
+"""
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.services import system_account
+from registry.models import PromotionRequest
+from registry.models.promotion_request import PromotionRequestQuerySet
+from registry.services.closings import expire_if_due
+from registry.services.conclusions import reconsider
+
+
+def end_what_is_over() -> int:
+    """Expire what is due and reconsider what rests on nothing; return how many."""
+    now = timezone.now()
+    ended = 0
+    for pk in _keys(PromotionRequest.objects.due(now)):
+        ended += expire_if_due(pk, now=now)
+    for pk in _keys(PromotionRequest.objects.to_be_reconsidered(now)):
+        with transaction.atomic():
+            reconsider(pk, cause="time", actor=system_account(), now=now)
+        ended += 1
+    return ended
+
+
+def _keys(requests: PromotionRequestQuerySet) -> list[int]:
+    return list(requests.order_by("pk").values_list("pk", flat=True))

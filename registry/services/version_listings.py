@@ -1,0 +1,53 @@
+"""How a version is listed: what of that people may change, starting with its text."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError
+from audit.services import record
+from registry.events import RegistryEvent
+from registry.models import ModelVersion, VersionListing
+from registry.services.registered_models import edits, refuse_unless_editable
+
+
+def describe_version(
+    version: ModelVersion, *, description: str, actor: User
+) -> VersionListing:
+    """Say what is special about a version; the text is no evidence."""
+    with transaction.atomic():
+        listing = editable_listing(version, actor=actor)
+        listing.touch(timezone.now(), description=description)
+        record(
+            RegistryEvent.VERSION_DESCRIBED,
+            actor=actor,
+            subject=version.subject,
+            payload={},
+            private={"description": description},
+        )
+    return listing
+
+
+def editable_listing(version: ModelVersion, *, actor: User) -> VersionListing:
+    """Return how a version is listed, locked with its model, or refuse."""
+    listing: Any = (
+        VersionListing.objects.select_related("registered_model")
+        .annotate(is_held=edits(actor, pk="registered_model"))
+        .select_for_update(of=("registered_model",))
+        .get(pk=version.pk)
+    )
+    refuse_unless_editable(listing.registered_model, is_held=listing.is_held)
+    if listing.archived_at is not None:
+        raise version_archived(version)
+    editable: VersionListing = listing
+    return editable
+
+
+def version_archived(version: ModelVersion) -> ConflictError:
+    return ConflictError(
+        "version_archived",
+        f"{version} is archived, so nothing can be done with it any more. Register "
+        f"another version.",
+    )

@@ -1,0 +1,63 @@
+"""MLflow's registry API as its clients call it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from audit.models import Event
+from tests import factories
+from tests.tracking.conftest import Mlflow
+
+
+class Registry(Mlflow):
+    """Adds the methods that only the registry's endpoints take."""
+
+    def patch(self, path: str, **message: Any) -> tuple[int, Any]:
+        return self._with_body("PATCH", path, message)
+
+    def delete(self, path: str, **message: Any) -> tuple[int, Any]:
+        return self._with_body("DELETE", path, message)
+
+    def _with_body(self, method: str, path: str, message: Any) -> tuple[int, Any]:
+        response = self.client.generic(
+            method,
+            f"{self.prefix}/api/2.0/mlflow/{path}",
+            json.dumps(message),
+            "application/json",
+        )
+        return response.status_code, response.json()
+
+
+@pytest.fixture
+def registry_as(as_token):
+    """Return a function that makes the API of somebody."""
+    return lambda user: Registry(as_token(user))
+
+
+@pytest.fixture
+def alice(registry_as, cast):
+    return registry_as(cast.alice)
+
+
+@pytest.fixture
+def run(workspace, cast):
+    """A run that goes on and holds a model's folder."""
+    run = factories.run(workspace, cast.alice)
+    for path in ("model/MLmodel", "model/model.onnx", "model/requirements.txt"):
+        factories.upload(run, path, f"{path} of {run.run_id}".encode(), cast.alice)
+    return run
+
+
+@pytest.fixture
+def news(cast):
+    """Return a function that tells what was recorded since it last told."""
+    seen = Event.objects.order_by("-id").values_list("id", flat=True).first() or 0
+
+    def since() -> list[tuple[str, str]]:
+        nonlocal seen
+        events = list(Event.objects.filter(id__gt=seen).order_by("id"))
+        seen = events[-1].pk if events else seen
+        return [(event.kind, event.subject) for event in events]
+
+    return since

@@ -1,0 +1,183 @@
+"""What a policy wants attested: by whom it is accepted, how long it holds."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.proofs import trail
+from audit.sequencer import sequence_pending
+from registry.models import (
+    Attestation,
+    AttestationKind,
+    AttestationSource,
+    PromotionRequest,
+    RequestState,
+)
+from registry.services.attestations import withdraw_attestation
+from registry.services.promotion import promote
+from registry.services.timers import end_what_is_over
+from registry.signing import valid_sign_offs
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+WANTED = (
+    factories.POLICY
+    + """
+attestations:
+  - {kind: unit_tests, accepts: [ci], max_age_days: 20}
+  - {kind: rollback_plan, accepts: [human]}
+"""
+)
+CI = {"source": AttestationSource.CI, "password": "", "is_interactive": False}
+UNIT_TESTS, ROLLBACK_PLAN = AttestationKind.UNIT_TESTS, AttestationKind.ROLLBACK_PLAN
+
+
+@pytest.fixture
+def blocked(workspace, cast) -> PromotionRequest:
+    factories.policy(workspace, cast, WANTED)
+    return factories.evaluated(factories.version(workspace, cast), cast)
+
+
+def attest_both(asked, cast) -> tuple[Attestation, Attestation]:
+    version = asked.model_version
+    return (
+        factories.attested(version, cast.bot, UNIT_TESTS, **CI),
+        factories.attested(version, cast.olivia, ROLLBACK_PLAN),
+    )
+
+
+def test_request_is_blocked_until_everything_wanted_is_attested(blocked, cast):
+    assert blocked.state == RequestState.BLOCKED
+    assert trail([blocked.subject])[-1].payload["missing_attestations"] == [
+        "unit_tests",
+        "rollback_plan",
+    ]
+
+    tests, plan = attest_both(blocked, cast)
+
+    reviewed = factories.fresh(blocked)
+    assert reviewed.state == RequestState.IN_REVIEW
+    assert reviewed.rests_until == tests.attested_at + timedelta(days=20)
+    assert (plan.printed_name, plan.method) == ("Olivia Example", "password re-entered")
+    assert tests.method == "token of a service account"
+
+
+def test_what_was_attested_before_the_request_counts(workspace, cast):
+    factories.policy(workspace, cast, WANTED)
+    version = factories.version(workspace, cast)
+    factories.attested(version, cast.bot, UNIT_TESTS, **CI)
+    factories.attested(version, cast.olivia, ROLLBACK_PLAN)
+
+    assert factories.evaluated(version, cast).state == RequestState.IN_REVIEW
+
+
+def test_attestation_by_a_source_that_the_policy_does_not_accept_counts_nothing(
+    blocked, cast
+):
+    factories.attested(blocked.model_version, cast.olivia, UNIT_TESTS)
+    factories.attested(blocked.model_version, cast.bot, ROLLBACK_PLAN, **CI)
+
+    assert factories.fresh(blocked).state == RequestState.BLOCKED
+
+
+def test_attestation_for_another_environment_counts_nothing(blocked, cast):
+    for environment in ("staging", "production"):
+        version = blocked.model_version
+        factories.attested(version, cast.bot, UNIT_TESTS, environment=environment, **CI)
+        factories.attested(version, cast.olivia, ROLLBACK_PLAN, environment=environment)
+        state = factories.fresh(blocked).state
+        assert (state == RequestState.IN_REVIEW) is (environment == "production")
+
+
+def test_new_attestation_in_review_voids_the_signatures(blocked, cast):
+    attest_both(blocked, cast)
+    approved = factories.approved_as_it_is(blocked, cast)
+    assert approved.state == RequestState.APPROVED
+
+    factories.attested(blocked.model_version, cast.olivia, ROLLBACK_PLAN)
+
+    again = factories.fresh(blocked)
+    assert again.state == RequestState.IN_REVIEW
+    assert again.subject_digest != approved.subject_digest
+    assert not valid_sign_offs(again).exists()
+
+
+def test_withdrawn_attestation_blocks_at_once(blocked, cast):
+    _, plan = attest_both(blocked, cast)
+
+    withdraw_attestation(plan, reason="It was never tried.", actor=cast.bob)
+
+    assert factories.fresh(blocked).state == RequestState.BLOCKED
+    with pytest.raises(ConflictError) as refusal:
+        withdraw_attestation(plan, reason="Again.", actor=cast.bob)
+    assert refusal.value.code == "attestation_withdrawn"
+
+
+def test_attestation_that_is_too_old_refuses_the_promotion_before_any_timer(
+    blocked, cast
+):
+    tests, _ = attest_both(blocked, cast)
+    approved = factories.approved_as_it_is(blocked, cast)
+    sequence_pending()
+
+    with time_machine.travel(tests.attested_at + timedelta(days=20), tick=False):
+        with pytest.raises(ConflictError) as refusal:
+            promote(approved, actor=cast.rex)
+        assert refusal.value.code == "waiver_or_attestation_ended"
+        end_what_is_over()
+
+    assert factories.fresh(blocked).state == RequestState.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "code"),
+    [
+        ("alice", {}, "may_not_attest"),
+        ("carol", {}, "may_not_attest"),
+        ("mallory", {}, "may_not_attest"),
+        ("olivia", {"password": "guessed"}, "password_wrong"),
+        ("olivia", {"is_interactive": False}, "signing_needs_a_session"),
+        ("olivia", CI, "may_not_attest_as_system"),
+        ("bot", {}, "may_not_attest_as_person"),
+    ],
+)
+def test_attestation_by_somebody_else_is_refused_and_the_refusal_is_logged(
+    blocked, cast, name, changes, code
+):
+    version = blocked.model_version
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.attested(version, getattr(cast, name), ROLLBACK_PLAN, **changes)
+
+    assert refusal.value.code == code
+    last = trail([version.subject])[-1]
+    assert (last.kind, last.payload) == (
+        "registry.attestation.refused",
+        {"kind": "rollback_plan", "code": code},
+    )
+    assert not Attestation.objects.exists()
+
+
+def test_telemetry_names_what_it_was_computed_from(blocked, cast):
+    telemetry = CI | {"source": AttestationSource.TELEMETRY}
+
+    with pytest.raises(InvalidError) as refusal:
+        factories.attested(
+            blocked.model_version, cast.bot, AttestationKind.SHADOW, **telemetry
+        )
+
+    assert refusal.value.code == "evidence_missing"
+
+
+def test_statement_stands_in_the_log_only_as_a_commitment(blocked, cast):
+    factories.attested(
+        blocked.model_version, cast.olivia, ROLLBACK_PLAN, statement="Secret remark"
+    )
+
+    entry = trail([blocked.model_version.subject])[-1]
+    assert "Secret remark" not in str(entry.payload)
+    assert timezone.now() - entry.recorded_at < timedelta(minutes=1)

@@ -1,0 +1,133 @@
+"""What one workspace holds, members of another neither see nor guess."""
+
+import pytest
+from django.urls import URLPattern
+
+from audit.services import system_account
+from registry.api import urls as registry_urls
+from tests import factories
+from tests.tracking.conftest import Mlflow
+from tracking.api import urls as tracking_urls
+from tracking.models import Dataset, Run
+from tracking.permissions import Role
+from tracking.services.workspaces import create_workspace
+
+pytestmark = pytest.mark.django_db
+
+# Of the installation and not of a workspace: these list what is one's own.
+OWN = ("workspaces/", "accounts/", "tokens/", "second-factor/")
+ROUTES: list[str] = [
+    str(route.pattern)
+    for module in (registry_urls, tracking_urls)
+    for route in module.urlpatterns
+    if isinstance(route, URLPattern)
+]
+
+
+@pytest.fixture
+def stranger(workspace, cast, as_token):
+    """Somebody with every role that an account can have, but in another workspace."""
+    other = create_workspace("other", actor=system_account())
+    person = factories.person("stranger", other, Role.DEVELOPER)
+    for role in (Role.VALIDATOR, Role.RISK, Role.AUDITOR, Role.OWNER, Role.RELEASE):
+        factories.grant(person, role, other)
+    factories.row_in_every_table(workspace, cast)
+    return as_token(person)
+
+
+def filled(route: str, *, pk: int, run_id: str) -> str:
+    values = {
+        "<int:pk>": str(pk),
+        "<int:number>": str(pk),
+        "<str:run_id>": run_id,
+        "<slug:run_id>": run_id,
+        "<str:username>": "alice",
+    }
+    for placeholder, value in values.items():
+        route = route.replace(placeholder, value)
+    return route
+
+
+def theirs(page) -> bool:
+    """Say whether a page lists nothing but the grants of the stranger's own roles."""
+    return all(row.get("on") == "workspace/other" for row in page["results"])
+
+
+def test_no_route_of_the_native_api_tells_anything_of_another_workspace(
+    stranger, workspace
+):
+    run = Run.objects.filter(experiment__workspace=workspace).latest("pk")
+    dataset = Dataset.objects.filter(workspace=workspace).latest("pk")
+    for route in ROUTES:
+        for pk in {1, dataset.pk, run.experiment_id}:
+            path = filled(route, pk=pk, run_id=run.run_id)
+            there = stranger.get(f"/api/v1/{path}")
+            at_home = stranger.get(f"/w/other/api/v1/{path}")
+            if there.status_code == 405:  # there is nothing to read here
+                continue
+            if path.startswith(OWN):
+                assert there.status_code == at_home.status_code, path
+            else:
+                assert there.status_code == 404, path
+                assert at_home.status_code == 404 or theirs(at_home.json())
+            for answer in (there, at_home):
+                for name in (run.name, "credit", "loans", "bob", "Example"):
+                    assert f'"{name}"' not in answer.text, (path, name)
+
+
+def test_what_is_there_and_what_is_not_are_answered_alike(stranger, workspace):
+    there = stranger.get("/w/default/api/v1/registered-models/")
+    nowhere = stranger.get("/w/nowhere/api/v1/registered-models/")
+    assert there.status_code == nowhere.status_code == 404
+    assert there.json() == {
+        **nowhere.json(),
+        "detail": nowhere.json()["detail"].replace("nowhere", "default"),
+    }
+
+
+def test_mlflows_api_tells_nothing_of_another_workspace(stranger, workspace):
+    run = Run.objects.filter(experiment__workspace=workspace).latest("pk")
+    at_home = Mlflow(stranger, "/w/other")
+    for path, query in (
+        ("runs/get", {"run_id": run.run_id}),
+        ("experiments/get", {"experiment_id": str(run.experiment_id)}),
+        ("experiments/get-by-name", {"experiment_name": run.experiment.name}),
+        ("artifacts/list", {"run_id": run.run_id}),
+    ):
+        assert at_home.get(path, **query)[0] == 404, path
+        assert Mlflow(stranger).get(path, **query)[0] == 404, path
+    experiments = [str(run.experiment_id)]
+    # MLflow answers for a run that it does not know with no points.
+    query = {"run_id": run.run_id, "metric_key": "loss"}
+    assert at_home.get("metrics/get-history", **query)[1].get("metrics", []) == []
+    for found in (
+        at_home.post("runs/search", experiment_ids=experiments),
+        at_home.post("experiments/search", max_results=100),
+        at_home.post("logged-models/search", experiment_ids=experiments),
+    ):
+        assert run.run_id not in str(found)
+        assert "credit" not in str(found)
+
+
+def test_admin_shows_no_row_of_another_workspace(stranger, client, workspace):
+    client.post(
+        "/admin/login/", {"username": "stranger", "password": factories.PASSWORD}
+    )
+    for page in (
+        "registry/registeredmodel",
+        "registry/modelversion",
+        "registry/promotionrequest",
+        "registry/policy",
+        "registry/slot",
+        "registry/reportorder",
+        "tracking/experiment",
+        "tracking/run",
+        "tracking/dataset",
+        "auth/user",
+    ):
+        answer = client.get(f"/admin/{page}/")
+        if answer.status_code == 404:  # it has no page
+            continue
+        assert answer.status_code == 200
+        assert "credit" not in answer.text, page
+        assert "Bob Example" not in answer.text, page

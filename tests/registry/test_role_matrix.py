@@ -1,0 +1,296 @@
+"""Every cell of governance's matrix, tried: each role, a superuser, and nobody at all.
+
+An action whose service exists is done through it; a test names those that are asked of
+their permission only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from audit.errors import PermissionDeniedError
+from registry.models import ModelVersion, PromotionRequest
+from registry.models.sign_off import SignerRole
+from registry.permissions import BESIDE_THE_MATRIX, COLUMNS, MATRIX, MODEL_GRANTS
+from registry.services.gate_runs import run_gate
+from registry.services.policies import draft_policy, publish_policy
+from registry.services.promotion import evaluate_again, promote, request_promotion
+from registry.services.registered_models import register_model
+from registry.services.reports import order_report
+from tests import factories
+from tests.factories import Cast
+from tracking.models import Experiment, RoleGrant, Run, Workspace
+from tracking.permissions import EXPERIMENT_GRANTS, WORKSPACE_GRANTS, Role, holds
+from tracking.services.datasets import register_dataset
+from tracking.services.experiments import create_experiment
+from tracking.services.logging import Point, log_batch
+from tracking.services.role_grants import approve_role, ask_for_role
+
+pytestmark = pytest.mark.django_db
+
+GRANTS = WORKSPACE_GRANTS | EXPERIMENT_GRANTS | MODEL_GRANTS
+# Holds no role: what a superuser may is nothing, and so is what a stranger may.
+WITHOUT_ROLE = ("superuser", "account without a role", "service account without a role")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What there is to act on, made by people who are not tried."""
+
+    workspace: Workspace
+    people: Cast
+    experiment: Experiment
+    run: Run
+    version: ModelVersion
+    request: PromotionRequest
+    grant: RoleGrant
+
+
+@pytest.fixture
+def scene(workspace, cast) -> Scene:
+    sign_offs = "[validator, owner, risk, ethics]"
+    document = factories.POLICY.replace("[validator, owner]", sign_offs)
+    factories.policy(workspace, cast, document)
+    version = factories.version(workspace, cast)
+    grant = ask_for_role(
+        cast.mallory,
+        role=Role.AUDITOR,
+        workspace=workspace,
+        reason="joins",
+        actor=cast.ada,
+    )
+    return Scene(
+        workspace,
+        cast,
+        factories.experiment(workspace, cast.alice),
+        factories.run(workspace, cast.alice, "open"),
+        version,
+        factories.evaluated(version, cast),
+        grant,
+    )
+
+
+# Each action, as `act(scene, actor)`. Whoever is tried has just come: nobody is kept
+# from it by what they made. To add one: its name in MATRIX, and what does it.
+
+
+def log_and_register(scene: Scene, actor: User) -> None:
+    create_experiment(scene.workspace, name="mine", actor=actor)
+    log_batch(scene.run, metrics=[Point("a", 1.0, 1, 0)], actor=actor)
+    register_model(
+        scene.workspace,
+        name="mine",
+        tier=3,
+        purpose="P",
+        owner=scene.people.olivia,
+        actor=actor,
+    )
+    people = replace(scene.people, alice=actor)
+    factories.version_of(factories.run(scene.workspace, actor), people, content=b"mine")
+
+
+def describe(scene: Scene, actor: User) -> None:
+    register_dataset(
+        scene.workspace,
+        name="mine",
+        content_digest="abc",
+        source_type="local",
+        source="mine.csv",
+        actor=actor,
+    )
+
+
+def ask(scene: Scene, actor: User) -> None:
+    other = factories.version(scene.workspace, scene.people, content=b"other")
+    request_promotion(other, environment="production", actor=actor)
+
+
+def sign(scene: Scene, actor: User, *, role: SignerRole) -> None:
+    model = scene.version.registered_model
+    if role == SignerRole.OWNER:  # and then only of their own models
+        type(model).objects.filter(pk=model.pk).update(owner=actor)
+    factories.signed(factories.fresh(scene.request), actor, role)
+
+
+def draft(scene: Scene, actor: User) -> None:
+    draft_policy(scene.workspace, document=factories.POLICY, actor=actor)
+
+
+def publish(scene: Scene, actor: User) -> None:
+    drafted = draft_policy(
+        scene.workspace, document=factories.POLICY, actor=scene.people.paul
+    )
+    publish_policy(drafted, actor=actor)
+
+
+def move_to_production(scene: Scene, actor: User) -> None:
+    for name, role in (
+        ("bob", SignerRole.VALIDATOR),
+        ("olivia", SignerRole.OWNER),
+        ("rita", SignerRole.RISK),
+        ("eve", SignerRole.ETHICS),
+    ):
+        factories.signed(scene.request, getattr(scene.people, name), role)
+    promote(factories.fresh(scene.request), actor=actor)
+
+
+ACTS: dict[str, Callable[[Scene, User], Any]] = {
+    "log a run, register a version": log_and_register,
+    "register or describe a dataset": describe,
+    "ask for promotion": ask,
+    "run gates": lambda scene, actor: evaluate_again(scene.request, actor=actor),
+    "sign as validator": partial(sign, role=SignerRole.VALIDATOR),
+    "sign as owner": partial(sign, role=SignerRole.OWNER),
+    "sign for risk": partial(sign, role=SignerRole.RISK),
+    "sign for ethics": partial(sign, role=SignerRole.ETHICS),
+    "draft a policy": draft,
+    "publish a policy": publish,
+    "promote": move_to_production,
+    "order a report": lambda scene, actor: order_report(scene.version, actor=actor),
+    "grant a role": lambda scene, actor: approve_role(scene.grant, actor=actor),
+}
+# No service does these yet, or none asks a permission: their permission is asked.
+BY_PERMISSION_ONLY = {
+    "write a verdict",
+    "reject",
+    "ask for a waiver",
+    "approve a waiver",
+    "open a finding",
+    "close a finding",
+    "roll back",
+    "break the glass",
+    "export the log",
+    "operate the log",
+}
+
+
+def newcomer(role: str, workspace: Workspace) -> User:
+    """Return somebody who has made nothing yet, in a role or in none."""
+    if role == "service account without a role":
+        return factories.program("newcomer")
+    if role == Role.BOT:
+        bot = factories.program("newcomer")
+        factories.grant(bot, Role.BOT, workspace)
+        return bot
+    return factories.person(
+        "newcomer",
+        workspace,
+        Role(role) if role in Role else None,
+        is_superuser=role == "superuser",
+    )
+
+
+@pytest.mark.parametrize("role", [*map(str, COLUMNS), *WITHOUT_ROLE])
+def test_role_may_what_the_matrix_says_and_nothing_else(scene, role):
+    """Try each action of the role's column in turn, and undo it."""
+    actor = newcomer(role, scene.workspace)
+    tried = {action: allows(action, scene, actor) for action in MATRIX}
+    assert tried == {
+        action: letter_of(role, letters) != "N"
+        for action, (letters, _) in MATRIX.items()
+    }
+
+
+def letter_of(role: str, letters: str) -> str:
+    row = dict(zip(map(str, COLUMNS), letters.split(), strict=True))
+    return row.get(role, "N")
+
+
+def allows(action: str, scene: Scene, actor: User) -> bool:
+    """Do it, undo it, and say whether it was done.
+
+    Any other refusal than for want of a right is a fault of this test, and travels.
+    """
+    if action not in ACTS:
+        return holds_all(scene, actor, MATRIX[action][1])
+    try:
+        with transaction.atomic():
+            ACTS[action](scene, actor)
+            transaction.set_rollback(True)
+    except PermissionDeniedError as refusal:
+        if not refusal.code.startswith("may_not_"):
+            raise
+        return False
+    return True
+
+
+def holds_all(scene: Scene, actor: User, permissions: tuple[str, ...]) -> bool:
+    held = {held_on(scene, actor, permission) for permission in permissions}
+    assert len(held) < 2
+    return held == {True}
+
+
+def held_on(scene: Scene, actor: User, permission: str) -> bool:
+    if permission in WORKSPACE_GRANTS:
+        return holds(actor, permission, scene.workspace)
+    if permission in EXPERIMENT_GRANTS:
+        return holds(actor, permission, scene.experiment)
+    return holds(actor, permission, scene.version.registered_model)
+
+
+@pytest.mark.parametrize("action", MATRIX)
+def test_grants_are_those_of_the_matrix(action):
+    letters, permissions = MATRIX[action]
+    roles = {
+        role
+        for role, letter in zip(COLUMNS, letters.split(), strict=True)
+        if letter != "N"
+    }
+    assert {
+        permission: set(GRANTS[permission]) for permission in permissions
+    } == dict.fromkeys(permissions, roles)
+
+
+def test_every_permission_stands_in_the_matrix_or_is_named_beside_it():
+    named = [name for _, permissions in MATRIX.values() for name in permissions]
+    assert sorted(named + list(BESIDE_THE_MATRIX)) == sorted(GRANTS)
+
+
+def test_every_role_has_a_column_and_every_letter_a_meaning():
+    assert set(COLUMNS) == set(Role)
+    assert {
+        letter for letters, _ in MATRIX.values() for letter in letters.split()
+    } == set("YNc")
+
+
+def test_every_action_is_done_here_or_named_as_asked_by_permission_only():
+    assert ACTS.keys() | BY_PERMISSION_ONLY == MATRIX.keys()
+    assert not ACTS.keys() & BY_PERMISSION_ONLY
+
+
+# The conditions of the cells that have one
+
+
+def test_validator_who_drafted_a_policy_does_not_publish_it_nor_sign_under_it(
+    workspace, cast
+):
+    factories.model(workspace, cast)
+    own = draft_policy(workspace, document=factories.POLICY, actor=cast.rita)
+    with pytest.raises(PermissionDeniedError) as refusal:
+        publish_policy(own, actor=cast.rita)
+    assert refusal.value.code == "author_does_not_publish"
+
+
+def test_verdicts_are_written_by_the_worker_and_nobody_is_asked(workspace, cast):
+    factories.policy(workspace, cast)
+    request = factories.request(factories.version(workspace, cast), cast)
+    for pk in request.gate_runs.values_list("pk", flat=True):
+        run_gate(pk)
+    assert factories.fresh(request).state == "in_review"
+
+
+def test_risk_approves_grants_and_asks_for_none(workspace, cast):
+    with pytest.raises(PermissionDeniedError) as refusal:
+        ask_for_role(
+            cast.mallory,
+            role=Role.AUDITOR,
+            workspace=workspace,
+            reason="joins",
+            actor=cast.rita,
+        )
+    assert refusal.value.code == "may_not_ask_for_role"

@@ -1,0 +1,132 @@
+"""Who made a version, in whatever way, does not sign it (governance rules R1 to R4)."""
+
+import pytest
+
+from audit.errors import PermissionDeniedError
+from registry.models import PromotionRequest
+from registry.models.sign_off import SignerRole
+from registry.services.gate_runs import run_gate
+from tests import factories
+from tracking.models import Run
+from tracking.permissions import Role
+from tracking.services.accounts import deactivate_account
+from tracking.services.logging import Point, log_batch
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def source(workspace, cast) -> Run:
+    """A run of Alice's that nobody else has touched."""
+    factories.policy(workspace, cast)
+    return factories.run(workspace, cast.alice)
+
+
+@pytest.fixture
+def vera(workspace):
+    """Develops and validates, which is allowed, but not the same version."""
+    person = factories.person("vera", workspace, Role.VALIDATOR)
+    person.email = "Vera@example.org"
+    person.save()
+    factories.grant(person, Role.DEVELOPER, workspace)
+    return person
+
+
+def in_review(run: Run, cast) -> PromotionRequest:
+    """Register what the run made, ask for promotion, run the gates."""
+    asked = factories.version_of(run, cast)
+    request = factories.request(asked, cast)
+    for pk in request.gate_runs.values_list("pk", flat=True):
+        run_gate(pk)
+    return factories.fresh(request)
+
+
+def conflicts(request: PromotionRequest, signer) -> list[str]:
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request, signer, SignerRole.VALIDATOR)
+    assert refusal.value.code == "segregation_of_duties"
+    found: list[str] = refusal.value.extra["conflicts"]
+    return found
+
+
+def test_who_did_nothing_for_a_version_signs_it(source, cast, vera):
+    signed = factories.signed(in_review(source, cast), vera, SignerRole.VALIDATOR)
+    assert signed.sign_offs.get().signer == vera
+
+
+def test_who_uploaded_a_file_to_somebody_elses_run_does_not_sign(source, cast, vera):
+    factories.upload(source, "notes.txt", b"notes", vera)
+    assert conflicts(in_review(source, cast), vera) == ["uploaded evidence"]
+
+
+def test_who_uploaded_a_file_of_a_model_that_the_run_made_does_not_sign(
+    source, cast, vera
+):
+    model = factories.logged_model(source, cast.alice, is_ready=False)
+    factories.upload(model, "late.txt", b"late", vera)
+    assert conflicts(in_review(source, cast), vera) == ["uploaded evidence"]
+
+
+def test_who_logged_a_metric_in_somebody_elses_run_does_not_sign(source, cast, vera):
+    log_batch(source, metrics=[Point("auc", 0.99, 1, 0)], actor=vera)
+    assert conflicts(in_review(source, cast), vera) == ["logged in the source run"]
+
+
+def test_who_labelled_data_of_the_run_does_not_sign_whatever_later_cards_say(
+    source, cast, vera
+):
+    dataset = factories.use_dataset(source, cast.alice)
+    factories.card(dataset, cast.stella, labellers=["vera"])
+    factories.card(dataset, cast.stella, labellers=["olivia"])
+    request = in_review(source, cast)
+
+    assert conflicts(request, vera) == ["labelled its data"]
+    with pytest.raises(PermissionDeniedError):
+        factories.signed(request, cast.olivia, SignerRole.OWNER)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("attestry.git.author", "vera"),
+        ("attestry.git.author", "V. E. <vera@example.org>"),
+        ("attestry.git.author", "Vera Example"),
+        ("attestry.git.author_email", "VERA@EXAMPLE.ORG"),
+        ("mlflow.source.git.author", "Alice Example, Vera Example <v@elsewhere.org>"),
+    ],
+)
+def test_author_of_the_commit_does_not_sign(source, cast, vera, key, value):
+    log_batch(source, tags=[(key, value)], actor=cast.alice)
+    assert conflicts(in_review(source, cast), vera) == ["wrote its commit"]
+
+
+@pytest.mark.parametrize("value", ["", "veronica", "<>", "a@b <c"])
+def test_another_author_of_the_commit_keeps_nobody_from_signing(
+    source, cast, vera, value
+):
+    log_batch(source, tags=[("attestry.git.author", value)], actor=cast.alice)
+    signed = factories.signed(in_review(source, cast), vera, SignerRole.VALIDATOR)
+    assert signed.sign_offs.get().signer == vera
+
+
+def test_account_without_an_address_is_nobody_that_an_empty_tag_names(
+    source, cast, workspace
+):
+    log_batch(source, tags=[("attestry.git.author_email", "")], actor=cast.alice)
+    signed = factories.signed(in_review(source, cast), cast.bob, SignerRole.VALIDATOR)
+    assert signed.sign_offs.count() == 1
+
+
+def test_signature_stays_valid_when_its_signer_is_deactivated(source, cast):
+    request = factories.signed(in_review(source, cast), cast.bob, SignerRole.VALIDATOR)
+    deactivate_account(cast.bob, actor=cast.ada)
+    done = factories.signed(request, cast.olivia, SignerRole.OWNER)
+    assert done.state == "approved"
+
+
+def test_deactivated_account_signs_nothing(source, cast):
+    request = in_review(source, cast)
+    deactivate_account(cast.bob, actor=cast.ada)
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request, cast.bob, SignerRole.VALIDATOR)
+    assert refusal.value.code == "may_not_sign"

@@ -1,0 +1,110 @@
+"""Whoever keeps sensitive data hears of their use, and takes note of it in time."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from audit.errors import ConflictError, PermissionDeniedError
+from audit.proofs import trail
+from audit.sequencer import sequence_pending
+from tests import factories
+from tracking.models import SensitiveUse
+from tracking.models.dataset import Sensitivity
+from tracking.services.sensitive_data import acknowledge_sensitive_use
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def use(workspace, cast) -> SensitiveUse:
+    dataset = factories.dataset(workspace, cast.alice)
+    labels = [Sensitivity.PII, Sensitivity.MINORS]
+    factories.card(dataset, cast.stella, labellers=[], sensitivity=labels)
+    factories.use_dataset(factories.run(workspace, cast.alice), cast.alice)
+    return SensitiveUse.objects.get()
+
+
+def test_sensitive_use_is_noticed_when_it_is_logged_and_starts_a_clock(use, cast):
+    assert use.acknowledge_by == use.noticed_at + timedelta(hours=72)
+    entry = trail([use.dataset.subject])[-1]
+    assert (entry.kind, entry.actor, entry.payload) == (
+        "tracking.sensitive_dataset.used",
+        f"user/{cast.alice.pk}",
+        {
+            "use": use.pk,
+            "run": use.run.run_id,
+            "labels": ["pii", "minors"],
+            "acknowledge_by": use.acknowledge_by.isoformat(),
+        },
+    )
+
+
+def test_same_use_is_noticed_once_and_another_run_is_another_use(use, workspace, cast):
+    factories.use_dataset(use.run, cast.alice)
+    assert SensitiveUse.objects.count() == 1
+
+    factories.use_dataset(factories.run(workspace, cast.alice), cast.alice)
+    assert SensitiveUse.objects.count() == 2
+
+
+@pytest.mark.parametrize("sensitivity", [[], None])
+def test_use_of_data_that_are_not_stated_to_be_sensitive_is_not_noticed(
+    workspace, cast, sensitivity
+):
+    dataset = factories.dataset(workspace, cast.alice)
+    factories.card(dataset, cast.stella, labellers=[], sensitivity=sensitivity)
+
+    factories.use_dataset(factories.run(workspace, cast.alice), cast.alice)
+
+    assert not SensitiveUse.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["stella", "eve"])
+def test_steward_and_ethics_take_note_once(use, cast, name):
+    acknowledge_sensitive_use(use, note="Secret remark", actor=getattr(cast, name))
+
+    entry = trail([use.dataset.subject])[-1]
+    assert entry.kind == "tracking.sensitive_dataset.acknowledged"
+    assert entry.payload == {"use": use.pk, "run": use.run.run_id, "is_late": False}
+    with pytest.raises(ConflictError) as refusal:
+        acknowledge_sensitive_use(use, note="Again.", actor=cast.stella)
+    assert refusal.value.code == "acknowledged_already"
+
+
+@pytest.mark.parametrize("name", ["alice", "olivia", "bob", "bot", "ada", "mallory"])
+def test_nobody_else_takes_note(use, cast, name):
+    with pytest.raises(PermissionDeniedError) as refusal:
+        acknowledge_sensitive_use(use, note="Seen.", actor=getattr(cast, name))
+
+    assert refusal.value.code == "may_not_acknowledge"
+
+
+def test_late_note_is_told_as_late(use, cast):
+    sequence_pending()
+    with time_machine.travel(timezone.now() + timedelta(hours=73), tick=False):
+        acknowledge_sensitive_use(use, note="Seen.", actor=cast.stella)
+
+    assert trail([use.dataset.subject])[-1].payload["is_late"] is True
+
+
+def test_uses_are_listed_and_acknowledged_over_http(use, cast, as_token):
+    stella, path = as_token(cast.stella), "/api/v1/sensitive-uses/"
+    (shown,) = stella.get(f"{path}?open=true").json()["results"]
+    assert (shown["run_id"], shown["dataset"], shown["acknowledged_by"]) == (
+        use.run.run_id,
+        "loans",
+        None,
+    )
+
+    done = stella.post(
+        f"{path}{use.pk}/acknowledgement/",
+        {"note": "Seen."},
+        content_type="application/json",
+    )
+
+    assert (done.status_code, done.json()["acknowledged_by"]) == (201, "stella")
+    assert stella.get(f"{path}?open=true").json()["count"] == 0
+    assert stella.get(path).json()["count"] == 1
+    assert as_token(cast.oscar).get(path).json()["count"] == 0

@@ -1,0 +1,83 @@
+"""That runs use sensitive data is noticed here, and acknowledged by who keeps them."""
+
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError, PermissionDeniedError
+from audit.services import record
+from tracking.events import TrackingEvent
+from tracking.models import Acknowledgement, DatasetCard, Run, SensitiveUse
+from tracking.permissions import may_acknowledge_sensitive_data
+
+ACKNOWLEDGED_WITHIN = timedelta(hours=72)
+
+
+def notice_sensitive_use(run: Run, *, actor: User) -> None:
+    """Start the clock for what a run uses for the first time, in the transaction."""
+    sensitive = (
+        DatasetCard.objects.newest()
+        .filter(dataset__uses__run=run, sensitivity__isnull=False)
+        .exclude(sensitivity=[])
+        .exclude(dataset__sensitive_uses__run=run)
+        .select_related("dataset__workspace")
+        .order_by("dataset")
+    )
+    now = timezone.now()
+    for card in sensitive:
+        use = SensitiveUse.objects.create(
+            run=run,
+            dataset=card.dataset,
+            labels=card.sensitivity,
+            noticed_at=now,
+            acknowledge_by=now + ACKNOWLEDGED_WITHIN,
+        )
+        record(
+            TrackingEvent.SENSITIVE_DATASET_USED,
+            actor=actor,
+            subject=card.dataset.subject,
+            payload={
+                "use": use.pk,
+                "run": run.run_id,
+                "labels": use.labels,
+                "acknowledge_by": use.acknowledge_by.isoformat(),
+            },
+        )
+
+
+def acknowledge_sensitive_use(
+    use: SensitiveUse, *, note: str, actor: User
+) -> Acknowledgement:
+    """Take note of a sensitive use and stop its clock."""
+    workspace = use.dataset.workspace
+    if not may_acknowledge_sensitive_data(actor, workspace):
+        raise PermissionDeniedError(
+            "may_not_acknowledge",
+            f"You may not acknowledge the use of sensitive data in {workspace}: ask for "
+            f"the steward or ethics role.",
+        )
+    with transaction.atomic():
+        # The application may not lock rows of append-only tables.
+        Run.objects.select_for_update().get(pk=use.run_id)
+        if Acknowledgement.objects.filter(use=use).exists():
+            raise ConflictError(
+                "acknowledged_already", "Somebody has acknowledged this use already."
+            )
+        now = timezone.now()
+        acknowledged = Acknowledgement.objects.create(
+            use=use, acknowledged_by=actor, note=note, acknowledged_at=now
+        )
+        record(
+            TrackingEvent.SENSITIVE_DATASET_ACKNOWLEDGED,
+            actor=actor,
+            subject=use.dataset.subject,
+            payload={
+                "use": use.pk,
+                "run": use.run.run_id,
+                "is_late": now > use.acknowledge_by,
+            },
+            private={"note": note},
+        )
+    return acknowledged

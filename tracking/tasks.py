@@ -1,0 +1,10 @@
+"""Celery tasks of tracking: doors, one line each."""
+
+from celery import shared_task
+
+from tracking.services import role_grants
+
+
+@shared_task(name="tracking.put_roles_into_effect")
+def put_roles_into_effect() -> None:
+    role_grants.put_roles_into_effect()
