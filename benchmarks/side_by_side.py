@@ -221,7 +221,7 @@ def _turn(row: Row, side: Side, prepared: Any, seconds: float) -> Turn:
     barrier = threading.Barrier(
         row.clients, lambda: started.append(_now(side)), timeout=BEGIN_SECONDS
     )
-    started: list[tuple[float, ...]] = []
+    started: list[_Moment] = []
 
     def work() -> None:
         with closing(Client(side)) as client:
@@ -240,19 +240,38 @@ def _turn(row: Row, side: Side, prepared: Any, seconds: float) -> Turn:
         thread.join()
     if len(done) != row.clients:
         raise RuntimeError(f"{row.name}: a client failed with {side.name}, see above")
-    wall, *cpu = (
-        after - before for before, after in zip(started[0], _now(side), strict=True)
+    before, after, times = started[0], _now(side), sum(done)
+    return Turn(
+        times / (after.time - before.time),
+        (after.web - before.web) / times,
+        (after.log - before.log) / times,
+        # A backend may have ended meanwhile, and what it had used went with it.
+        sum(
+            seconds - before.backends.get(pid, 0)
+            for pid, seconds in after.backends.items()
+        )
+        / times,
     )
-    return Turn(sum(done) / wall, *(seconds / sum(done) for seconds in cpu))
 
 
-def _now(side: Side) -> tuple[float, ...]:
-    """Return the time and the CPU seconds of web, log and PostgreSQL so far."""
-    return (
+@dataclass(frozen=True)
+class _Moment:
+    """The time, and the CPU seconds of web, log and each backend so far."""
+
+    time: float
+    web: float
+    log: float
+    backends: dict[int, float]
+
+
+def _now(side: Side) -> _Moment:
+    log = family(side.processes["log"]) if "log" in side.processes else []
+    database = side.database_url.rpartition("/")[2]
+    return _Moment(
         time.monotonic(),
         cpu_seconds(family(side.processes["web"])),
-        cpu_seconds(family(side.processes["log"]) if "log" in side.processes else []),
-        cpu_seconds(_backends(side.database_url.rpartition("/")[2])),
+        cpu_seconds(log),
+        {pid: cpu_seconds([pid]) for pid in _backends(database)},
     )
 
 
