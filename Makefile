@@ -107,6 +107,7 @@ lock: ## Write the lock files anew from pyproject.toml (UPGRADE=name for a newer
 		--output-file requirements.lock
 	$(LOCK) --group mlflow-server --output-file requirements-mlflow.lock
 	echo 'setuptools<81' | $(LOCK) - --output-file requirements-build.lock
+	$(LOCK) --group oldest-client --output-file requirements-oldest-client.lock
 
 .PHONY: clean
 clean: ## Remove .venv, caches and the demo; other data under var/ stays

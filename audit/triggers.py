@@ -16,6 +16,7 @@ APPEND_ONLY_TABLES: set[str] = set()
 # Keys by which SQLite's REPLACE could overwrite a row, where there are more than `id`.
 REPLACE_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {}
 GROWING_TABLES: dict[str, str] = {}
+GUARDS: dict[str, "Guard"] = {}
 
 # ENABLE ALWAYS: otherwise session_replication_role = replica switches a trigger off.
 _ALWAYS = "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
@@ -33,6 +34,14 @@ BEGIN
     USING ERRCODE = 'restrict_violation';
 END;
 """
+_REFUSE_IF = """
+BEGIN
+  IF {condition} THEN
+    RAISE EXCEPTION '{sentence}' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN coalesce(NEW, OLD);
+END;
+"""
 # By its full name: whoever inserts an event chooses no other table.
 _AWAIT_INDEX = """
 BEGIN
@@ -41,6 +50,10 @@ BEGIN
 END;
 """
 
+_SQLITE_REFUSE_IF = (
+    "CREATE TRIGGER {name} BEFORE {on} ON {table} WHEN {condition} "
+    "BEGIN SELECT RAISE(ABORT, '{sentence}'); END"
+)
 _SQLITE_REFUSE = (
     "CREATE TRIGGER {table}_{word}_{verb} BEFORE {when} ON {table} {condition}"
     "BEGIN SELECT RAISE(ABORT, '{table} {sentence}: {said} refused'); END"
@@ -87,6 +100,35 @@ class Trigger:
         editor.execute(f"DROP TRIGGER IF EXISTS {self.name}{on}")
 
 
+@dataclass(frozen=True)
+class Guard:
+    """What a table refuses `on` INSERT, UPDATE or DELETE: rows that meet a condition.
+
+    The condition is SQL that both engines read, over NEW and OLD.
+    """
+
+    name: str
+    table: str
+    on: str
+    condition: str
+    sentence: str
+
+    def trigger(self, vendor: str) -> Trigger:
+        parts = {"condition": self.condition, "sentence": self.sentence}
+        if vendor == "sqlite":
+            statement = _SQLITE_REFUSE_IF.format(
+                name=self.name, table=self.table, on=self.on, **parts
+            )
+            return Trigger(self.table, self.name, self.on, sqlite=statement)
+        return Trigger(
+            self.table,
+            self.name,
+            f"BEFORE {self.on} ON {self.table} FOR EACH ROW",
+            f"{self.name}_guard",
+            _REFUSE_IF.format(**parts),
+        )
+
+
 Declared = Callable[[str], list[Trigger]]
 
 
@@ -129,6 +171,15 @@ def never_falls_still(table: str, column: str) -> migrations.RunPython:
     return _reinstalling(lambda vendor: _growing(table, column, vendor))
 
 
+def refuses(guard: Guard) -> migrations.RunPython:
+    """Return a migration operation after which the database itself keeps a rule.
+
+    Services keep it as well, with a sentence that helps; this holds for the shell too.
+    """
+    GUARDS[guard.name] = guard
+    return _installing(lambda vendor: [guard.trigger(vendor)])
+
+
 def events_await_their_index() -> migrations.RunPython:
     """Return an operation after which the database itself makes each event pending.
 
@@ -150,6 +201,7 @@ def expected_triggers(vendor: str) -> list[Trigger]:
         expected += _append_only(table, keys, vendor)
     for table, column in sorted(GROWING_TABLES.items()):
         expected += _growing(table, column, vendor)
+    expected += [guard.trigger(vendor) for _, guard in sorted(GUARDS.items())]
     return expected
 
 
@@ -327,8 +379,9 @@ def _events(definition: str) -> tuple[str, frozenset[str], bool, bool]:
 
 def _foreign(there: dict[tuple[str, str], Any]) -> Iterator[str]:
     """Name triggers on evidence that no migration made: they could change what comes."""
+    guarded = {guard.table for guard in GUARDS.values()}
     for table, name in sorted(there):
-        if table in APPEND_ONLY_TABLES | GROWING_TABLES.keys():
+        if table in APPEND_ONLY_TABLES | GROWING_TABLES.keys() | guarded:
             yield f"There is a trigger {name} on {table} that nobody installed."
 
 

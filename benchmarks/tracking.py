@@ -9,12 +9,17 @@ import argparse
 import sys
 from contextlib import ExitStack
 
-from benchmarks import tracking_memory, tracking_registry, tracking_writes
+from benchmarks import (
+    tracking_memory,
+    tracking_reads,
+    tracking_registry,
+    tracking_writes,
+)
 from benchmarks.figures import print_table
 from benchmarks.side_by_side import compare, print_comparison
 from benchmarks.two_servers import attestry_server, mlflow_server
 
-ROWS = (*tracking_writes.ROWS, *tracking_registry.ROWS)
+ROWS = (*tracking_writes.ROWS, *tracking_registry.ROWS, *tracking_reads.ROWS)
 
 
 def main() -> int:

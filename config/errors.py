@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.views.defaults import page_not_found
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -58,6 +59,7 @@ MLFLOW_EXISTS = {"experiment_exists", "model_exists"}
 # MLflow itself answers these with 400, so its users and their tests expect that.
 MLFLOW_INVALID = {"experiment_archived", "run_archived"}
 LONGEST_MESSAGE = 4000
+NATIVE_PATH = re.compile(r"^(?:/w/[^/]+)?/api/v1/")
 MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|get-artifact\Z)")
 
 
@@ -131,6 +133,18 @@ def _mlflow_failure(request: HttpRequest, error: Exception) -> HttpResponse:
             "message": "Attestry failed at this: its log says why. Nothing was stored.",
         },
         status=500,
+    )
+
+
+def nothing_here(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Answer a path that no route matches; the pages get Django's own."""
+    if not NATIVE_PATH.match(request.path):
+        return page_not_found(request, exception)
+    detail = "There is nothing here: check the path in /api/v1/docs/."
+    return JsonResponse(
+        _problem(404, "not_found", detail, {}),
+        status=404,
+        content_type="application/problem+json",
     )
 
 

@@ -16,6 +16,8 @@ api = [
     path("", include("tracking.mlflow_api.urls")),
 ]
 
+handler404 = "config.errors.nothing_here"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

@@ -186,6 +186,35 @@ def may_promote(user: User, model: RegisteredModel) -> bool:
     return holds(user, "promote_version", model)
 
 
+def may_describe_model(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "describe_model", model)
+
+
+def may_open_finding(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "open_finding", model)
+
+
+def may_close_finding(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "close_finding", model)
+
+
+def may_roll_back(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "roll_back", model)
+
+
+def may_break_glass(user: User, role: SignerRole, model: RegisteredModel) -> bool:
+    """One person acts as the model's owner and another for risk; nobody as anything else."""
+    return (
+        role in {SignerRole.OWNER, SignerRole.RISK}
+        and may_sign_as(user, role, model)
+        and holds(user, "break_glass", model)
+    )
+
+
+def may_retire(user: User, model: RegisteredModel) -> bool:
+    return holds(user, "retire_version", model)
+
+
 def may_order_report(user: User, model: RegisteredModel) -> bool:
     return holds(user, "order_report", model)
 
@@ -279,7 +308,7 @@ def duties_that_conflict(
 ) -> list[str]:
     """Return what the user did in this lineage that forbids them to sign (R1, R3)."""
     version = request.model_version
-    conflicts = _duties_in_lineage(user, version)
+    conflicts = duties_in_lineage(user, version)
     if request.requested_by_id == user.pk:
         conflicts.append("submitted this request")
     if _wrote_recent_policy(user, request.policy, now):
@@ -287,7 +316,8 @@ def duties_that_conflict(
     return conflicts
 
 
-def _duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
+def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
+    """Return what the user did to make a version, which forbids them to judge it (R1)."""
     run = version.linked_run
     duties = {
         "created the source run": run.created_by_id == user.pk,

@@ -26,34 +26,61 @@ from registry.models import (
     Attestation,
     AttestationKind,
     AttestationSource,
+    BreakGlass,
+    BreakGlassConfirmation,
     Delegation,
     Delivery,
+    Finding,
+    Freeze,
+    FreezeLifting,
     GateRun,
+    ModelCard,
     ModelVersion,
     NotificationType,
     Policy,
     PromotionRequest,
     RegisteredModel,
     ReportOrder,
+    Retirement,
+    Revalidation,
+    Rollback,
+    Slot,
+    TierAssessment,
     Waiver,
     WaiverApproval,
     WaiverScope,
     Webhook,
 )
+from registry.models.finding import FindingCause, FindingState, Severity
+from registry.models.model_card import Origin
+from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.attestations import attest, withdraw_attestation
+from registry.services.break_glass import (
+    ask_to_break_glass,
+    confirm_break_glass,
+    end_emergencies,
+)
 from registry.services.closings import withdraw_request
 from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.deliveries import deliver
 from registry.services.evidence_views import open_evidence
+from registry.services.findings import move_finding, open_finding
 from registry.services.gate_runs import run_gate
+from registry.services.model_cards import write_model_card
 from registry.services.model_versions import register_version
 from registry.services.policies import draft_policy, publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.registered_models import register_model, rename_model
 from registry.services.reports import order_report, store_report
+from registry.services.retirements import retire
+from registry.services.revalidations import revalidate, trigger_revalidation
+from registry.services.rollbacks import lift_freeze, roll_back
 from registry.services.sign_offs import sign_off
+from registry.services.slots import add_challenger, remove_challenger
 from registry.services.tickets import link_request, set_ticket_template
+from registry.services.tiers import assess_tier
 from registry.services.waivers import (
     approve_waiver,
     request_waiver,
@@ -393,14 +420,14 @@ def waiver(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
     return request_waiver(asked, **arguments)
 
 
-def waiver_approved(asked: Waiver, approver: User) -> WaiverApproval:
-    return approve_waiver(
-        asked,
-        reason="The control is in place.",
-        password=PASSWORD,
-        is_interactive=True,
-        actor=approver,
-    )
+def waiver_approved(asked: Waiver, approver: User, **changes: Any) -> WaiverApproval:
+    arguments: dict[str, Any] = {
+        "reason": "The control is in place.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": approver,
+    } | changes
+    return approve_waiver(asked, **arguments)
 
 
 def waived(asked: PromotionRequest, people: Cast, **changes: Any) -> Waiver:
@@ -460,9 +487,12 @@ def approved_as_it_is(asked: PromotionRequest, people: Cast) -> PromotionRequest
 
 def champion(workspace: Workspace, people: Cast, **of_version: Any) -> ModelVersion:
     """Return a version that went the whole way into the slot."""
-    promoted = version(workspace, people, **of_version)
-    promote(approved(promoted, people), actor=people.rex)
-    return promoted
+    return promoted(version(workspace, people, **of_version), people)
+
+
+def promoted(asked: ModelVersion, people: Cast) -> ModelVersion:
+    promote(approved(asked, people), actor=people.rex)
+    return asked
 
 
 def fresh(asked: PromotionRequest) -> PromotionRequest:
@@ -592,6 +622,149 @@ def reproduction(original: Run, actor: User, **metrics: float) -> Reproduction:
     return declare_reproduction(end(again, actor), original=original, actor=actor)
 
 
+def finding(
+    model: RegisteredModel, people: Cast, severity: Severity, **changes: Any
+) -> Finding:
+    """Return a finding that Bob opened and Alice is to mend."""
+    arguments: dict[str, Any] = {
+        "cause": FindingCause.REVIEW,
+        "title": "Scores drop for the young.",
+        "description": "Seen in the slice below 25.",
+        "owner": people.alice,
+        "actor": people.bob,
+    } | changes
+    return open_finding(model, severity=severity, **arguments)
+
+
+def model_card(model: RegisteredModel, people: Cast, **changes: Any) -> ModelCard:
+    arguments: dict[str, Any] = {
+        "purpose": "Tells who pays back.",
+        "limits_of_use": "Not for loans below 500.",
+        "origin": Origin.OWN,
+        "owner": people.olivia,
+        "actor": people.olivia,
+    } | changes
+    return write_model_card(model, **arguments)
+
+
+def tier(
+    model: RegisteredModel, people: Cast, to: Tier, **changes: Any
+) -> TierAssessment:
+    """Return a tier that Rita has signed."""
+    arguments: dict[str, Any] = {
+        "rationale": "It decides on small loans only.",
+        "exposure": "Two million a year.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.rita,
+    } | changes
+    return assess_tier(model, tier=to, **arguments)
+
+
+def rollback(slot: Slot, to: ModelVersion, people: Cast, **changes: Any) -> Rollback:
+    arguments: dict[str, Any] = {
+        "reason": "It refuses everybody below 25.",
+        "actor": people.rex,
+    } | changes
+    return roll_back(slot, to=to, **arguments)
+
+
+def lifting(freeze: Freeze, people: Cast, **changes: Any) -> FreezeLifting:
+    arguments: dict[str, Any] = {
+        "conclusion": "The data of one year were missing.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.bob,
+    } | changes
+    return lift_freeze(freeze, **arguments)
+
+
+def emergency_asked(version: ModelVersion, people: Cast, **changes: Any) -> BreakGlass:
+    """Return what Olivia asked for, as the model's owner."""
+    arguments: dict[str, Any] = {
+        "environment": "production",
+        "hours": 24,
+        "reason": "The champion crashes.",
+        "role": SignerRole.OWNER,
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.olivia,
+    } | changes
+    return ask_to_break_glass(version, **arguments)
+
+
+def emergency(
+    asked: BreakGlass, people: Cast, **changes: Any
+) -> BreakGlassConfirmation:
+    """Return what Rita confirmed, for risk."""
+    arguments: dict[str, Any] = {
+        "role": SignerRole.RISK,
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.rita,
+    } | changes
+    return confirm_break_glass(asked, **arguments)
+
+
+def revalidated(
+    slot: Slot, version: ModelVersion, people: Cast, **changes: Any
+) -> Revalidation:
+    arguments: dict[str, Any] = {
+        "conclusion": "Its errors are what they were.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.bob,
+    } | changes
+    return revalidate(slot, version=version, **arguments)
+
+
+def retired(
+    model: RegisteredModel,
+    people: Cast,
+    version: ModelVersion | None = None,
+    **changes: Any,
+) -> Retirement:
+    arguments: dict[str, Any] = {
+        "reason": "Nobody asks it any more.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": people.olivia,
+    } | changes
+    return retire(model, version=version, **arguments)
+
+
+def what_comes_after(serving: ModelVersion, people: Cast) -> None:
+    """Do around a promoted version one of everything, and leave it in its slot."""
+    described = serving.registered_model
+    upstream = model(described.workspace, people, "bureau")
+    model_card(described, people, upstream=[upstream])
+    tier(described, people, Tier.MODERATE)
+    low = finding(described, people, Severity.LOW)
+    move_finding(
+        low, to=FindingState.PLANNED, reason="Next quarter.", actor=people.alice
+    )
+    trigger_revalidation(
+        described, kind=TriggerKind.DRIFT_BREACH, detail="PSI 0.3", actor=people.bot
+    )
+    slot = serving.slots.get()
+    revalidated(slot, serving, people)
+    second, third, fourth = (
+        version(described.workspace, people, content=content)
+        for content in (b"second", b"third", b"fourth")
+    )
+    for act in (add_challenger, remove_challenger):
+        act(second, environment="production", reason="To compare.", actor=people.alice)
+    emergency(emergency_asked(third, people), people)
+    in_a_day = timezone.now() + timedelta(hours=25)
+    with time_machine.travel(in_a_day, tick=False):
+        end_emergencies()
+    emergency(emergency_asked(fourth, people), people)
+    undone = rollback(slot, serving, people)
+    lifting(undone.freeze, people)
+    retired(described, people, second)
+    retired(upstream, people)
+
+
 def report(asked: ModelVersion, actor: User) -> ReportOrder:
     """Return an order whose PDF is stored, without laying out a PDF."""
     order = order_report(asked, actor=actor)
@@ -661,17 +834,18 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     ask_for_metadata(other, people)
     rename_model(model(workspace, people, "first"), name="second", actor=people.alice)
     told = webhook(workspace, people, event_types=[NotificationType.VERSION_PROMOTED])
-    promoted = champion(workspace, people)
+    serving = champion(workspace, people)
     deliver(Delivery.objects.get(webhook=told).pk, jitter=lambda: 0.0)
     set_ticket_template(
         workspace, url_template="https://tickets.example/{ticket}", actor=people.ada
     )
-    asked = promoted.promotion_requests.get()
+    asked = serving.promotion_requests.get()
     link_request(asked, ticket="RISK-42", actor=people.alice)
-    reproduction(promoted.linked_run, people.alice)
-    report(promoted, people.carol)
+    reproduction(serving.linked_run, people.alice)
+    report(serving, people.carol)
     waived_attested_and_withdrawn(workspace, people)
     delegation(workspace, people)
+    what_comes_after(serving, people)
     sequence_pending()
     log = Head.objects.current()
     key = PrivateKey("witness", bytes(32), SignatureType.COSIGNATURE_V1)
@@ -681,4 +855,4 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     log.cosignatures.create(size=newest.size, key=str(key.verifier_key), line=line)
     log.copies.create(size=newest.size, way="e-mail", sent_at=timezone.now())
     verify_log(log, mode=VerificationMode.FULL)
-    return promoted
+    return serving

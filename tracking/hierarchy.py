@@ -24,7 +24,8 @@ from django.db.models.functions import Left
 
 from tracking.models import Experiment, LatestMetric, Run, Tag, Workspace
 from tracking.models.experiment import Lifecycle
-from tracking.models.tag import INDEXED_CHARACTERS, PARENT_TAG
+from tracking.models.pairs import INDEXED_CHARACTERS
+from tracking.models.tag import PARENT_TAG
 
 KIND_TAG = "attestry.kind"
 COMPONENT_TAG = "attestry.component"

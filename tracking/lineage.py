@@ -10,9 +10,21 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.db.models.functions import Left
 
-from tracking.models import Dataset, DatasetInput, LoggedModel, ModelUse, Run
+from tracking.models import (
+    Dataset,
+    DatasetInput,
+    LoggedModel,
+    ModelUse,
+    Run,
+    Tag,
+    Workspace,
+)
 from tracking.models.logged_model import UseDirection
+from tracking.models.pairs import INDEXED_CHARACTERS
+from tracking.models.run import RunQuerySet
+from tracking.models.tag import COMMIT_TAG
 
 DEEPEST = 10
 MOST_USES = 500
@@ -76,8 +88,13 @@ Uses = Callable[[], QuerySet[DatasetInput]]
 def lineage_of(dataset: Dataset, *, user: User) -> DatasetLineage:
     """Return both directions, of the runs that the user may see."""
     produced, used = DatasetInput.objects.produced, DatasetInput.objects.used
-    backward = _walk(dataset, entering=produced, leaving=used, user=user)
-    forward = _walk(dataset, entering=used, leaving=produced, user=user)
+    start, workspace = {dataset.pk}, dataset.workspace
+    backward = _walk(
+        start, workspace=workspace, entering=produced, leaving=used, user=user
+    )
+    forward = _walk(
+        start, workspace=workspace, entering=used, leaving=produced, user=user
+    )
     users = [step.run for step in forward.steps if step.depth == 1]
     return DatasetLineage(dataset, backward, forward, _made_by(users, user=user))
 
@@ -91,13 +108,23 @@ def datasets_of(run: Run) -> RunDatasets:
 
 
 def derived_from(dataset: Dataset, *, user: User) -> tuple[set[int], bool]:
-    """Return the ids of a dataset and of all that were made of it; and whether cut.
+    """Return the ids of a dataset and of all that were made of it; and whether cut."""
+    return derived_from_all({dataset.pk}, workspace=dataset.workspace, user=user)
+
+
+def derived_from_all(
+    datasets: Iterable[int], *, workspace: Workspace, user: User
+) -> tuple[set[int], bool]:
+    """Return the ids of some datasets and of all that were made of them; whether cut.
 
     Over however many runs: two queries a level, and none of them lists runs.
     """
-    visible = _visible_runs(dataset, user)
-    frontier, seen = {dataset.pk}, {dataset.pk}
+    visible = _visible_runs(workspace, user)
+    frontier = set(datasets)
+    seen = set(frontier)
     for _ in range(DEEPEST):
+        if not frontier:
+            return seen, False
         users = DatasetInput.objects.used().filter(
             dataset__in=frontier, run__in=visible
         )
@@ -106,9 +133,35 @@ def derived_from(dataset: Dataset, *, user: User) -> tuple[set[int], bool]:
         if len(seen) + len(frontier) > MOST_DATASETS:
             return seen, True
         seen |= frontier
-        if not frontier:
-            return seen, False
-    return seen, True
+    return seen, bool(frontier)
+
+
+def made_by_runs(runs: QuerySet[Run]) -> tuple[set[int], bool]:
+    """Return the ids of the datasets that some runs made; whether there are more."""
+    made = DatasetInput.objects.produced().filter(run__in=runs)
+    found = list(
+        made.values_list("dataset_id", flat=True).distinct()[: MOST_DATASETS + 1]
+    )
+    return set(found[:MOST_DATASETS]), len(found) > MOST_DATASETS
+
+
+def runs_of_commit(commit: str, *, workspace: Workspace, user: User) -> RunQuerySet:
+    """Return the runs that say that they ran the code of a commit."""
+    said = Tag.objects.annotate(short=Left("value", INDEXED_CHARACTERS)).filter(
+        key=COMMIT_TAG, short=commit
+    )
+    return _visible_runs(workspace, user).filter(pk__in=said.values("run"))
+
+
+def origins_of(run: Run, *, user: User) -> Walk:
+    """Return what made the datasets that a run used, and of what, level by level."""
+    return _walk(
+        {use.dataset_id for use in datasets_of(run).used},
+        workspace=run.experiment.workspace,
+        entering=DatasetInput.objects.produced,
+        leaving=DatasetInput.objects.used,
+        user=user,
+    )
 
 
 def uses_of(datasets: Iterable[int], *, user: User) -> QuerySet[DatasetInput]:
@@ -117,20 +170,26 @@ def uses_of(datasets: Iterable[int], *, user: User) -> QuerySet[DatasetInput]:
     return DatasetInput.objects.used().filter(dataset__in=datasets, run__in=visible)
 
 
-def _visible_runs(dataset: Dataset, user: User) -> QuerySet[Run]:
-    return Run.objects.visible_to(user).filter(
-        experiment__workspace=dataset.workspace_id
-    )
+def _visible_runs(workspace: Workspace, user: User) -> RunQuerySet:
+    return Run.objects.visible_to(user).filter(experiment__workspace=workspace)
 
 
-def _walk(dataset: Dataset, *, entering: Uses, leaving: Uses, user: User) -> Walk:
+def _walk(
+    datasets: Iterable[int],
+    *,
+    workspace: Workspace,
+    entering: Uses,
+    leaving: Uses,
+    user: User,
+) -> Walk:
     """Go from dataset to run to dataset, level by level, each dataset once.
 
     Two queries a level.
     """
-    visible = _visible_runs(dataset, user)
+    visible = _visible_runs(workspace, user)
     steps: list[LineageStep] = []
-    frontier, seen = {dataset.pk}, {dataset.pk}
+    frontier = set(datasets)
+    seen = set(frontier)
     for depth in range(1, DEEPEST + 1):
         wanted = MOST_USES - len(steps)
         entered = list(

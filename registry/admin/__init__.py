@@ -5,6 +5,7 @@ call the same services as the API.
 """
 
 from registry.admin import (  # noqa: F401 - importing a page registers it
+    after_promotion,
     catalogue,
     policies,
     promotion_requests,

@@ -10,7 +10,6 @@ from audit.errors import DomainError
 from registry.models import (
     AttestationKind,
     AttestationSource,
-    PromotionRequest,
     Waiver,
     WaiverScope,
 )
@@ -24,8 +23,15 @@ from registry.services.closings import (
 from registry.services.waiting import roles_open_to
 from registry.services.waivers import approve_waiver, request_waiver, withdraw_waiver
 
+# Which field a refusal stands beside; any other stands above the form.
+BESIDE = {
+    "password_wrong": "password",
+    "second_factor_missing": "code",
+    "second_factor_wrong": "code",
+}
 
-def _text(label: str, help_text: str = "", rows: int = 3) -> forms.CharField:
+
+def text_field(label: str, help_text: str = "", rows: int = 3) -> forms.CharField:
     return forms.CharField(
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": rows}),
@@ -34,7 +40,7 @@ def _text(label: str, help_text: str = "", rows: int = 3) -> forms.CharField:
     )
 
 
-def _password() -> forms.CharField:
+def password_field() -> forms.CharField:
     return forms.CharField(
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
@@ -43,16 +49,26 @@ def _password() -> forms.CharField:
     )
 
 
+def code_field() -> forms.CharField:
+    return forms.CharField(
+        required=False,
+        max_length=10,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}
+        ),
+        label="My one-time code",
+        help_text="Wanted for a model of tier 1 or 2; it is checked if you enter one.",
+    )
+
+
 class ActForm(forms.Form):
-    """One act on a request by one person; `heading`, `button` and `done` are its words."""
+    """One act on a row by one person; `heading`, `button` and `done` are its words."""
 
     heading: ClassVar[str]
     button: ClassVar[str]
     done: ClassVar[str]
 
-    def __init__(
-        self, data: QueryDict | None, *, subject: PromotionRequest, actor: User
-    ) -> None:
+    def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:
         super().__init__(data)
         self.subject, self.actor = subject, actor
 
@@ -66,8 +82,8 @@ class ActForm(forms.Form):
         try:
             self.act()
         except DomainError as refusal:
-            field = "password" if refusal.code == "password_wrong" else None
-            self.add_error(field, refusal.detail)
+            field = BESIDE.get(refusal.code)
+            self.add_error(field if field in self.fields else None, refusal.detail)
             return False
         return True
 
@@ -86,13 +102,12 @@ class RejectForm(ActForm):
     role = forms.TypedChoiceField(
         choices=SignerRole.choices, coerce=SignerRole, label="I reject as"
     )
-    reason = _text("My reason", "What would have to be otherwise.")
-    password = _password()
+    reason = text_field("My reason", "What would have to be otherwise.")
+    password = password_field()
+    code = code_field()
     seen_digest = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(
-        self, data: QueryDict | None, *, subject: PromotionRequest, actor: User
-    ) -> None:
+    def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:
         super().__init__(data, subject=subject, actor=actor)
         self.fields["seen_digest"].initial = subject.subject_digest
         self.fields["role"].widget.choices = [
@@ -112,7 +127,7 @@ class WithdrawForm(ActForm):
     button = "Withdraw the request"
     done = "Withdrawn."
 
-    reason = _text("My reason")
+    reason = text_field("My reason")
 
     def act(self) -> None:
         withdraw_request(self.subject, **self.fields_given, actor=self.actor)
@@ -125,8 +140,9 @@ class InvalidateForm(ActForm):
     button = "Revoke, signed"
     done = "The evidence is revoked and the request has ended."
 
-    reason = _text("My reason", "What the evidence does not show any more.")
-    password = _password()
+    reason = text_field("My reason", "What the evidence does not show any more.")
+    password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         invalidate_request(
@@ -143,9 +159,9 @@ class WaiverForm(ActForm):
 
     gate = forms.SlugField(max_length=50, help_text="One of the open gates above.")
     scope = forms.TypedChoiceField(choices=WaiverScope.choices, coerce=WaiverScope)
-    reason = _text("Reason")
-    compensating_control = _text("Compensating control", "What is done instead.")
-    residual_risk = _text("Residual risk", "What may go wrong all the same.")
+    reason = text_field("Reason")
+    compensating_control = text_field("Compensating control", "What is done instead.")
+    residual_risk = text_field("Residual risk", "What may go wrong all the same.")
     days = forms.IntegerField(min_value=1, max_value=90, initial=30)
 
     def act(self) -> None:
@@ -162,7 +178,7 @@ class AttestForm(ActForm):
     kind = forms.TypedChoiceField(
         choices=AttestationKind.choices, coerce=AttestationKind, label="What"
     )
-    statement = _text("My statement", "What was done, and what came out.")
+    statement = text_field("My statement", "What was done, and what came out.")
     link = forms.URLField(
         max_length=1000, required=False, assume_scheme="https", label="Where it is kept"
     )
@@ -172,7 +188,8 @@ class AttestForm(ActForm):
     days = forms.IntegerField(
         min_value=1, max_value=730, initial=90, label="Holds for how many days"
     )
-    password = _password()
+    password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         attest(
@@ -190,9 +207,7 @@ class _WaiverActForm(ActForm):
 
     waiver = forms.ModelChoiceField(Waiver.objects.none(), label="Waiver")
 
-    def __init__(
-        self, data: QueryDict | None, *, subject: PromotionRequest, actor: User
-    ) -> None:
+    def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:
         super().__init__(data, subject=subject, actor=actor)
         covering = Waiver.objects.covering(subject).filter(withdrawal__isnull=True)
         self.fields["waiver"].queryset = covering.with_people()  # type: ignore[attr-defined]  # of this field
@@ -205,8 +220,9 @@ class ApproveWaiverForm(_WaiverActForm):
     button = "Approve, signed"
     done = "Approved."
 
-    reason = _text("My reason")
-    password = _password()
+    reason = text_field("My reason")
+    password = password_field()
+    code = code_field()
 
     def act(self) -> None:
         given = self.fields_given
@@ -222,7 +238,7 @@ class WithdrawWaiverForm(_WaiverActForm):
     button = "Withdraw the waiver"
     done = "The waiver is withdrawn."
 
-    reason = _text("My reason")
+    reason = text_field("My reason")
 
     def act(self) -> None:
         given = self.fields_given

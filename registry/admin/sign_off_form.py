@@ -5,17 +5,11 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from audit.errors import DomainError
+from registry.admin.act_forms import BESIDE, code_field, password_field
 from registry.models import PromotionRequest, SignOff
 from registry.models.sign_off import SignerRole
 from registry.services.sign_offs import sign_off
 from registry.services.waiting import roles_open_to
-
-# Which field a refusal stands beside; any other stands above the form.
-BESIDE = {
-    "password_wrong": "password",
-    "second_factor_missing": "code",
-    "second_factor_wrong": "code",
-}
 
 
 class SignOffForm(forms.Form):
@@ -40,20 +34,8 @@ class SignOffForm(forms.Form):
         label="My reason",
         help_text="For example: every gate passes, and I tried the model myself.",
     )
-    password = forms.CharField(
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        label="My password",
-        help_text="Entering it again is part of the signature.",
-    )
-    code = forms.CharField(
-        required=False,
-        max_length=10,
-        widget=forms.TextInput(
-            attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}
-        ),
-        label="My one-time code",
-    )
+    password = password_field()
+    code = code_field()
     seen_digest = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(

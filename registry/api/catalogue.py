@@ -1,21 +1,24 @@
-"""Registered models, their versions and slots."""
+"""Registered models as an inventory, their versions and slots."""
 
-from django.contrib.auth.models import User
+from typing import Any
+
 from django.db.models import QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit.errors import InvalidError
 from registry.api.inputs import RegisterModelInput, RegisterVersionInput
+from registry.api.inventory import InventoryOutput
 from registry.api.outputs import (
     ModelVersionOutput,
     RegisteredModelOutput,
     SlotOutput,
 )
-from registry.api.registry_views import RegistryView
+from registry.api.registry_views import RegistryView, person_named
 from registry.models import ModelVersion, RegisteredModel, Slot
+from registry.services.inventory import inventory
 from registry.services.model_versions import register_version
 from registry.services.registered_models import register_model
 from tracking.api.workspace_views import parsed
@@ -24,7 +27,7 @@ from tracking.api.workspace_views import parsed
 class RegisteredModels(RegistryView, ListAPIView[RegisteredModel]):
     """List models, register one."""
 
-    serializer_class = RegisteredModelOutput
+    serializer_class = InventoryOutput
 
     def get_queryset(self) -> QuerySet[RegisteredModel]:
         models = RegisteredModel.objects.visible_to(self.user)
@@ -34,10 +37,14 @@ class RegisteredModels(RegistryView, ListAPIView[RegisteredModel]):
             .order_by("name")
         )
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page: Any = super().paginate_queryset(queryset)
+        return inventory(page, timezone.now())
+
     @extend_schema(request=RegisterModelInput, responses={201: RegisteredModelOutput})
     def post(self, request: Request, **_path: str) -> Response:
         fields = parsed(RegisterModelInput, request)
-        fields["owner"] = _person(fields["owner"])
+        fields["owner"] = person_named(fields["owner"])
         model = register_model(self.workspace, **fields, actor=self.user)
         return Response(RegisteredModelOutput(model).data, status=201)
 
@@ -79,13 +86,4 @@ class Slots(RegistryView, ListAPIView[Slot]):
         )
         if name := self.request.query_params.get("registered_model"):
             slots = slots.filter(registered_model__name=name)
-        return slots.select_related("registered_model", "champion").order_by("pk")
-
-
-def _person(username: str) -> User:
-    user = User.objects.filter(username=username, is_active=True).first()
-    if user is None:
-        raise InvalidError(
-            "owner_unknown", f"There is no active account {username!r}: name another."
-        )
-    return user
+        return slots.with_champion().order_by("pk")

@@ -35,12 +35,12 @@ class DelegationOutput(serializers.ModelSerializer[Delegation]):
     """A delegation; `withdrawn_at` is null unless it was taken back."""
 
     registered_model = serializers.CharField(
-        source="registered_model.name", default=None
+        source="registered_model.name", default=None, allow_null=True
     )
     delegator = serializers.CharField(source="delegator.username")
     delegate = serializers.CharField(source="delegate.username")
     withdrawn_at = serializers.DateTimeField(
-        source="withdrawal.withdrawn_at", default=None
+        source="withdrawal.withdrawn_at", default=None, allow_null=True
     )
 
     class Meta:

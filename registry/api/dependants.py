@@ -1,4 +1,4 @@
-"""What stands on a dataset: versions that were made with it, and where they serve."""
+"""What stands on a dataset, a run or a commit: versions, and where they serve."""
 
 from typing import Any
 
@@ -10,10 +10,11 @@ from rest_framework.response import Response
 
 from registry.api.outputs import ModelVersionOutput, SlotOutput
 from registry.api.registry_views import RegistryView
-from registry.models import ModelVersion, Slot
-from registry.models.model_version import ModelVersionQuerySet
+from registry.lineage import Standing, standing_on_dataset, standing_on_runs
+from registry.models import ModelVersion
 from tracking.api.workspace_views import ShortPages
-from tracking.lineage import derived_from, uses_of
+from tracking.lineage import runs_of_commit
+from tracking.models import Run
 
 
 class DependantsOutput(serializers.Serializer[Any]):
@@ -27,30 +28,55 @@ class DependantsOutput(serializers.Serializer[Any]):
     is_cut = serializers.BooleanField()
 
 
-class Dependants(RegistryView, ListAPIView[ModelVersion]):
-    """Versions whose source run used a dataset, or one that was made of it."""
+class _Dependants(RegistryView, ListAPIView[ModelVersion]):
+    """Prints a page of what a subclass finds."""
 
     pagination_class = ShortPages
     serializer_class = ModelVersionOutput
 
     @extend_schema(responses=DependantsOutput)
     def get(self, request: Request, *_args: Any, **_path: Any) -> Response:
-        datasets, is_cut = derived_from(self.dataset(self.kwargs["pk"]), user=self.user)
-        versions = self._made_with(datasets)
-        slots = (
-            Slot.objects.visible_to(self.user)
-            .filter(champion__in=versions)
-            .select_related("registered_model", "champion")
-        )
+        standing = self.standing()
+        versions = standing.versions.with_lineage()
         shown: Any = self.paginate_queryset(
-            versions.with_lineage().order_by("registered_model__name", "number")
+            versions.order_by("registered_model__name", "number")
         )
         page: dict[str, Any] = self.get_paginated_response(
             ModelVersionOutput(shown, many=True).data
         ).data
-        serving = SlotOutput(slots.order_by("pk"), many=True).data
-        return Response(page | {"slots": serving, "is_cut": is_cut})
+        slots = standing.slots.with_champion().order_by("pk")
+        serving = SlotOutput(slots, many=True).data
+        return Response(page | {"slots": serving, "is_cut": standing.is_cut})
 
-    def _made_with(self, datasets: set[int]) -> ModelVersionQuerySet:
-        runs = uses_of(datasets, user=self.user).values("run")
-        return ModelVersion.objects.visible_to(self.user).filter(source_run__in=runs)
+    def standing(self) -> Standing:
+        raise NotImplementedError
+
+
+class Dependants(_Dependants):
+    """Versions whose source run used a dataset, or one that was made of it."""
+
+    def standing(self) -> Standing:
+        return standing_on_dataset(self.dataset(self.kwargs["pk"]), user=self.user)
+
+
+class DependantsOfRun(_Dependants):
+    """Versions that a run made, or that were made with datasets that it made."""
+
+    def standing(self) -> Standing:
+        run = self.run(self.kwargs["run_id"])
+        return standing_on_runs(
+            Run.objects.filter(pk=run.pk),
+            workspace=run.experiment.workspace,
+            user=self.user,
+        )
+
+
+class DependantsOfCommit(_Dependants):
+    """The same of all runs that ran the code of a commit."""
+
+    def standing(self) -> Standing:
+        workspace = self.workspace
+        runs = runs_of_commit(
+            self.kwargs["commit"], workspace=workspace, user=self.user
+        )
+        return standing_on_runs(runs, workspace=workspace, user=self.user)

@@ -49,15 +49,9 @@ class RequestPromotionInput(serializers.Serializer[Any]):
     environment = serializers.SlugField(max_length=50)
 
 
-class SignOffInput(serializers.Serializer[Any]):
-    """What was seen, the role, the meaning of the signature, the password once more."""
+class SignedInput(serializers.Serializer[Any]):
+    """What every signed act wants: the password once more, and perhaps a code."""
 
-    subject_digest = serializers.CharField(
-        max_length=71, help_text="of the request, as it was read"
-    )
-    role = serializers.ChoiceField(SignerRole.choices)
-    meaning = serializers.CharField(max_length=500)
-    reason = serializers.CharField(max_length=1000)
     password = serializers.CharField(max_length=200, trim_whitespace=False)
     code = serializers.CharField(
         max_length=10,
@@ -67,16 +61,25 @@ class SignOffInput(serializers.Serializer[Any]):
     )
 
 
+class SignOffInput(SignedInput):
+    """What was seen, the role, the meaning of the signature, the password once more."""
+
+    subject_digest = serializers.CharField(
+        max_length=71, help_text="of the request, as it was read"
+    )
+    role = serializers.ChoiceField(SignerRole.choices)
+    meaning = serializers.CharField(max_length=500)
+    reason = serializers.CharField(max_length=1000)
+
+
 class ReasonInput(serializers.Serializer[Any]):
     """Why, for an act that needs no signature."""
 
     reason = serializers.CharField(max_length=1000)
 
 
-class SignedReasonInput(ReasonInput):
+class SignedReasonInput(SignedInput, ReasonInput):
     """Why, with the password once more."""
-
-    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
 class RejectionInput(SignedReasonInput):
@@ -99,7 +102,7 @@ class RequestWaiverInput(serializers.Serializer[Any]):
     days = serializers.IntegerField(min_value=1, max_value=90)
 
 
-class AttestInput(serializers.Serializer[Any]):
+class AttestInput(SignedInput):
     """What was done for a version; a person sends the password once more."""
 
     registered_model = serializers.CharField(max_length=250)

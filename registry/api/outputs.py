@@ -27,7 +27,9 @@ from registry.signing import valid_sign_offs
 class RegisteredModelOutput(serializers.ModelSerializer[RegisteredModel]):
     """A registered model."""
 
-    owner = serializers.CharField(source="owner.username", default=None)
+    owner = serializers.CharField(
+        source="owner.username", default=None, allow_null=True
+    )
 
     class Meta:
         model = RegisteredModel
@@ -39,7 +41,9 @@ class ModelVersionOutput(serializers.ModelSerializer[ModelVersion]):
 
     registered_model = serializers.CharField(source="registered_model.name")
     version = serializers.IntegerField(source="number")
-    run_id = serializers.CharField(source="source_run.run_id", default=None)
+    run_id = serializers.CharField(
+        source="source_run.run_id", default=None, allow_null=True
+    )
     artifact_path = serializers.CharField(source="path")
 
     class Meta:
@@ -58,10 +62,10 @@ class PolicyOutput(serializers.ModelSerializer[Policy]):
     """A policy for a model or for tiers; `published_at` is null while it is a draft."""
 
     registered_model = serializers.CharField(
-        source="registered_model.name", default=None
+        source="registered_model.name", default=None, allow_null=True
     )
     published_at = serializers.DateTimeField(
-        source="publication.published_at", default=None
+        source="publication.published_at", default=None, allow_null=True
     )
 
     class Meta:
@@ -82,20 +86,38 @@ class PolicyOutput(serializers.ModelSerializer[Policy]):
 class GateRunOutput(serializers.ModelSerializer[GateRun]):
     """A gate of the current attempt; the verdict's fields are null until it is in."""
 
-    outcome = serializers.CharField(source="verdict.outcome", default=None)
-    estimate = serializers.FloatField(source="verdict.estimate", default=None)
-    lower = serializers.FloatField(source="verdict.lower", default=None)
-    upper = serializers.FloatField(source="verdict.upper", default=None)
-    comparator = serializers.CharField(source="verdict.comparator", default=None)
-    threshold = serializers.FloatField(source="verdict.threshold", default=None)
-    n = serializers.IntegerField(source="verdict.n", default=None)
-    evidence_level = serializers.CharField(
-        source="verdict.evidence_level", default=None
+    outcome = serializers.CharField(
+        source="verdict.outcome", default=None, allow_null=True
     )
-    reason = serializers.CharField(source="verdict.reason_code", default=None)
+    estimate = serializers.FloatField(
+        source="verdict.estimate", default=None, allow_null=True
+    )
+    lower = serializers.FloatField(
+        source="verdict.lower", default=None, allow_null=True
+    )
+    upper = serializers.FloatField(
+        source="verdict.upper", default=None, allow_null=True
+    )
+    comparator = serializers.CharField(
+        source="verdict.comparator", default=None, allow_null=True
+    )
+    threshold = serializers.FloatField(
+        source="verdict.threshold", default=None, allow_null=True
+    )
+    n = serializers.IntegerField(source="verdict.n", default=None, allow_null=True)
+    evidence_level = serializers.CharField(
+        source="verdict.evidence_level", default=None, allow_null=True
+    )
+    reason = serializers.CharField(
+        source="verdict.reason_code", default=None, allow_null=True
+    )
     waiver = serializers.SerializerMethodField()
-    sentence = serializers.CharField(source="verdict.sentence", default=None)
-    digest = serializers.CharField(source="verdict.digest", default=None)
+    sentence = serializers.CharField(
+        source="verdict.sentence", default=None, allow_null=True
+    )
+    digest = serializers.CharField(
+        source="verdict.digest", default=None, allow_null=True
+    )
 
     class Meta:
         model = GateRun
@@ -260,7 +282,7 @@ class PromotionRequestOutput(PromotionRequestLine):
     required_roles = serializers.SerializerMethodField()
     missing_roles = serializers.SerializerMethodField()
     waivers = serializers.SerializerMethodField()
-    closing = ClosingOutput(default=None)
+    closing = ClosingOutput(default=None, allow_null=True)
 
     class Meta(PromotionRequestLine.Meta):
         fields = (  # type: ignore[assignment]  # a subclass prints more fields
@@ -315,13 +337,11 @@ class PromotionRequestOutput(PromotionRequestLine):
 
 
 class SlotOutput(serializers.ModelSerializer[Slot]):
-    """Which version serves."""
+    """Which version serves; once an emergency is over, the one that served before it."""
 
     registered_model = serializers.CharField(source="registered_model.name")
-    champion_version = serializers.IntegerField(source="champion.number", default=None)
-    champion_artifact_sha256 = serializers.CharField(
-        source="champion.artifact_sha256", default=None
-    )
+    champion_version = serializers.SerializerMethodField()
+    champion_artifact_sha256 = serializers.SerializerMethodField()
 
     class Meta:
         model = Slot
@@ -332,6 +352,14 @@ class SlotOutput(serializers.ModelSerializer[Slot]):
             "champion_artifact_sha256",
         )
 
+    def get_champion_version(self, slot: Slot) -> int | None:
+        serving = slot.serving(timezone.now())
+        return serving.number if serving else None
+
+    def get_champion_artifact_sha256(self, slot: Slot) -> str | None:
+        serving = slot.serving(timezone.now())
+        return serving.artifact_sha256 if serving else None
+
 
 class ReportOrderOutput(serializers.ModelSerializer[ReportOrder]):
     """An order; the digests are null until the report is there."""
@@ -341,8 +369,12 @@ class ReportOrderOutput(serializers.ModelSerializer[ReportOrder]):
     )
     version = serializers.IntegerField(source="model_version.number")
     state = serializers.CharField(source="work_state")
-    pdf_sha256 = serializers.CharField(source="report.pdf_sha256", default=None)
-    data_sha256 = serializers.CharField(source="report.data_sha256", default=None)
+    pdf_sha256 = serializers.CharField(
+        source="report.pdf_sha256", default=None, allow_null=True
+    )
+    data_sha256 = serializers.CharField(
+        source="report.data_sha256", default=None, allow_null=True
+    )
 
     class Meta:
         model = ReportOrder

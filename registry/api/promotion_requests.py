@@ -113,6 +113,7 @@ class Rejection(RegistryView):
             role=SignerRole(fields["role"]),
             reason=fields["reason"],
             password=fields["password"],
+            code=fields["code"],
             seen_digest=fields["subject_digest"],
             is_interactive=request.auth is None,
             actor=self.user,

@@ -1,7 +1,15 @@
 """What the registry's views share: how to find its things in a workspace."""
 
-from audit.errors import NotFoundError
-from registry.models import ModelVersion, PromotionRequest, RegisteredModel
+from django.contrib.auth.models import User
+
+from audit.errors import InvalidError, NotFoundError
+from registry.models import (
+    Finding,
+    ModelVersion,
+    PromotionRequest,
+    RegisteredModel,
+    Slot,
+)
 from tracking.api.workspace_views import WorkspaceView
 from tracking.models.access import Scope
 
@@ -36,6 +44,34 @@ class RegistryView(WorkspaceView):
             )
         return version
 
+    def slot(self, model: str, environment: str) -> Slot:
+        slot = (
+            self.model(model)
+            .slots.with_champion()
+            .filter(environment=environment)
+            .first()
+        )
+        if slot is None:
+            raise NotFoundError(
+                "slot_unknown",
+                f"Nothing of {model!r} ever served in {environment}: check the names.",
+            )
+        return slot
+
+    def finding(self, pk: int) -> Finding:
+        finding = (
+            Finding.objects.visible_to(self.user)
+            .filter(registered_model__workspace=self.workspace, pk=pk)
+            .with_subject()
+            .first()
+        )
+        if finding is None:
+            raise NotFoundError(
+                "finding_unknown",
+                f"There is no finding {pk} that you may see: check the id.",
+            )
+        return finding
+
     def promotion_request(self, pk: int) -> PromotionRequest:
         request = (
             PromotionRequest.objects.visible_to(self.user)
@@ -49,3 +85,12 @@ class RegistryView(WorkspaceView):
                 f"There is no promotion request {pk} that you may see: check the id.",
             )
         return request
+
+
+def person_named(username: str) -> User:
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise InvalidError(
+            "owner_unknown", f"There is no active account {username!r}: name another."
+        )
+    return user

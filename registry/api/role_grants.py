@@ -47,7 +47,9 @@ class RoleGrantOutput(serializers.ModelSerializer[RoleGrant]):
     account = serializers.CharField(source="account.username")
     on = serializers.CharField(source="covers")
     asked_by = serializers.CharField(source="asked_by.username")
-    approved_by = serializers.CharField(source="approved_by.username", default=None)
+    approved_by = serializers.CharField(
+        source="approved_by.username", default=None, allow_null=True
+    )
 
     class Meta:
         model = RoleGrant

@@ -1,4 +1,4 @@
-"""Tickets of promotion requests, and where a workspace's tickets are."""
+"""Tickets of promotion requests and findings, and where a workspace's tickets are."""
 
 from typing import Any
 
@@ -9,7 +9,11 @@ from rest_framework.response import Response
 
 from registry.api.registry_views import RegistryView
 from registry.models import TicketLink, TicketSubject, TicketTemplate
-from registry.services.tickets import link_request, set_ticket_template
+from registry.services.tickets import (
+    link_finding,
+    link_request,
+    set_ticket_template,
+)
 from tracking.api.workspace_views import StrictInput, parsed
 
 
@@ -56,6 +60,21 @@ class TicketsOfRequest(RegistryView):
     def post(self, request: Request, pk: int, **_path: str) -> Response:
         fields: dict[str, Any] = parsed(TicketInput, request)
         link = link_request(self.promotion_request(pk), **fields, actor=self.user)
+        return Response(TicketOutput(link).data, status=201)
+
+
+class TicketsOfFinding(RegistryView):
+    """List the tickets of a finding, link one."""
+
+    @extend_schema(responses=TicketOutput(many=True))
+    def get(self, _request: Request, pk: int, **_path: str) -> Response:
+        links = TicketLink.objects.about(TicketSubject.FINDING, self.finding(pk).pk)
+        return Response(TicketOutput(links, many=True).data)
+
+    @extend_schema(request=TicketInput, responses={201: TicketOutput})
+    def post(self, request: Request, pk: int, **_path: str) -> Response:
+        fields: dict[str, Any] = parsed(TicketInput, request)
+        link = link_finding(self.finding(pk), **fields, actor=self.user)
         return Response(TicketOutput(link).data, status=201)
 
 

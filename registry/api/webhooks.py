@@ -93,7 +93,9 @@ class DeliveryOutput(serializers.ModelSerializer[Delivery]):
     type = serializers.CharField(source="notification.type")
     subject = serializers.CharField(source="notification.subject")
     webhook = serializers.IntegerField(source="webhook_id", allow_null=True)
-    recipient = serializers.CharField(source="recipient.username", default=None)
+    recipient = serializers.CharField(
+        source="recipient.username", default=None, allow_null=True
+    )
 
     class Meta:
         model = Delivery

@@ -7,12 +7,20 @@ from registry.models.attestation import (
     AttestationSource,
     AttestationWithdrawal,
 )
+from registry.models.break_glass import (
+    BreakGlass,
+    BreakGlassConfirmation,
+    BreakGlassEnd,
+)
+from registry.models.challenger import Challenger, ChallengerRemoval
 from registry.models.closing import Closing
 from registry.models.delegation import Delegation, DelegationWithdrawal
 from registry.models.evidence_view import EvidenceView
+from registry.models.finding import Finding, FindingMove
 from registry.models.former_name import FormerName
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
+from registry.models.model_card import ModelCard, ModelDependency, TierAssessment
 from registry.models.model_version import ModelVersion
 from registry.models.notification import (
     Delivery,
@@ -29,6 +37,9 @@ from registry.models.promotion_request import (
 )
 from registry.models.registered_model import RegisteredModel
 from registry.models.report import Report, ReportOrder
+from registry.models.retirement import Retirement
+from registry.models.revalidation import Revalidation, RevalidationTrigger
+from registry.models.rollback import Freeze, FreezeLifting, Rollback
 from registry.models.sign_off import SignOff
 from registry.models.slot import Promotion, Slot
 from registry.models.tag import ModelTag, VersionTag
@@ -43,6 +54,11 @@ __all__ = [
     "AttestationKind",
     "AttestationSource",
     "AttestationWithdrawal",
+    "BreakGlass",
+    "BreakGlassConfirmation",
+    "BreakGlassEnd",
+    "Challenger",
+    "ChallengerRemoval",
     "Closing",
     "Delegation",
     "DelegationWithdrawal",
@@ -51,9 +67,15 @@ __all__ = [
     "DeliveryState",
     "EvidenceSnapshot",
     "EvidenceView",
+    "Finding",
+    "FindingMove",
     "FormerName",
+    "Freeze",
+    "FreezeLifting",
     "GateRun",
     "LeasedWork",
+    "ModelCard",
+    "ModelDependency",
     "ModelTag",
     "ModelVersion",
     "Notification",
@@ -66,12 +88,17 @@ __all__ = [
     "Report",
     "ReportOrder",
     "RequestState",
+    "Retirement",
+    "Revalidation",
+    "RevalidationTrigger",
+    "Rollback",
     "SignOff",
     "Slot",
     "Stage",
     "TicketLink",
     "TicketSubject",
     "TicketTemplate",
+    "TierAssessment",
     "Verdict",
     "VersionListing",
     "VersionTag",

@@ -26,7 +26,10 @@ _FACTS = f"""
 SELECT 'governed', 0, environment, '', 0 FROM ({_GOVERNED}) g
 UNION ALL
 SELECT 'slot', s.registered_model_id, s.environment, CAST(v.id AS text), v.number
-FROM registry_slot s JOIN registry_modelversion v ON v.id = s.champion_id
+FROM registry_slot s
+LEFT JOIN registry_breakglassconfirmation b ON b.id = s.break_glass_id
+JOIN registry_modelversion v ON v.id =
+    CASE WHEN b.expires_at <= %s THEN b.fallback_id ELSE s.champion_id END
 WHERE s.registered_model_id {{any_of}}
 UNION ALL
 SELECT 'alias', a.registered_model_id, a.name, '', v.number
@@ -51,18 +54,25 @@ def facts(
 ) -> list[Sequence[Any]]:
     """Return `(kind, owner, key, value, number)` of some models and versions.
 
-    Kinds are governed, slot (with the champion's key and number), alias (with a
-    number), model tag and version tag.
+    Kinds are governed, slot (with key and number of who serves, as `Slot.serving` says),
+    alias (with a number), model tag and version tag.
     """
     sql = _FACTS.format(any_of=_ANY_OF[connection.vendor])
     in_models, in_versions = _listed(models), _listed(versions)
-    parameters = [*_whose(workspace), in_models, in_models, in_models, in_versions]
+    parameters = [
+        *_whose(workspace),
+        _now(),
+        *(in_models, in_models, in_models, in_versions),
+    ]
     return _rows(sql, parameters)
 
 
 def _whose(workspace: int) -> list[Any]:
-    moment = connection.ops.adapt_datetimefield_value(timezone.now())
-    return [workspace, workspace, moment]
+    return [workspace, workspace, _now()]
+
+
+def _now() -> Any:
+    return connection.ops.adapt_datetimefield_value(timezone.now())
 
 
 def _listed(keys: Sequence[int]) -> Any:

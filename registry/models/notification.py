@@ -56,6 +56,9 @@ class Notification(models.Model):
 
     class Meta:
         default_permissions = ("view",)
+        indexes: ClassVar = [
+            models.Index(fields=["subject"], name="registry_notifications_about")
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_type_display()}: {self.subject}"

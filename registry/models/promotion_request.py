@@ -63,6 +63,9 @@ class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
     def open(self) -> Self:
         return self.filter(state__in=OPEN_STATES)
 
+    def open_or_promoted(self) -> Self:
+        return self.filter(state__in=OPEN_STATES | {RequestState.PROMOTED})
+
     def visible_to(self, user: User) -> Self:
         return self.filter(
             model_version__registered_model__in=RegisteredModel.objects.visible_to(user)

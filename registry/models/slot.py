@@ -1,10 +1,12 @@
 """A slot: which version serves a model in an environment, and how it got there."""
 
+from datetime import datetime
 from typing import ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
+from django.db.models import Q
 
 from registry.models.model_version import ModelVersion
 from registry.models.promotion_request import PromotionRequest
@@ -19,6 +21,14 @@ class SlotQuerySet(models.QuerySet["Slot"]):
             registered_model__in=RegisteredModel.objects.visible_to(user)
         )
 
+    def with_champion(self) -> Self:
+        """Fetch what `serving` reads."""
+        return self.select_related(
+            "registered_model__workspace",
+            "champion__registered_model",
+            "break_glass__fallback__registered_model",
+        )
+
 
 class Slot(models.Model):
     """The champion of a model in an environment; `Promotion` keeps the history."""
@@ -31,6 +41,15 @@ class Slot(models.Model):
         ModelVersion, models.PROTECT, null=True, related_name="slots"
     )
 
+    # Set while the champion serves in an emergency, without an approval.
+    break_glass = models.ForeignKey(
+        "registry.BreakGlassConfirmation",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+
     objects = SlotQuerySet.as_manager()
 
     class Meta:
@@ -39,11 +58,31 @@ class Slot(models.Model):
             models.UniqueConstraint(
                 fields=["registered_model", "environment"],
                 name="registry_one_slot_per_model_and_environment",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(break_glass__isnull=True) | Q(champion__isnull=False),
+                name="registry_an_emergency_has_its_champion",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.registered_model.name} in {self.environment}"
+
+    @property
+    def subject(self) -> str:
+        model = self.registered_model
+        return f"slot/{model.workspace.name}/{model.name}/{self.environment}"
+
+    @property
+    def approved_champion(self) -> ModelVersion | None:
+        """Return who serves, or would but for an emergency: others are compared with it."""
+        return self.break_glass.fallback if self.break_glass else self.champion
+
+    def serving(self, now: datetime) -> ModelVersion | None:
+        """Return the champion; once an emergency is over, who served before it."""
+        if self.break_glass and self.break_glass.has_expired(now):
+            return self.break_glass.fallback
+        return self.champion
 
 
 class Promotion(models.Model):

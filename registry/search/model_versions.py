@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from registry.models import ModelVersion, VersionTag
 from registry.search.registered_models import PREFIXES
-from registry.search.tags import tag_condition
+from registry.search.tags import tag_conditions
 from tracking.search.conditions import condition
-from tracking.search.grammar import Comparison, Entity, Grammar
+from tracking.search.grammar import Entity, Grammar
+from tracking.search.joins import holding
 from tracking.search.parsing import parse_filter, parse_order
 
 _FIELDS = {
@@ -43,8 +44,11 @@ def search_model_versions(
     versions: QuerySet[ModelVersion], *, filter_string: str, order_by: Sequence[str]
 ) -> QuerySet[ModelVersion]:
     """Return the versions that the filter means, last updated first unless ordered."""
-    for comparison in parse_filter(filter_string, GRAMMAR):
-        versions = versions.filter(_condition(comparison))
+    asked = parse_filter(filter_string, GRAMMAR)
+    for comparison in asked:
+        if comparison.entity != Entity.TAG:
+            versions = versions.filter(condition(_FIELDS[comparison.key], comparison))
+    versions = holding(versions, tag_conditions(asked, VersionTag, "version"))
     terms = [
         F(_ORDER[ordering.key]).desc()
         if ordering.descending
@@ -53,9 +57,3 @@ def search_model_versions(
     ]
     last = ("registered_model__name", "-number")
     return versions.order_by(*(terms or [F("listing__updated_at").desc()]), *last)
-
-
-def _condition(comparison: Comparison) -> Q:
-    if comparison.entity == Entity.TAG:
-        return tag_condition(comparison, VersionTag, "version")
-    return condition(_FIELDS[comparison.key], comparison)

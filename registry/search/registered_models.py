@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from registry.models import ModelTag, RegisteredModel
-from registry.search.tags import tag_condition
+from registry.search.tags import tag_conditions
 from tracking.search.conditions import condition
-from tracking.search.grammar import Comparison, Entity, Grammar
+from tracking.search.grammar import Entity, Grammar
+from tracking.search.joins import holding
 from tracking.search.parsing import parse_filter, parse_order
 
 PREFIXES = {
@@ -41,8 +42,11 @@ def search_registered_models(
     models: QuerySet[RegisteredModel], *, filter_string: str, order_by: Sequence[str]
 ) -> QuerySet[RegisteredModel]:
     """Return the models that the filter means, by name unless ordered."""
-    for comparison in parse_filter(filter_string, GRAMMAR):
-        models = models.filter(_condition(comparison))
+    asked = parse_filter(filter_string, GRAMMAR)
+    for comparison in asked:
+        if comparison.entity != Entity.TAG:
+            models = models.filter(condition("name", comparison))
+    models = holding(models, tag_conditions(asked, ModelTag, "registered_model"))
     orderings = parse_order(order_by, ORDER_GRAMMAR)
     terms = [
         F(_ORDER[ordering.key]).desc()
@@ -51,9 +55,3 @@ def search_registered_models(
         for ordering in orderings
     ]
     return models.order_by(*terms, "name")
-
-
-def _condition(comparison: Comparison) -> Q:
-    if comparison.entity == Entity.TAG:
-        return tag_condition(comparison, ModelTag, "registered_model")
-    return condition("name", comparison)

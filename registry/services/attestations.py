@@ -24,6 +24,7 @@ from registry.services.conclusions import reconsider
 from registry.services.sign_offs import printed_name, refuse_deactivated, stated
 from registry.signing import reauthenticate
 from tracking.models import ServiceAccount
+from tracking.services.log_ins import tries_counted
 
 TOKEN = "token of a service account"  # noqa: S105 - the name of a method
 
@@ -41,6 +42,7 @@ def attest(
     password: str = "",
     is_interactive: bool = False,
     actor: User,
+    code: str = "",
 ) -> Attestation:
     """State that something was done for a version; it holds for some days.
 
@@ -49,7 +51,7 @@ def attest(
     """
     statement = stated(statement)
     _refuse_nothing_measured(source, evidence_sha256)
-    with _refusals(version, actor, kind), transaction.atomic():
+    with _refusals(version, actor, kind), tries_counted(actor), transaction.atomic():
         refuse_deactivated(actor)
         model = RegisteredModel.objects.select_for_update().get(
             pk=version.registered_model_id
@@ -61,7 +63,18 @@ def attest(
                 f"as owner.",
             )
         now = timezone.now()
-        method = _method(source, password, is_interactive, actor, now)
+        _refuse_wrong_speaker(source, actor)
+        method = TOKEN
+        if source == AttestationSource.HUMAN:
+            proof = reauthenticate(
+                actor,
+                password=password,
+                code=code,
+                two_factors=model.wants_two_factors,
+                is_interactive=is_interactive,
+                now=now,
+            )
+            method = proof.method
         attested = Attestation.objects.create(
             model_version=version,
             environment=environment,
@@ -144,30 +157,19 @@ def _refusals(
     )
 
 
-def _method(
-    source: AttestationSource,
-    password: str,
-    is_interactive: bool,  # noqa: FBT001 - passed on
-    actor: User,
-    now: datetime,
-) -> str:
-    is_program = ServiceAccount.objects.filter(user=actor).exists()
-    if source == AttestationSource.HUMAN:
-        if is_no_signer(actor):
-            raise PermissionDeniedError(
-                "may_not_attest_as_person",
-                "Programs and superusers sign nothing: a person who holds a role must.",
-            )
-        proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+def _refuse_wrong_speaker(source: AttestationSource, actor: User) -> None:
+    """Refuse a program that would sign, and a person who would speak as a system."""
+    if source == AttestationSource.HUMAN and is_no_signer(actor):
+        raise PermissionDeniedError(
+            "may_not_attest_as_person",
+            "Programs and superusers sign nothing: a person who holds a role must.",
         )
-        return proof.method
-    if not is_program:
+    is_program = ServiceAccount.objects.filter(user=actor).exists()
+    if source != AttestationSource.HUMAN and not is_program:
         raise PermissionDeniedError(
             "may_not_attest_as_system",
             f"Only a service account attests by {source}: attest as human, and sign.",
         )
-    return TOKEN
 
 
 def _refuse_nothing_measured(source: AttestationSource, evidence_sha256: str) -> None:

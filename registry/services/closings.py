@@ -24,6 +24,7 @@ from registry.services.sign_offs import (
     stated,
 )
 from registry.signing import reauthenticate
+from tracking.services.log_ins import tries_counted
 
 EVENTS = {
     RequestState.REJECTED: RegistryEvent.REQUEST_REJECTED,
@@ -42,10 +43,15 @@ def reject_request(
     seen_digest: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> Closing:
     """Refuse a version, signed, as one of the reviewers whose signature is wanted."""
     reason = stated(reason)
-    with _refusals(RequestState.REJECTED, request, actor), transaction.atomic():
+    with (
+        _refusals(RequestState.REJECTED, request, actor),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
         request = locked_request(request.pk)
         now = timezone.now()
         refuse_unless_may_sign(request, role, actor, now)
@@ -56,7 +62,12 @@ def reject_request(
                 f"You may not reject requests of {model}: ask for a reviewer's role.",
             )
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         refuse_unless_in_review(request, role)
         refuse_unread_evidence(request, seen_digest, actor)
@@ -98,10 +109,15 @@ def invalidate_request(
     password: str,
     is_interactive: bool,
     actor: User,
+    code: str = "",
 ) -> Closing:
     """Revoke the evidence of an open request, signed: it proves nothing any more."""
     reason = stated(reason)
-    with _refusals(RequestState.INVALIDATED, request, actor), transaction.atomic():
+    with (
+        _refusals(RequestState.INVALIDATED, request, actor),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
         request = locked_request(request.pk)
         now = timezone.now()
         refuse_deactivated(actor)
@@ -112,7 +128,12 @@ def invalidate_request(
                 f"You may not revoke the evidence of {model}: ask for a reviewer's role.",
             )
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         return _close(
             request,

@@ -80,15 +80,18 @@ def pinned_evidence(request: PromotionRequest, *, attempt: int) -> Evidence:
 
 
 def champion_of(version: ModelVersion, environment: str) -> ModelVersion | None:
-    """Return the version in the slot that `version` would take, if there is another."""
+    """Return the version that holds the slot which `version` would take, if one does.
+
+    Who serves there in an emergency holds nothing: it is asked about like any other.
+    """
     slot = (
         Slot.objects.filter(
             registered_model=version.registered_model, environment=environment
         )
-        .select_related(*CHAMPION_WITH_CONTENT)
+        .select_related(*CHAMPION_WITH_CONTENT, "break_glass")
         .first()
     )
-    return slot.champion if slot else None
+    return slot.approved_champion if slot else None
 
 
 def take_snapshot(
@@ -115,6 +118,12 @@ def refuse_changed_evidence(request: PromotionRequest) -> None:
             f"{champion} took the slot after this request was evaluated. Ask for a new "
             f"evaluation, which compares with it.",
         )
+    refuse_changed_run(request)
+
+
+def refuse_changed_run(request: PromotionRequest) -> None:
+    """Refuse when run or content are no longer what the attempt's snapshot pinned."""
+    snapshot = request.snapshots.get(attempt=request.attempt)
     pinned_content(request.model_version)
     run = request.model_version.linked_run
     if snapshot.content["source_run"]["content"] != content_digest(run):

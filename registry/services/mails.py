@@ -33,7 +33,7 @@ def mail(notification: Notification, reader: User) -> None:
 def _title(notification: Notification) -> str:
     told = json.loads(notification.document)["data"]
     about = notification.subject
-    if "registered_model" in told:
+    if "environment" in told:
         about = (
             f"{told['registered_model']} v{told['version']} to {told['environment']}"
         )

@@ -19,6 +19,7 @@ from django.utils import timezone
 from registry.jobs import deliver_later
 from registry.models import (
     Delivery,
+    Finding,
     Notification,
     NotificationType,
     PromotionRequest,
@@ -84,11 +85,11 @@ def announce(
         deliver_later(delivery.pk)
 
 
-def page_url(request: PromotionRequest) -> str | None:
-    """Return where people act on a request, if the installation knows its address."""
+def page_url(row: PromotionRequest | Finding) -> str | None:
+    """Return where people act on a row, if the installation knows its address."""
     if not settings.ATTESTRY_URL:
         return None
-    page = reverse("admin:registry_promotionrequest_change", args=[request.pk])
+    page = reverse(f"admin:registry_{row._meta.model_name}_change", args=[row.pk])
     return f"{settings.ATTESTRY_URL}{page}"
 
 

@@ -19,7 +19,6 @@ from registry.models import (
     PromotionRequest,
     RegisteredModel,
     RequestState,
-    Slot,
 )
 from registry.permissions import may_promote, may_request_promotion, may_run_gates
 from registry.policy_document import PolicyDocument, read_policy_document
@@ -33,8 +32,11 @@ from registry.services.evidence import (
     evidence_of,
     take_snapshot,
 )
+from registry.services.findings import refuse_blocking_findings
 from registry.services.governance import pinned_policy
 from registry.services.notifications import notify
+from registry.services.retirements import refuse_retired
+from registry.services.slots import fill, locked_slot, refuse_frozen
 from registry.services.submission import refuse_unfit
 from tracking.services.runs import freeze
 
@@ -58,6 +60,8 @@ def request_promotion(
         policy = pinned_policy(version.registered_model, environment, now)
         _expire_what_is_due(version, environment, now)
         _refuse_second_request(version, environment)
+        refuse_retired(version)
+        refuse_blocking_findings(version, now)
         refuse_unfit(version)
         document = read_policy_document(policy.document)
         refuse_exhausted_attempts(version, environment, document)
@@ -150,22 +154,24 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
                 f"role.",
             )
         refuse_unsound_log()
-        slot, _ = Slot.objects.select_for_update().get_or_create(
-            registered_model=version.registered_model, environment=request.environment
-        )
+        slot = locked_slot(version.registered_model, request.environment)
+        former = slot.approved_champion
         request = locked_request(request.pk)
         now = timezone.now()
         refuse_unredeemable(request, now)
+        refuse_frozen(slot)
+        refuse_retired(version)
+        refuse_blocking_findings(version, now)
         if not PromotionRequest.objects.move(request.pk, to=RequestState.PROMOTED):
             raise not_approved(request)
         promotion = Promotion.objects.create(
             slot=slot,
             request=request,
-            superseded=slot.champion,
+            superseded=former,
             promoted_by=actor,
             promoted_at=now,
         )
-        Slot.objects.filter(pk=slot.pk).update(champion=version)
+        fill(slot, version)
         record(
             RegistryEvent.VERSION_PROMOTED,
             actor=actor,
@@ -173,7 +179,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
             payload={
                 "version": version.subject,
                 "environment": request.environment,
-                "superseded": slot.champion.subject if slot.champion else None,
+                "superseded": former.subject if former else None,
                 "subject_digest": request.subject_digest,
             },
         )

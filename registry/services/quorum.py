@@ -2,10 +2,11 @@
 
 from functools import lru_cache
 
-from registry.models import PromotionRequest, SignOff
+from registry.models import ModelVersion, Policy, PromotionRequest, SignOff
 from registry.models.sign_off import SignerRole
 from registry.models.tier import rules_of
 from registry.policy_document import read_policy_document
+from tracking.models import DatasetCard
 
 
 def required_signers(request: PromotionRequest) -> tuple[str, ...]:
@@ -14,11 +15,21 @@ def required_signers(request: PromotionRequest) -> tuple[str, ...]:
     Tier and sensitivity are asked today: what was found out after the policy was
     published counts as well.
     """
-    rules = rules_of(request.model_version.registered_model.tier)
-    wanted = [*_named_by(request.policy.document), *rules.signers]
-    if _uses_sensitive_data(request):
-        wanted.append(SignerRole.ETHICS.value)
-    return tuple(dict.fromkeys(wanted or rules.signers_by_default))
+    tier = request.model_version.registered_model.tier
+    is_sensitive = _uses_sensitive_data(request)
+    return _wanted(request.policy, tier, is_sensitive=is_sensitive)
+
+
+def signers_to_expect(version: ModelVersion, policy: Policy) -> tuple[str, ...]:
+    """Return the roles that would have to sign if somebody asked for a version today."""
+    tier = version.registered_model.tier
+    sensitive = DatasetCard.objects.newest().filter(
+        dataset__uses__run=version.source_run_id, sensitivity__isnull=False
+    )
+    is_sensitive = (
+        version.source_run_id is not None and sensitive.exclude(sensitivity=[]).exists()
+    )
+    return _wanted(policy, tier, is_sensitive=is_sensitive)
 
 
 def lacking_roles(request: PromotionRequest) -> list[str]:
@@ -34,6 +45,14 @@ def given_for_now(request: PromotionRequest) -> list[SignOff]:
         for signed in request.sign_offs.all()
         if signed.subject_digest == request.subject_digest
     ]
+
+
+def _wanted(policy: Policy, tier: int | None, *, is_sensitive: bool) -> tuple[str, ...]:
+    rules = rules_of(tier)
+    wanted = [*_named_by(policy.document), *rules.signers]
+    if is_sensitive:
+        wanted.append(SignerRole.ETHICS.value)
+    return tuple(dict.fromkeys(wanted or rules.signers_by_default))
 
 
 def _uses_sensitive_data(request: PromotionRequest) -> bool:

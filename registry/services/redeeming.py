@@ -13,7 +13,7 @@ from registry.policy_document import PolicyDocument, read_policy_document
 from registry.services.assessment import assess
 from registry.services.governance import governing_policy
 from registry.services.promotion import promote
-from registry.services.quorum import lacking_roles
+from registry.services.quorum import lacking_roles, signers_to_expect
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,8 @@ def _lacking(version: ModelVersion, environment: str) -> Lacking:
         return Lacking(None, None, [], [], [])
     document = read_policy_document(policy.document)
     attestations: list[str] = [clause.kind for clause in document.attestations]
-    return Lacking(
-        None, None, _mandatory(document), attestations, list(document.sign_offs)
-    )
+    signers = list(signers_to_expect(version, policy))
+    return Lacking(None, None, _mandatory(document), attestations, signers)
 
 
 def _lacking_of(request: PromotionRequest) -> Lacking:

@@ -9,13 +9,18 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import record
 from registry.events import RegistryEvent
 from registry.models import (
+    Finding,
     PromotionRequest,
     TicketLink,
     TicketSubject,
     TicketTemplate,
 )
 from registry.models.ticket import PLACE_OF_TICKET
-from registry.permissions import may_connect_systems, may_link_ticket
+from registry.permissions import (
+    may_connect_systems,
+    may_link_ticket,
+    may_open_finding,
+)
 from tracking.models import Workspace
 
 TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._#/-]{0,99}")
@@ -71,6 +76,27 @@ def link_request(request: PromotionRequest, *, ticket: str, actor: User) -> Tick
         return link_ticket(
             TicketSubject.REQUEST,
             request.pk,
+            workspace=model.workspace,
+            ticket=ticket,
+            actor=actor,
+        )
+
+
+def link_finding(finding: Finding, *, ticket: str, actor: User) -> TicketLink:
+    """Say which ticket belongs to a finding, whatever its state."""
+    model = finding.registered_model
+    is_own = finding.owner_id == actor.pk
+    if not (is_own or may_link_ticket(actor, model) or may_open_finding(actor, model)):
+        raise PermissionDeniedError(
+            "may_not_link_ticket",
+            f"You may not link tickets to findings on {model}: ask who is to mend it, or "
+            f"whoever may open findings.",
+        )
+    with transaction.atomic():
+        Finding.objects.select_for_update(of=("self",)).get(pk=finding.pk)
+        return link_ticket(
+            TicketSubject.FINDING,
+            finding.pk,
             workspace=model.workspace,
             ticket=ticket,
             actor=actor,

@@ -1,4 +1,6 @@
-"""What ends by itself is ended here: requests, approvals, and what rested on a waiver.
+"""What ends by itself is ended here: requests, approvals, emergencies, waived gates.
+
+What is about to end, or is overdue, is told of at the same time.
 
 The timer only tidies up. Whoever decides asks the clock again, so that a timer that is
 late lets nothing through.
@@ -10,12 +12,14 @@ from django.utils import timezone
 from audit.services import system_account
 from registry.models import PromotionRequest
 from registry.models.promotion_request import PromotionRequestQuerySet
+from registry.services.break_glass import end_emergencies
 from registry.services.closings import expire_if_due
 from registry.services.conclusions import reconsider
+from registry.services.reminders import remind
 
 
 def end_what_is_over() -> int:
-    """Expire what is due and reconsider what rests on nothing; return how many."""
+    """Expire what is due, reconsider what rests on nothing, end emergencies; count them."""
     now = timezone.now()
     ended = 0
     for pk in _keys(PromotionRequest.objects.due(now)):
@@ -24,6 +28,8 @@ def end_what_is_over() -> int:
         with transaction.atomic():
             reconsider(pk, cause="time", actor=system_account(), now=now)
         ended += 1
+    ended += end_emergencies()
+    remind()
     return ended
 
 

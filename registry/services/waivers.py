@@ -33,6 +33,7 @@ from registry.services.sign_offs import (
     stated,
 )
 from registry.signing import reauthenticate
+from tracking.services.log_ins import tries_counted
 
 LIVES = 2  # once granted, and renewed once
 
@@ -97,17 +98,32 @@ def request_waiver(
 
 
 def approve_waiver(
-    waiver: Waiver, *, reason: str, password: str, is_interactive: bool, actor: User
+    waiver: Waiver,
+    *,
+    reason: str,
+    password: str,
+    is_interactive: bool,
+    actor: User,
+    code: str = "",
 ) -> WaiverApproval:
     """Take responsibility for a waiver; the last approval needed puts it in force."""
     reason = stated(reason)
-    with _refusals(waiver.request, actor, waiver.gate), transaction.atomic():
+    with (
+        _refusals(waiver.request, actor, waiver.gate),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
         request = locked_request(waiver.request_id)
         waiver = Waiver.objects.with_people().get(pk=waiver.pk)
         now = timezone.now()
         _refuse_unless_may_approve(request, waiver, actor, now)
         proof = reauthenticate(
-            actor, password=password, is_interactive=is_interactive, now=now
+            actor,
+            password=password,
+            code=code,
+            two_factors=request.model_version.registered_model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
         )
         refuse_unsound_log()
         _refuse_unless_asked_for(waiver, actor, now)

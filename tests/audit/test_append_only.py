@@ -10,7 +10,7 @@ from django.db.models import CharField
 
 from audit.proofs import verify_log
 from audit.sequencer import sequence_pending
-from audit.triggers import APPEND_ONLY_TABLES, expected_triggers, trigger_faults
+from audit.triggers import APPEND_ONLY_TABLES, GUARDS, expected_triggers, trigger_faults
 from tests import factories
 from tests.audit.happenings import execute, note, triggers_of
 
@@ -24,6 +24,7 @@ MUTABLE = {
     "audit.WitnessedLog": "what was cosigned last of another log; it never falls",
     "audit.VerificationTurn": "when a verification last began; its findings are kept",
     "audit.PrivateField": "personal values must be erasable; the entry commits to them",
+    "registry.Finding": "moves along its table of states; each move is append-only",
     "registry.Alias": "moves between versions; each move is an entry",
     "registry.Delivery": "a lease on work; each attempt is append-only",
     "registry.GateRun": "a lease on work; the verdict is append-only",
@@ -42,7 +43,11 @@ MUTABLE = {
     "tracking.LoggedModel": "pending until its files are there; each move is an entry",
     "tracking.LoggedModelTag": "MLflow overwrites tags; each write is an entry",
     "tracking.LatestMetric": "moves on with the points; verify_run compares the two",
+    "tracking.FailedTries": "counts wrong tries until one is right",
+    "tracking.NamePrefix": "what a grant covers; each grant is an entry",
+    "tracking.RoleGrant": "moves along its table of states; each move is an entry",
     "tracking.Run": "runs until it is sealed; each write is an entry",
+    "tracking.SecondFactor": "remembers the last code; its coming and going are entries",
     "tracking.ServiceAccount": "its purpose is a note for administrators",
     "tracking.Tag": "MLflow overwrites tags; each write is an entry",
     "tracking.Workspace": "its options may change",
@@ -76,7 +81,8 @@ def test_append_only_table_has_all_its_triggers(table):
         names = ["append_only", "no_truncate"]
     if table == "audit_event":
         names = [*names, "awaits_index"]
-    assert triggers_of(table) == sorted(f"{table}_{name}" for name in names)
+    guards = [guard.name for guard in GUARDS.values() if guard.table == table]
+    assert triggers_of(table) == sorted([*guards, *(f"{table}_{n}" for n in names)])
 
 
 @pytest.mark.django_db

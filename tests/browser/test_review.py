@@ -24,6 +24,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
+PATIENCE_MILLISECONDS = 30_000  # on a machine that others use
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
 POLICY += "form-action 'self'; connect-src 'self'"
 
@@ -49,6 +50,7 @@ def browser() -> Iterator[Browser]:
     # Playwright keeps an event loop in this thread, in which Django would refuse to
     # work for the tests that follow, so it stops with this module.
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MILLISECONDS)
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=list(ARGUMENTS)
         )

@@ -9,6 +9,7 @@ import pytest
 from django.db.migrations.loader import MigrationLoader
 
 from audit.triggers import APPEND_ONLY_TABLES
+from registry.models.finding import FINDING_MOVES
 from registry.models.promotion_request import MOVES
 from registry.permissions import MODEL_GRANTS
 from tracking.models.role_grant import MOVES as GRANT_MOVES
@@ -132,12 +133,15 @@ def test_states_of_a_grant_lead_where_the_code_says():
     }
 
 
-def test_states_of_a_request_lead_where_the_code_says():
-    _, *rows = tables(section("## States of a promotion request"))[0]
+@pytest.mark.parametrize(
+    ("subject", "moves"), [("promotion request", MOVES), ("finding", FINDING_MOVES)]
+)
+def test_states_lead_where_the_code_says(subject, moves):
+    _, *rows = tables(section(f"## States of a {subject}"))[0]
     documented = {quoted(start)[0]: set(quoted(targets)) for start, targets, _ in rows}
     assert documented == {
         start.value: {target.value for target in targets}
-        for start, targets in MOVES.items()
+        for start, targets in moves.items()
     }
 
 

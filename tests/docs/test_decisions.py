@@ -27,8 +27,8 @@ def wanted_packages():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"]
     runtime = project["project"]["dependencies"]
-    rest = (groups[name] for name in ("demo", "test", "mlflow-server"))
-    return [names_of(part) for part in (runtime, *rest)]
+    rest = ("demo", "test", "mlflow-server", "oldest-client")
+    return [names_of(part) for part in (runtime, *(groups[name] for name in rest))]
 
 
 def explained_packages():

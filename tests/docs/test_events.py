@@ -24,19 +24,24 @@ from audit.services.verification import verify_log
 from registry.events import RegistryEvent
 from registry.models import (
     AttestationKind,
+    BreakGlass,
     Delivery,
+    Freeze,
     PromotionRequest,
     ReportOrder,
     Stage,
     Webhook,
 )
+from registry.models.finding import FindingState
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.aliases import remove_alias, set_alias
 from registry.services.archiving import archive_model, archive_version
 from registry.services.closings import invalidate_request, reject_request
 from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.deliveries import WAITS, deliver, replay
 from registry.services.evidence_views import open_evidence
+from registry.services.findings import move_finding
 from registry.services.model_versions import version_of_source
 from registry.services.policies import publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
@@ -190,6 +195,7 @@ def record_every_kind(workspace, cast) -> None:
     refused(evaluate_again, request, actor=cast.mallory)
     refused(factories.signed, request, cast.alice, SignerRole.VALIDATOR)
     refused(promote, request, actor=cast.alice)
+    refused_afterwards(promoted, cast)
     end_every_other_way(workspace, cast)
     delegate_and_take_back(workspace, cast)
     order = order_report(promoted, actor=cast.carol)
@@ -205,6 +211,25 @@ def record_every_kind(workspace, cast) -> None:
     rotate_log_key()
     retire_old_log_key()
     declare_log_key_compromised(new_origin="attestry.localhost/log-2", reason="stolen")
+
+
+def refused_afterwards(promoted, cast) -> None:
+    """Have every governed act that comes after a promotion refused once."""
+    model = promoted.registered_model
+    finding = model.findings.earliest("pk")
+    slot, freeze = promoted.slots.get(), Freeze.objects.get()
+    refused(factories.tier, model, cast, Tier.HIGH, actor=cast.mallory)
+    refused(factories.rollback, slot, promoted, cast, actor=cast.mallory)
+    refused(factories.lifting, freeze, cast, actor=cast.mallory)
+    refused(factories.emergency_asked, promoted, cast, actor=cast.mallory)
+    refused(factories.revalidated, slot, promoted, cast, actor=cast.mallory)
+    for version in (promoted, None):
+        refused(factories.retired, model, cast, version, actor=cast.mallory)
+    asked = BreakGlass.objects.latest("pk")
+    refused(factories.emergency, asked, cast, actor=cast.mallory)
+    refused(
+        move_finding, finding, to=FindingState.CLOSED, reason="No.", actor=cast.alice
+    )
 
 
 def end_every_other_way(workspace, cast) -> None:

@@ -3,10 +3,6 @@
 import http.client
 import logging
 import math
-import os
-import subprocess
-import sys
-import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,27 +28,9 @@ from tests.installation import Installation
 # The client warns about itself; what matters here is what it sends and gets.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-
-@pytest.fixture(autouse=True)
-def _tracking(installation: Installation, monkeypatch: pytest.MonkeyPatch):
-    """Be the developer, as somebody is who sets two variables."""
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", installation.account("developer").token)
-    monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    mlflow.set_tracking_uri(installation.url)
-    yield
-    while mlflow.active_run():
-        mlflow.end_run()
-    # The client remembers the experiment and the last run of a process.
-    mlflow.tracking.fluent._active_experiment_id = None
-    mlflow.set_tracking_uri("")
-
-
-@pytest.fixture
-def experiment():
-    """A name that no other test has."""
-    name = f"client {uuid.uuid4().hex[:8]}"
-    mlflow.set_experiment(name)
-    return name
+# The client would find them out in a process of its own, which takes seconds; the test
+# of autologging lets it.
+REQUIREMENTS = ["scikit-learn"]
 
 
 def dataset(digest: str) -> Any:
@@ -176,6 +154,20 @@ def test_artifacts_come_back_as_they_were_sent(experiment, tmp_path: Path):
     }
 
 
+def test_client_that_asks_for_parts_sends_and_gets_a_file_in_one(
+    experiment, tmp_path: Path, monkeypatch
+):
+    for direction in ("UPLOAD", "DOWNLOAD"):
+        monkeypatch.setenv(f"MLFLOW_ENABLE_PROXY_MULTIPART_{direction}", "true")
+        monkeypatch.setenv(f"MLFLOW_MULTIPART_{direction}_MINIMUM_FILE_SIZE", "1000")
+    content = bytes(range(256)) * 50_000
+    (tmp_path / "large.bin").write_bytes(content)
+    with mlflow.start_run() as run:
+        mlflow.log_artifact(str(tmp_path / "large.bin"))
+    got = MlflowClient().download_artifacts(run.info.run_id, "large.bin")
+    assert Path(got).read_bytes() == content
+
+
 def test_finished_run_is_resumed(experiment):
     with mlflow.start_run() as run:
         mlflow.log_metric("loss", 0.5, step=0)
@@ -286,6 +278,7 @@ def test_logged_model_is_loaded_as_it_was_logged(experiment):
             name="scorer",
             input_example=features,
             serialization_format="cloudpickle",
+            pip_requirements=REQUIREMENTS,
         )
 
     loaded = mlflow.sklearn.load_model(logged.model_uri)
@@ -314,7 +307,9 @@ def test_onnx_model_is_loaded_as_it_was_logged(experiment):
     model = LogisticRegression().fit(features, [0, 0, 1, 1])
     converted = to_onnx(model, features[:1], options={"zipmap": False})
     with mlflow.start_run():
-        logged = mlflow.onnx.log_model(converted, name="scorer")
+        logged = mlflow.onnx.log_model(
+            converted, name="scorer", pip_requirements=REQUIREMENTS
+        )
     loaded = mlflow.onnx.load_model(logged.model_uri)
     assert loaded.SerializeToString() == converted.SerializeToString()
 
@@ -329,7 +324,10 @@ def test_run_that_claims_to_reproduce_another_is_compared_when_it_ends(
             mlflow.log_param("random_state", 7)
             mlflow.log_metric("auc", 0.1 + 0.2)
             mlflow.sklearn.log_model(
-                model, name="model", serialization_format="cloudpickle"
+                model,
+                name="model",
+                serialization_format="cloudpickle",
+                pip_requirements=REQUIREMENTS,
             )
         return str(run.info.run_id)
 
@@ -442,36 +440,6 @@ def test_trace_is_refused_without_harm(experiment, caplog):
 
     assert double(2) == 4
     mlflow.flush_trace_async_logging()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["experiments", "search"],
-        ["runs", "list", "--experiment-id", "{experiment_id}"],
-        ["experiments", "csv", "-x", "{experiment_id}"],
-        ["artifacts", "list", "-r", "{run_id}"],
-        ["artifacts", "download", "-r", "{run_id}", "-d", "{folder}"],
-        ["runs", "delete", "--run-id", "{run_id}"],
-        ["experiments", "delete", "-x", "{experiment_id}"],
-    ],
-)
-def test_command_line_works(experiment, installation, tmp_path: Path, arguments):
-    with mlflow.start_run() as run:
-        mlflow.log_text("hello", "hello.txt")
-    names = {
-        "experiment_id": run.info.experiment_id,
-        "run_id": run.info.run_id,
-        "folder": str(tmp_path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "mlflow", *(word.format(**names) for word in arguments)],
-        env={**os.environ, "MLFLOW_TRACKING_URI": installation.url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def artifact_url(installation: Installation, run: mlflow.ActiveRun, path: str) -> str:

@@ -45,6 +45,20 @@ def test_administrator_makes_a_workspace_and_sees_it(cast, as_token):
     assert problem(again) == (409, "workspace_exists")
 
 
+def test_workspace_is_made_to_take_versions_from_elsewhere_if_that_is_said(
+    cast, as_token
+):
+    ada = as_token(cast.ada)
+    post(ada, "workspaces/", name="moving", allow_unlinked_versions=True)
+    post(ada, "workspaces/", name="strict")
+    listed = ada.get("/api/v1/workspaces/").json()["results"]
+    assert {row["name"]: row["allow_unlinked_versions"] for row in listed} == {
+        "default": False,
+        "moving": True,
+        "strict": False,
+    }
+
+
 def test_others_make_no_workspace_and_list_their_own(cast, as_token):
     post(as_token(cast.ada), "workspaces/", name="credit-team")
     refused = post(as_token(cast.alice), "workspaces/", name="mine")

@@ -326,3 +326,14 @@ def test_openapi_document_describes_every_route(client):
     assert {"token", "cookieAuth"} <= set(document["components"]["securitySchemes"])
     assert PromotionRequest.objects.count() == 0
     assert SignerRole.values == document["components"]["schemas"]["RoleEnum"]["enum"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/teleport/", "/api/v1/reports/x/", "/w/default/api/v1/datasets/x/"]
+)
+def test_path_that_leads_nowhere_is_a_problem_too(path):
+    assert problem(Client().get(path)) == (404, "not_found")
+
+
+def test_page_that_is_not_there_stays_a_page():
+    assert Client().get("/teleport").headers["Content-Type"].startswith("text/html")

@@ -1,13 +1,17 @@
 """Stages and aliases of a governed environment over MLflow's API: a view of its slot."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.utils import timezone
 
 from audit.models import Event
-from registry.models import ModelVersion, Slot
+from registry.models import ModelVersion, RegisteredModel, Slot
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from tests import factories
 from tracking.permissions import Role
 from tracking.services.artifacts import remove_artifacts
@@ -105,6 +109,23 @@ def test_open_request_says_which_gates_and_signatures_it_lacks(alice, governed, 
     )
 
 
+def test_signers_of_the_tier_and_of_sensitive_data_lack_before_anybody_asks(
+    alice, workspace, governed, cast
+):
+    run = factories.run(workspace, cast.alice)
+    used = factories.use_dataset(run, cast.alice)
+    factories.card(used, cast.alice)
+    factories.version_of(run, cast, content=b"2")
+    RegisteredModel.objects.update(tier=Tier.CRITICAL)
+
+    lacks = [move(alice, number)[1]["missing_sign_offs"] for number in ("1", "2")]
+
+    assert lacks == [
+        ["validator", "owner", "risk"],
+        ["validator", "owner", "risk", "ethics"],
+    ]
+
+
 def test_signatures_that_are_given_are_not_lacking(alice, governed, cast):
     request = factories.evaluated(governed, cast)
     request = factories.signed(request, cast.bob, SignerRole.VALIDATOR)
@@ -153,6 +174,24 @@ def test_champion_is_found_by_stage_and_alias(alice, champion):
     ]
     (found,) = alice.get("registered-models/search")[1]["registered_models"]
     assert found == listed
+
+
+def test_emergency_that_is_over_is_not_shown_before_any_timer(
+    alice, workspace, champion, cast
+):
+    second = factories.version(workspace, cast, content=b"2")
+    factories.emergency(factories.emergency_asked(second, cast), cast)
+    stages = [shown(alice, number)["current_stage"] for number in ("1", "2")]
+    assert stages == ["None", "Production"]
+
+    with time_machine.travel(timezone.now() + timedelta(hours=24), tick=False):
+        after = [shown(alice, number) for number in ("1", "2")]
+
+    assert [one["current_stage"] for one in after] == ["Production", "None"]
+    assert [sorted(one.get("aliases", [])) for one in after] == [
+        ["champion", "production"],
+        [],
+    ]
 
 
 def test_next_champion_takes_stage_and_aliases_with_it(

@@ -4,7 +4,7 @@ An action whose service exists is done through it; a test names those that are a
 their permission only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,9 +14,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.errors import PermissionDeniedError
-from registry.models import ModelVersion, PromotionRequest
+from registry.models import ModelVersion, PromotionRequest, Waiver
+from registry.models.finding import FindingState, Severity
 from registry.models.sign_off import SignerRole
 from registry.permissions import BESIDE_THE_MATRIX, COLUMNS, MATRIX, MODEL_GRANTS
+from registry.services.closings import reject_request
+from registry.services.evidence_views import open_evidence
+from registry.services.findings import move_finding
 from registry.services.gate_runs import run_gate
 from registry.services.policies import draft_policy, publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
@@ -48,14 +52,16 @@ class Scene:
     run: Run
     version: ModelVersion
     request: PromotionRequest
+    blocked: PromotionRequest
+    waiver: Waiver
     grant: RoleGrant
 
 
 @pytest.fixture
 def scene(workspace, cast) -> Scene:
     sign_offs = "[validator, owner, risk, ethics]"
-    document = factories.POLICY.replace("[validator, owner]", sign_offs)
-    factories.policy(workspace, cast, document)
+    document = factories.WAIVABLE.replace("[validator, owner]", sign_offs)
+    blocked = factories.blocked(workspace, cast, document)
     version = factories.version(workspace, cast)
     grant = ask_for_role(
         cast.mallory,
@@ -71,6 +77,8 @@ def scene(workspace, cast) -> Scene:
         factories.run(workspace, cast.alice, "open"),
         version,
         factories.evaluated(version, cast),
+        blocked,
+        factories.waiver(blocked, cast),
         grant,
     )
 
@@ -139,6 +147,66 @@ def move_to_production(scene: Scene, actor: User) -> None:
     promote(factories.fresh(scene.request), actor=actor)
 
 
+def reject(scene: Scene, actor: User) -> None:
+    role = own_role(scene, actor, SignerRole)
+    open_evidence(scene.request, actor=actor)
+    reject_request(
+        scene.request,
+        role=role,
+        reason="It misses the young.",
+        password=factories.PASSWORD,
+        seen_digest=scene.request.subject_digest,
+        is_interactive=True,
+        actor=actor,
+    )
+
+
+def ask_for_waiver(scene: Scene, actor: User) -> None:
+    factories.waiver(scene.blocked, scene.people, actor=actor)
+
+
+def open_a_finding(scene: Scene, actor: User) -> None:
+    model = scene.version.registered_model
+    factories.finding(model, scene.people, Severity.LOW, actor=actor)
+
+
+def close_a_finding(scene: Scene, actor: User) -> None:
+    finding = factories.finding(
+        scene.version.registered_model, scene.people, Severity.LOW
+    )
+    for to, mover in (
+        (FindingState.FIXED, scene.people.alice),
+        (FindingState.VERIFIED, actor),
+        (FindingState.CLOSED, actor),
+    ):
+        move_finding(finding, to=to, reason="R", actor=mover)
+
+
+def go_back(scene: Scene, actor: User) -> None:
+    """Go back from an emergency to the version that was approved."""
+    move_to_production(scene, scene.people.rex)
+    asked = factories.emergency_asked(scene.blocked.model_version, scene.people)
+    slot = factories.emergency(asked, scene.people).break_glass.slot
+    factories.rollback(slot, scene.version, scene.people, actor=actor)
+
+
+def break_the_glass(scene: Scene, actor: User) -> None:
+    role = own_role(scene, actor, (SignerRole.OWNER, SignerRole.RISK))
+    version = ModelVersion.objects.with_lineage().get(pk=scene.version.pk)
+    factories.emergency_asked(version, scene.people, role=role, actor=actor)
+
+
+def own_role(scene: Scene, actor: User, roles: Iterable[SignerRole]) -> SignerRole:
+    """Return as what the actor signs, or any role; an owner owns this model from now."""
+    model = scene.version.registered_model
+    role = next(
+        (role for role in roles if holds(actor, f"sign_as_{role}", model)), None
+    )
+    if role == SignerRole.OWNER:
+        type(model).objects.filter(pk=model.pk).update(owner=actor)
+    return role or SignerRole.OWNER
+
+
 ACTS: dict[str, Callable[[Scene, User], Any]] = {
     "log a run, register a version": log_and_register,
     "register or describe a dataset": describe,
@@ -148,25 +216,23 @@ ACTS: dict[str, Callable[[Scene, User], Any]] = {
     "sign as owner": partial(sign, role=SignerRole.OWNER),
     "sign for risk": partial(sign, role=SignerRole.RISK),
     "sign for ethics": partial(sign, role=SignerRole.ETHICS),
+    "reject": reject,
+    "ask for a waiver": ask_for_waiver,
+    "approve a waiver": lambda scene, actor: factories.waiver_approved(
+        scene.waiver, actor
+    ),
+    "open a finding": open_a_finding,
+    "close a finding": close_a_finding,
     "draft a policy": draft,
     "publish a policy": publish,
     "promote": move_to_production,
+    "roll back": go_back,
+    "break the glass": break_the_glass,
     "order a report": lambda scene, actor: order_report(scene.version, actor=actor),
     "grant a role": lambda scene, actor: approve_role(scene.grant, actor=actor),
 }
-# No service does these yet, or none asks a permission: their permission is asked.
-BY_PERMISSION_ONLY = {
-    "write a verdict",
-    "reject",
-    "ask for a waiver",
-    "approve a waiver",
-    "open a finding",
-    "close a finding",
-    "roll back",
-    "break the glass",
-    "export the log",
-    "operate the log",
-}
+# No service of the registry does these, or none asks: their permission is asked.
+BY_PERMISSION_ONLY = {"write a verdict", "export the log", "operate the log"}
 
 
 def newcomer(role: str, workspace: Workspace) -> User:

@@ -9,6 +9,7 @@ from django.test import Client
 from audit.errors import ConflictError, InvalidError
 from audit.models import Event
 from registry.models import TicketLink, TicketSubject
+from registry.models.finding import Severity
 from registry.services.tickets import MOST_TICKETS, link_request, link_ticket
 from tests import factories
 
@@ -192,3 +193,21 @@ def test_finding_can_be_linked_as_well(workspace, cast):
         link_ticket(
             TicketSubject.FINDING, 7, workspace=workspace, ticket="", actor=cast.alice
         )
+
+
+def test_ticket_of_a_finding_is_linked_by_who_opens_or_mends_findings(
+    workspace, cast, as_token
+):
+    finding = factories.finding(factories.model(workspace, cast), cast, Severity.LOW)
+    path = f"findings/{finding.pk}/tickets/"
+
+    for name, ticket in (("alice", "OPS-7"), ("carol", "OPS-8")):
+        linked = post(as_token(getattr(cast, name)), path, ticket=ticket)
+        assert linked.status_code == 201
+    refused = post(as_token(cast.paul), path, ticket="OPS-9")
+
+    assert refusal(refused) == (403, "may_not_link_ticket")
+    listed = as_token(cast.bob).get(f"/api/v1/{path}").json()
+    assert [item["ticket"] for item in listed] == ["OPS-7", "OPS-8"]
+    newest = Event.objects.filter(subject=finding.subject).latest("id")
+    assert newest.kind == "registry.ticket.linked"

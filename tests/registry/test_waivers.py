@@ -224,13 +224,14 @@ def test_waiver_of_tier_one_needs_two_people_and_lives_thirty_days(workspace, ca
         factories.waiver(blocked, cast, gate="latency", days=31)
     assert refusal.value.code == "waiver_too_long"
     waiver = factories.waiver(blocked, cast, gate="latency", days=30)
-    factories.waiver_approved(waiver, cast.rita)
+    ritas, bobs = factories.second_factor(cast.rita), factories.second_factor(cast.bob)
+    factories.waiver_approved(waiver, cast.rita, code=ritas.code(steps=-1))
     assert factories.fresh(blocked).state == RequestState.BLOCKED
     with pytest.raises(ConflictError) as twice:
-        factories.waiver_approved(waiver, cast.rita)
+        factories.waiver_approved(waiver, cast.rita, code=ritas.code())
     assert twice.value.code == "approver_counts_once"
 
-    factories.waiver_approved(waiver, cast.bob)
+    factories.waiver_approved(waiver, cast.bob, code=bobs.code())
 
     reviewed = factories.fresh(blocked)
     assert reviewed.state == RequestState.IN_REVIEW

@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ["requirements.lock", "requirements-demo.lock", "requirements-test.lock"]
+OLDEST_CLIENT = "requirements-oldest-client.lock"
 LOCKED = re.compile(r"^(?P<name>[a-z0-9._-]+)==(?P<version>[^ ;]+)")
 ADDRESS = re.compile(r"https?://|file://|--(extra-)?index|--find-links| @ ")
 
@@ -27,7 +28,8 @@ def _required(*groups: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "lock", [*LOCKS, "requirements-build.lock", "requirements-mlflow.lock"]
+    "lock",
+    [*LOCKS, "requirements-build.lock", "requirements-mlflow.lock", OLDEST_CLIENT],
 )
 def test_lock_file_holds_no_address_and_hashes_every_package(lock):
     text = (ROOT / lock).read_text()
@@ -48,3 +50,9 @@ def test_smaller_lock_files_are_parts_of_the_larger_ones():
 )
 def test_lock_file_covers_what_the_project_asks_for(lock, groups):
     assert _required(*groups) - {name for name, _ in _versions(lock)} == set()
+
+
+def test_oldest_client_is_locked_at_the_release_that_the_project_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    [wanted] = project["dependency-groups"]["oldest-client"]
+    assert tuple(wanted.split("==")) in _versions(OLDEST_CLIENT)

@@ -335,25 +335,3 @@ def test_server_tells_about_itself_without_a_token(prefix):
     assert info["store_type"] == "SqlStore"
     assert Client().get(f"{prefix}/version").content == b"3.17.2"
     assert Client().get(f"{prefix}/health").content == b"OK"
-
-
-@pytest.mark.parametrize(
-    ("path", "topic"),
-    [
-        ("3.0/mlflow/traces", "traces"),
-        ("2.0/mlflow/gateway/endpoints", "the AI gateway"),
-        ("2.0/mlflow/scorers/list", "scorers"),
-        ("2.0/mlflow/webhooks", "MLflow's webhooks"),
-    ],
-)
-def test_what_is_out_of_scope_is_named(path, topic):
-    response = Client().post(f"/api/{path}")
-    assert answer(response) == (
-        404,
-        {
-            "error_code": "ENDPOINT_NOT_FOUND",
-            "message": (
-                f"Attestry does not keep {topic}: it tracks experiments, runs and models."
-            ),
-        },
-    )

@@ -7,13 +7,17 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit.errors import InvalidError
+from benchmarks.side_by_side import cpu_seconds
 from tests import factories
 from tests.tracking.refusals import invalid, unreadable
 from tracking.models import Run
+from tracking.search import limits
 from tracking.search.parsing import parse_filter, parse_order
 from tracking.search.runs import GRAMMAR
 from tracking.services.logging import Point, log_batch
@@ -158,6 +162,7 @@ def test_filter_finds_what_mlflow_finds(alice, runs, filter_string, names):
         "lifecycle_stage = 'active'",
         "metrics.auc > 0 AND " * 101 + "metrics.auc > 0",
         "params.alpha = '" + "a" * 10_000 + "'",
+        " AND ".join(["params.alpha LIKE '" + "a" * 1_001 + "'"] * 2),
     ],
 )
 def test_filter_that_mlflow_refuses_is_refused(alice, runs, filter_string):
@@ -242,6 +247,47 @@ def test_pages_are_walked_to_the_end(alice, runs):
     assert pages == [["r0", "r1", "r2"], ["r3"]]
 
 
+@pytest.mark.parametrize("filter_string", ["", "metrics.auc != 7"])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pages_by_a_metric_have_every_run_once(alice, runs, size, filter_string):
+    """Numbers first, then NaN (r3), then those without it; each from another query."""
+    bare = factories.run(runs[0].experiment.workspace, runs[0].created_by, "bare")
+    names: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        _, answer = alice.post(
+            "runs/search",
+            experiment_ids=[str(bare.experiment_id)],
+            filter=filter_string,
+            order_by=["metrics.auc DESC"],
+            max_results=size,
+            page_token=token,
+        )
+        names += [run["info"]["run_name"] for run in answer["runs"]]
+        token = answer.get("next_page_token")
+    with_bare = [] if filter_string else ["bare"]
+    assert names == ["r2", "r1", "r0", "r3", *with_bare]
+
+
+def test_long_value_is_compared_whole(alice, runs, cast):
+    """An index holds the first 64 characters only."""
+    start = "x" * 64
+    log_batch(runs[0], params=[("long", f"{start}a")], actor=cast.alice)
+    log_batch(runs[1], params=[("long", start)], actor=cast.alice)
+    log_batch(runs[2], params=[("long", "x" * 63)], actor=cast.alice)
+    for filter_string, names in (
+        (f"= '{start}'", ["r1"]),
+        (f"= '{start}a'", ["r0"]),
+        (f"= '{'x' * 63}'", ["r2"]),
+        (f"LIKE '{'x' * 62}%'", ["r0", "r1", "r2"]),
+        (f"LIKE '{start}%'", ["r0", "r1"]),
+        (f"LIKE '{start}a%'", ["r0"]),
+        (f"LIKE '{'x' * 62}_'", ["r2"]),
+        ("LIKE 'x%a'", ["r0"]),
+    ):
+        assert found(alice, runs, f"params.long {filter_string}") == names
+
+
 def encoded(content) -> str:
     return base64.b64encode(json.dumps(content).encode()).decode()
 
@@ -286,9 +332,7 @@ def test_unknown_view_is_named(alice):
     )
 
 
-def test_page_of_any_size_asks_the_database_as_often(
-    alice, runs, django_assert_num_queries
-):
+def test_page_of_any_size_asks_the_database_as_often(alice, runs):
     query = {
         "experiment_ids": [str(runs[0].experiment_id)],
         "filter": "metrics.auc >= 0 AND params.alpha LIKE '_'",
@@ -296,8 +340,9 @@ def test_page_of_any_size_asks_the_database_as_often(
     }
     alice.post("runs/search", **query)  # a token notes its use once a minute
     for most, number in ((1, 6), (3, 7)):  # the third names a dataset
-        with django_assert_num_queries(number):
+        with CaptureQueriesContext(connection) as asked:
             alice.post("runs/search", **query, max_results=most)
+        assert sum("tracking_" in query["sql"] for query in asked) == number
 
 
 PIECES = st.sampled_from(
@@ -369,6 +414,7 @@ def test_ended_run_keeps_its_place(alice, runs, cast):
 
 
 SEARCHES = ("experiments/search", "runs/search", "logged-models/search")
+SEARCHES_OF_MODELS = ("registered-models/search", "model-versions/search")
 BOMBS = {
     "clauses": " AND ".join(["tags.a = 'a'"] * 100_000),
     "parentheses": "(" * 10_000 + "tags.a = 'a'" + ")" * 10_000,
@@ -386,25 +432,85 @@ BOMBS = {
     "hundreds of patterns": " AND ".join(
         ["tags.team LIKE '%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%b'"] * 100
     ),
+    "a hundred keys": " AND ".join(f"tags.k{n} LIKE '%a'" for n in range(100)),
     "one long pattern": f"tags.team LIKE '{'%a' * 4_980}b'",
     "pattern of wildcards": f"tags.team ILIKE '{'%_' * 4_980}b'",
     "stars": f"tags.team LIKE '{'*[?' * 3_300}'",
 }
-SECONDS = 20  # on a machine that others use
+SECONDS = 5
 
 
-@pytest.mark.parametrize("path", SEARCHES)
+def processor_seconds() -> float:
+    """The work of this process and of its database; others on the machine add none."""
+    if connection.vendor != "postgresql":
+        return time.process_time()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        ((backend,),) = cursor.fetchall()
+    return time.process_time() + cpu_seconds([backend])
+
+
+@pytest.mark.parametrize("path", [*SEARCHES, *SEARCHES_OF_MODELS])
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_filter_that_wants_to_be_slow_is_answered_within_seconds(
-    alice, cast, run, path, bomb
-):
+def test_filter_that_wants_to_be_slow_costs_little(alice, cast, run, path, bomb):
     factories.logged_model(run, cast.alice)
     log_batch(run, tags=[("team", "a" * 8000)], actor=cast.alice)
     message = {"experiment_ids": [str(run.experiment_id)], "max_results": 10}
-    began = time.monotonic()
-    status, answer = alice.post(path, **message, filter=bomb)
-    assert time.monotonic() - began < SECONDS
+    before = processor_seconds()
+    ask = alice.get if path in SEARCHES_OF_MODELS else alice.post
+    status, answer = ask(path, **message, filter=bomb)
+    assert processor_seconds() - before < SECONDS
     assert (status, answer) == (200, {}) or answer["code"] == "filter_invalid"
+
+
+def test_comparisons_of_many_keys_are_planned_at_once(alice, run):
+    """PostgreSQL needed seconds to plan this many joins."""
+    clauses = [f"tags.k{n} != 'a' AND params.k{n} != 'a'" for n in range(50)]
+    before = processor_seconds()
+    answer = alice.post(
+        "runs/search",
+        experiment_ids=[str(run.experiment_id)],
+        filter=" AND ".join(clauses),
+        order_by=[f"metrics.m{number}" for number in range(20)],
+    )
+    assert answer == (200, {})
+    assert processor_seconds() - before < 1
+
+
+def test_comparison_is_heeded_however_many_come_before_it(alice, runs):
+    """The first few become joins and the others do not."""
+    many = " AND ".join(
+        f"params.`a{number}` IS NULL AND tags.team LIKE '%V%'" for number in range(8)
+    )
+    assert found(alice, runs, f"{many} AND metrics.auc < 0.1") == ["r0"]
+    assert found(alice, runs, f"{many} AND params.alpha = '2'") == ["r2"]
+    assert found(alice, runs, f"{many} AND tags.none IS NOT NULL") == []
+    assert found(alice, runs, f"{many} AND dataset.name = 'loans'") == []
+
+
+def test_comparisons_of_one_key_must_all_hold(alice, runs):
+    assert found(alice, runs, "metrics.auc > 0 AND metrics.auc < 0.2") == ["r1"]
+    assert found(alice, runs, "tags.team LIKE 'V%' AND tags.team LIKE '%2%'") == ["r2"]
+    assert found(alice, runs, "params.alpha = '1' AND params.alpha = '2'") == []
+    assert found(alice, runs, "tags.team IS NULL AND tags.team = 'credit'") == []
+
+
+def test_search_that_takes_too_long_is_given_up(alice, run):
+    def endless(seconds: float) -> None:
+        with limits.in_time(seconds), connection.cursor() as cursor:
+            cursor.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) "
+                "SELECT count(*) FROM n"
+            )
+
+    with pytest.raises(InvalidError) as refusal:
+        endless(0.05)
+    assert refusal.value.code == "search_too_slow"
+    assert refusal.value.detail == (
+        "The search takes more than 0.05 seconds: compare fewer keys, write shorter "
+        "patterns, or name fewer experiments."
+    )
+    assert found(alice, [run]) == ["run"]  # which has all its time again
 
 
 @pytest.mark.parametrize(
@@ -417,14 +523,14 @@ def test_filter_that_wants_to_be_slow_is_answered_within_seconds(
         "a." * 10_000,
     ],
 )
-def test_order_that_wants_to_be_slow_is_refused_within_seconds(alice, run, clause):
-    began = time.monotonic()
+def test_order_that_wants_to_be_slow_is_refused_cheaply(alice, run, clause):
+    before = processor_seconds()
     for path in SEARCHES:
         by = [clause] if path != "logged-models/search" else [{"field_name": clause}]
         message = {"experiment_ids": [str(run.experiment_id)], "max_results": 10}
         _, answer = alice.post(path, **message, order_by=by)
         assert answer["code"] in {"order_invalid", "filter_invalid"}
-    assert time.monotonic() - began < SECONDS
+    assert processor_seconds() - before < SECONDS
 
 
 def test_everything_that_a_search_allows_is_answered_at_once(alice, run):

@@ -45,7 +45,9 @@ class AccountOutput(serializers.ModelSerializer[User]):
     """An account; `purpose` is null for people."""
 
     full_name = serializers.CharField(source="get_full_name")
-    purpose = serializers.CharField(source="service_account.purpose", default=None)
+    purpose = serializers.CharField(
+        source="service_account.purpose", default=None, allow_null=True
+    )
 
     class Meta:
         model = User

@@ -4,8 +4,11 @@ import math
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import (
+    extend_schema,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
@@ -23,7 +26,14 @@ from tracking.hierarchy import (
 from tracking.models import Run
 
 
-@extend_schema_field(OpenApiTypes.DOUBLE)
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "number", "format": "double"},
+            {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]},
+        ]
+    }
+)
 class NumberField(serializers.Field[float, Any, Any, Any]):
     """A number; JSON has no infinities and no NaN, so those are text."""
 
@@ -93,6 +103,8 @@ class HierarchyOutput(serializers.Serializer[Any]):
     is_circular = serializers.BooleanField()
 
 
+# Without this the description would show a page of pages, because a list view answers.
+@extend_schema_serializer(many=False)
 class ForestOutput(RollUpPage):
     """The roots of an experiment."""
 

@@ -28,10 +28,10 @@ class SensitiveUseOutput(serializers.ModelSerializer[SensitiveUse]):
     dataset = serializers.CharField(source="dataset.name")
     digest = serializers.CharField(source="dataset.digest")
     acknowledged_by = serializers.CharField(
-        source="acknowledgement.acknowledged_by.username", default=None
+        source="acknowledgement.acknowledged_by.username", default=None, allow_null=True
     )
     acknowledged_at = serializers.DateTimeField(
-        source="acknowledgement.acknowledged_at", default=None
+        source="acknowledgement.acknowledged_at", default=None, allow_null=True
     )
 
     class Meta:

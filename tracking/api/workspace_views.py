@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import User
-from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer, ValidationError
 from rest_framework.views import APIView
 
 from audit.errors import NotFoundError
+from tracking.api.pages import Pages
 from tracking.models import Dataset, Experiment, Run, Workspace
 from tracking.models.access import Scope
 from tracking.models.workspace import DEFAULT_WORKSPACE
@@ -44,7 +44,7 @@ class StrictInput(Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class ShortPages(LimitOffsetPagination):
+class ShortPages(Pages):
     """For lists of which each row costs more than its own row of the database."""
 
     max_limit = 200

@@ -19,6 +19,9 @@ class CreateWorkspaceInput(StrictInput):
     """The name stands in the paths of the workspace."""
 
     name = serializers.SlugField(max_length=100)
+    allow_unlinked_versions = serializers.BooleanField(
+        default=False, help_text="whether versions may come from elsewhere than a run"
+    )
 
 
 class WorkspaceOutput(serializers.ModelSerializer[Workspace]):
@@ -26,7 +29,7 @@ class WorkspaceOutput(serializers.ModelSerializer[Workspace]):
 
     class Meta:
         model = Workspace
-        fields = ("name", "created_at")
+        fields = ("name", "allow_unlinked_versions", "created_at")
 
 
 class Workspaces(WorkspaceView, ListAPIView[Workspace]):

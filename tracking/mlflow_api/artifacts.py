@@ -80,11 +80,12 @@ def folder(
 
 @csrf_exempt
 def no_multipart(_request: HttpRequest, **_path: str) -> JsonResponse:
-    """Send the client back to one PUT a file, which it then does by itself."""
+    """Send the client back to one PUT a file; it knows the first words of the sentence."""
     return JsonResponse(
         {
             "error_code": "NOT_IMPLEMENTED",
-            "message": "Attestry takes each file in one PUT, so that its digest is that "
+            "message": "Multipart upload is not supported for the current artifact "
+            "repository: Attestry takes each file in one PUT, so that its digest is that "
             "of what arrived.",
         },
         status=501,

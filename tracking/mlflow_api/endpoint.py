@@ -193,9 +193,13 @@ def _without_nulls(content: Any) -> Any:
 
 OUT_OF_SCOPE = {
     "traces": "traces",
+    "unified-traces": "traces",
+    "get-trace-artifact": "traces",
     "gateway": "the AI gateway",
+    "gateway-proxy": "the AI gateway",
     "scorers": "scorers",
     "prompts": "prompts",
+    "prompt-optimization": "prompts",
     "webhooks": "MLflow's webhooks",
 }
 

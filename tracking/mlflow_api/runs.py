@@ -128,12 +128,14 @@ def restore(caller: Caller, message: Get) -> dict[str, Any]:
 def search(caller: Caller, message: Search) -> dict[str, Any]:
     experiments = experiments_named(caller, message.experiment_ids)
     runs = Run.objects.filter(experiment__in=[row.pk for row in experiments])
+    found = search_runs(
+        in_view(runs, message.run_view_type).select_related("created_by"),
+        filter_string=message.filter,
+        order_by=message.order_by,
+    )
     page = page_of(
-        search_runs(
-            in_view(runs, message.run_view_type),
-            filter_string=message.filter,
-            order_by=message.order_by,
-        ).select_related("created_by"),
+        found.rows,
+        first=found.first,
         query=[
             message.experiment_ids,
             message.filter,

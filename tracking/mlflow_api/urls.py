@@ -90,5 +90,6 @@ urlpatterns = [
     path("ajax-api/3.0/mlflow/server-info", info.server_info),
     path("version", info.version),
     path("health", info.health),
-    re_path(r"^(?:ajax-)?api/[23]\.0/[\s\S]*\Z", unknown_endpoint),
+    re_path(r"^(?:v1/traces|graphql|gateway/[\s\S]*)\Z", unknown_endpoint),
+    re_path(r"^(?:ajax-)?api/\d\.\d(?:/[\s\S]*)?\Z", unknown_endpoint),
 ]

@@ -3,12 +3,19 @@
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import Exists, OuterRef, Value
 from django.db.models.functions import Concat, Left
 
 from tracking.models.logged_model import LoggedModel
 from tracking.models.run import Run
+
+# By hand, because it is most of what the download of a small file costs.
+_NEWEST = """
+SELECT f.sha256, f.size_bytes, r.id IS NULL FROM {files} f
+LEFT JOIN {removals} r ON r.artifact_id = f.id
+WHERE f.{owner}_id = %s AND f.path = %s ORDER BY f.id DESC LIMIT 1
+"""
 
 
 class ArtifactQuerySet(models.QuerySet[Any]):
@@ -129,3 +136,20 @@ class LoggedModelArtifactRemoval(Removal):
 
     def __str__(self) -> str:
         return f"removal of file {self.artifact_id}"
+
+
+def newest_at(holder: Run | LoggedModel, path: str) -> tuple[str, int] | None:
+    """Return SHA-256 and bytes of the newest upload of a path, unless it was removed."""
+    files: type[StoredArtifact]
+    files, removals = (
+        (Artifact, ArtifactRemoval)
+        if isinstance(holder, Run)
+        else (LoggedModelArtifact, LoggedModelArtifactRemoval)
+    )
+    sql = _NEWEST.format(
+        files=files._meta.db_table, removals=removals._meta.db_table, owner=files.OWNER
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [holder.pk, path])
+        sha256, size_bytes, is_there = cursor.fetchone() or ("", 0, False)
+    return (sha256, size_bytes) if is_there else None

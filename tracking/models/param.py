@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from tracking.models.pairs import insert_pairs
+from tracking.models.pairs import by_value, insert_pairs
 from tracking.models.run import Run
 
 
@@ -33,6 +33,7 @@ class Param(models.Model):
                 fields=["run", "key"], name="tracking_a_param_has_one_value"
             )
         ]
+        indexes: ClassVar = [by_value("tracking_params_by_value")]
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}"

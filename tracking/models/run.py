@@ -73,7 +73,8 @@ class Run(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["experiment", "-started_at"], name="tracking_runs_newest_first"
-            )
+            ),
+            models.Index(fields=["experiment", "name"], name="tracking_runs_by_name"),
         ]
 
     def __str__(self) -> str:

@@ -8,14 +8,18 @@ from django.db.models import Q
 from django.db.models.functions import Left
 
 from tracking.models.experiment import Experiment
-from tracking.models.pairs import insert_pairs, pairs_of_run
+from tracking.models.pairs import (
+    INDEXED_CHARACTERS,
+    by_value,
+    insert_pairs,
+    pairs_of_run,
+)
 from tracking.models.run import Run
 
 # By which the MLflow client says under which run a run is nested.
 PARENT_TAG = "mlflow.parentRunId"
-# A value is too long for an index of PostgreSQL; run ids are shorter than this, so that
-# what is cut equals none of them.
-INDEXED_CHARACTERS = 64
+# By which the MLflow client says which code a run ran.
+COMMIT_TAG = "mlflow.source.git.commit"
 _OVERWRITE = "ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value"
 # As `put()` for the row that what comes before calls `run`.
 TAGS_OF_RUN = f"tagged AS ({pairs_of_run('tracking_tag', on_conflict=_OVERWRITE)})"
@@ -50,7 +54,13 @@ class Tag(models.Model):
                 Left("value", INDEXED_CHARACTERS),
                 condition=Q(key=PARENT_TAG),
                 name="tracking_children_of_a_run",
-            )
+            ),
+            models.Index(
+                Left("value", INDEXED_CHARACTERS),
+                condition=Q(key=COMMIT_TAG),
+                name="tracking_runs_of_a_commit",
+            ),
+            by_value("tracking_tags_by_value"),
         ]
 
     def __str__(self) -> str:

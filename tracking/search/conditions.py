@@ -1,15 +1,18 @@
 """One comparison as a condition on one field."""
 
+import re
 from datetime import UTC, datetime
 from typing import cast
 
 from django.db.models import Q
 
 import tracking.search.lookups  # noqa: F401 - registers LIKE and ILIKE
+from tracking.models.pairs import INDEXED_CHARACTERS
 from tracking.search.grammar import Comparison, Number, Operator, Value
 
 LATEST_TIME_MS = 253_402_300_799_000  # the end of year 9999, where datetime ends
 
+_PREFIX = re.compile(r"[^%_]+%", re.DOTALL)
 _LOOKUPS = {
     Operator.EQUAL: "exact",
     Operator.NOT_EQUAL: "exact",
@@ -33,6 +36,28 @@ def time_condition(field: str, comparison: Comparison) -> Q:
     """Compare a time with milliseconds since 1970."""
     moment = _moment(cast("Number", comparison.value))
     return _condition(field, comparison.operator, moment)
+
+
+def text_condition(comparison: Comparison) -> Q:
+    """Compare a value, by the `start` of it that is indexed where that says it all."""
+    text = str(comparison.value)
+    is_prefix = comparison.operator == Operator.LIKE and _PREFIX.fullmatch(text)
+    is_equal = comparison.operator == Operator.EQUAL
+    is_short = len(text) < INDEXED_CHARACTERS
+    return condition(
+        "start" if is_short and (is_equal or is_prefix) else "value", comparison
+    )
+
+
+def number_condition(comparison: Comparison, *, of: str = "") -> Q:
+    """Compare the value of a metric; a NaN differs from every number.
+
+    `of` leads to the metric, with two underscores at its end.
+    """
+    found = condition(f"{of}value", comparison)
+    if comparison.operator == Operator.NOT_EQUAL:
+        return found | Q((f"{of}is_nan", True))
+    return found & Q((f"{of}is_nan", False))
 
 
 def _condition(field: str, operator: Operator, value: Value | datetime) -> Q:

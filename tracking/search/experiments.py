@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import CharField, F, OuterRef, Q, QuerySet
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
 from tracking.models import Experiment, ExperimentTag
 from tracking.search.conditions import condition, time_condition
-from tracking.search.grammar import Comparison, Entity, Grammar, Operator
+from tracking.search.grammar import Comparison, Entity, Grammar
+from tracking.search.joins import by_row, holding, text_held
 from tracking.search.parsing import parse_filter, parse_order
 
 GRAMMAR = Grammar(
@@ -36,8 +38,12 @@ def search_experiments(
 ) -> QuerySet[Experiment]:
     """Return the experiments that the filter means, newest first unless ordered."""
     experiments = experiments.alias(id_text=Cast("pk", CharField()))
-    for comparison in parse_filter(filter_string, GRAMMAR):
-        experiments = experiments.filter(_condition(comparison))
+    asked = parse_filter(filter_string, GRAMMAR)
+    for comparison in asked:
+        if comparison.entity == Entity.ATTRIBUTE:
+            experiments = experiments.filter(_condition(comparison))
+    rows = by_row(asked, with_many_rows=())
+    experiments = holding(experiments, map(_tag_held, rows))
     terms = [
         F(_ORDER[ordering.key]).desc()
         if ordering.descending
@@ -47,16 +53,12 @@ def search_experiments(
     return experiments.order_by(*(terms or [F("created_at").desc()]), "-pk")
 
 
+def _tag_held(asked: list[Comparison]) -> Combinable:
+    of_key = ExperimentTag.objects.filter(experiment=OuterRef("pk"), key=asked[0].key)
+    return text_held(of_key, asked)
+
+
 def _condition(comparison: Comparison) -> Q:
-    if comparison.entity == Entity.TAG:
-        of_key = ExperimentTag.objects.filter(
-            experiment=OuterRef("pk"), key=comparison.key
-        )
-        if comparison.operator == Operator.IS_NULL:
-            return Q(~Exists(of_key))
-        if comparison.operator == Operator.IS_NOT_NULL:
-            return Q(Exists(of_key))
-        return Q(Exists(of_key.filter(condition("value", comparison))))
     compare = (
         time_condition if comparison.key in GRAMMAR.number_attributes else condition
     )

@@ -42,7 +42,8 @@ FOR_NUMBERS = EQUALITY | {
     Operator.GREATER,
     Operator.AT_LEAST,
 }
-FOR_TEXTS = EQUALITY | {Operator.LIKE, Operator.ILIKE}
+FOR_PATTERNS = frozenset({Operator.LIKE, Operator.ILIKE})
+FOR_TEXTS = EQUALITY | FOR_PATTERNS
 FOR_LISTS = frozenset({Operator.IN, Operator.NOT_IN})
 FOR_NULLS = frozenset({Operator.IS_NULL, Operator.IS_NOT_NULL})
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import Combinable
 
 from tracking.models import (
     LoggedModel,
@@ -11,8 +12,9 @@ from tracking.models import (
     LoggedModelParam,
     LoggedModelTag,
 )
-from tracking.search.conditions import condition, time_condition
-from tracking.search.grammar import Comparison, Entity, Grammar, Operator, Ordering
+from tracking.search.conditions import condition, number_condition, time_condition
+from tracking.search.grammar import Comparison, Entity, Grammar, Ordering
+from tracking.search.joins import by_row, holding, text_held
 from tracking.search.parsing import parse_filter, parse_order
 
 _TIMES = {
@@ -77,10 +79,13 @@ def search_logged_models(
     on_datasets = Q()
     for dataset in datasets:
         on_datasets |= dataset.condition
-    comparisons = parse_filter(filter_string, GRAMMAR)
-    for comparison in comparisons:
-        models = models.filter(_condition(comparison, on_datasets))
-    if datasets and not any(one.entity == Entity.METRIC for one in comparisons):
+    asked = parse_filter(filter_string, GRAMMAR)
+    for comparison in asked:
+        if comparison.entity == Entity.ATTRIBUTE:
+            models = models.filter(_condition(comparison))
+    rows = by_row(asked, with_many_rows={Entity.METRIC})
+    models = holding(models, [_held(about, on_datasets) for about in rows])
+    if datasets and not any(one.entity == Entity.METRIC for one in asked):
         models = models.filter(Exists(_metrics().filter(on_datasets)))
     orderings = parse_order([clause.field_name for clause in order_by], GRAMMAR)
     for number, (clause, ordering) in enumerate(zip(order_by, orderings, strict=True)):
@@ -107,29 +112,19 @@ def _with_value(
     return models.alias(**{f"ordering_{number}": Subquery(latest.values("value")[:1])})
 
 
-def _condition(comparison: Comparison, on_datasets: Q) -> Q:
-    if comparison.entity == Entity.METRIC:
-        points = _metrics().filter(on_datasets, key=comparison.key)
-        matching = condition("value", comparison) & Q(is_nan=False)
-        if comparison.operator == Operator.NOT_EQUAL:
-            matching = condition("value", comparison) | Q(is_nan=True)
-        return Q(Exists(points.filter(matching)))
-    if comparison.entity == Entity.ATTRIBUTE:
-        compare = time_condition if comparison.key in _TIMES else condition
-        return compare(_FIELDS[comparison.key], comparison)
-    held: QuerySet[LoggedModelParam] | QuerySet[LoggedModelTag] = (
-        LoggedModelParam.objects.all()
-        if comparison.entity == Entity.PARAM
-        else LoggedModelTag.objects.all()
-    )
-    return Q(
-        Exists(
-            held.filter(
-                condition("value", comparison),
-                logged_model=OuterRef("pk"),
-                key=comparison.key,
-            )
-        )
+def _condition(comparison: Comparison) -> Q:
+    compare = time_condition if comparison.key in _TIMES else condition
+    return compare(_FIELDS[comparison.key], comparison)
+
+
+def _held(asked: list[Comparison], on_datasets: Q) -> Combinable:
+    entity, key = asked[0].entity, asked[0].key
+    if entity == Entity.METRIC:
+        points = _metrics().filter(on_datasets, key=key)
+        return Exists(points.filter(number_condition(asked[0])))
+    model = LoggedModelParam if entity == Entity.PARAM else LoggedModelTag
+    return text_held(
+        model._default_manager.filter(logged_model=OuterRef("pk"), key=key), asked
     )
 
 

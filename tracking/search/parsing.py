@@ -9,6 +9,7 @@ from tracking.search.grammar import (
     DATASET_KEYS,
     FOR_LISTS,
     FOR_NULLS,
+    FOR_PATTERNS,
     Comparison,
     Entity,
     Grammar,
@@ -19,6 +20,8 @@ from tracking.search.grammar import (
 
 LONGEST_FILTER = 10_000
 MOST_COMPARISONS = 100
+# A pattern is tried at each character of a value, so its length is work for every row.
+LONGEST_PATTERNS = 2_000
 MOST_ORDERINGS = 20
 LONGEST_ORDERING = 500
 
@@ -100,6 +103,12 @@ class _Parser:
             found.append(self._comparison())
             if len(found) > MOST_COMPARISONS:
                 raise _invalid(f"it has more than {MOST_COMPARISONS} comparisons")
+        patterns = [str(one.value) for one in found if one.operator in FOR_PATTERNS]
+        if sum(map(len, patterns)) > LONGEST_PATTERNS:
+            raise _invalid(
+                f"the patterns after LIKE and ILIKE have more than {LONGEST_PATTERNS} "
+                f"characters together"
+            )
         return tuple(found)
 
     def _peek(self) -> _Token:

@@ -1,26 +1,26 @@
 """Which runs a filter means, and in which order they come."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db.models import (
-    Case,
     CharField,
     Exists,
-    F,
-    FilteredRelation,
     OuterRef,
     Q,
     QuerySet,
     Value,
-    When,
 )
 from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Concat
 
 from tracking.models import DatasetInput, LatestMetric, Param, Run, Tag
-from tracking.search.conditions import condition, time_condition
+from tracking.search.conditions import condition, number_condition, time_condition
 from tracking.search.grammar import Comparison, Entity, Grammar, Operator, Ordering
+from tracking.search.joins import by_row, holding, text_held
+from tracking.search.orders import numbers_of, ordered
 from tracking.search.parsing import parse_filter, parse_order
 
 GRAMMAR = Grammar(
@@ -65,56 +65,78 @@ _ARTIFACT_URI = Concat(
 )
 
 
+@dataclass(frozen=True)
+class FoundRuns:
+    """What a search found; `first` has the first rows of it, if they come cheaper."""
+
+    rows: QuerySet[Run]
+    first: QuerySet[Run] | None
+
+
 def search_runs(
     runs: QuerySet[Run], *, filter_string: str, order_by: Sequence[str]
+) -> FoundRuns:
+    """Find the runs that the filter means; newest first, then by run id, at last.
+
+    Ordered by a metric, those that have a number for it come first, and these an index
+    holds in their order.
+    """
+    asked = parse_filter(filter_string, GRAMMAR)
+    orderings = parse_order(order_by, GRAMMAR)
+    return FoundRuns(
+        _found(runs, asked, orderings), _first_found(runs, asked, orderings)
+    )
+
+
+def _first_found(
+    runs: QuerySet[Run], asked: Sequence[Comparison], orderings: Sequence[Ordering]
+) -> QuerySet[Run] | None:
+    if not orderings or orderings[0].entity != Entity.METRIC:
+        return None
+    key = orderings[0].key
+    if any(one.entity == Entity.METRIC and one.key == key for one in asked):
+        return None
+    is_number = Comparison(Entity.METRIC, key, Operator.AT_LEAST, -math.inf)
+    return _found(runs, (*asked, is_number), orderings)
+
+
+def _found(
+    runs: QuerySet[Run], asked: Sequence[Comparison], orderings: Sequence[Ordering]
 ) -> QuerySet[Run]:
-    """Return the runs that the filter means; newest first, then by run id, at last."""
-    for comparison in parse_filter(filter_string, GRAMMAR):
-        runs = _matching(runs, comparison)
-    return _ordered(runs, parse_order(order_by, GRAMMAR))
+    runs = runs.alias(artifact_uri_text=_ARTIFACT_URI)
+    for comparison in asked:
+        if comparison.entity == Entity.ATTRIBUTE:
+            runs = runs.filter(_of_attribute(comparison))
+    rows = by_row(asked, with_many_rows={Entity.DATASET})
+    numbers = numbers_of(orderings, rows)
+    others = [about for about in rows if about not in numbers.values()]
+    runs = holding(runs, [_HELD[about[0].entity](about) for about in others])
+    return ordered(runs, orderings, fields=_FIELDS, numbers=numbers)
 
 
-def _matching(runs: QuerySet[Run], comparison: Comparison) -> QuerySet[Run]:
-    if comparison.entity != Entity.ATTRIBUTE:
-        return runs.filter(_HELD[comparison.entity](comparison))
-    if comparison.key == "artifact_uri":
-        runs = runs.alias(artifact_uri_text=_ARTIFACT_URI)
-    compare = (
-        time_condition if comparison.key in GRAMMAR.number_attributes else condition
-    )
-    return runs.filter(compare(_FIELDS[comparison.key], comparison))
+def _of_attribute(comparison: Comparison) -> Q:
+    is_time = comparison.key in GRAMMAR.number_attributes
+    compare = time_condition if is_time else condition
+    return compare(_FIELDS[comparison.key], comparison)
 
 
-def _metric_held(comparison: Comparison) -> Exists:
-    matching = condition("value", comparison) & Q(is_nan=False)
-    if comparison.operator == Operator.NOT_EQUAL:
-        matching = condition("value", comparison) | Q(is_nan=True)
-    return Exists(
-        LatestMetric.objects.filter(matching, run=OuterRef("pk"), key=comparison.key)
-    )
+def _metric_held(asked: list[Comparison]) -> Combinable:
+    points = LatestMetric.objects.filter(run=OuterRef("pk"), key=asked[0].key)
+    for comparison in asked:
+        points = points.filter(number_condition(comparison))
+    return Exists(points)
 
 
-def _param_held(comparison: Comparison) -> Q:
-    return _text_held(
-        Param.objects.filter(run=OuterRef("pk"), key=comparison.key), comparison
-    )
+def _param_held(asked: list[Comparison]) -> Combinable:
+    return text_held(Param.objects.filter(run=OuterRef("pk"), key=asked[0].key), asked)
 
 
-def _tag_held(comparison: Comparison) -> Q:
-    return _text_held(
-        Tag.objects.filter(run=OuterRef("pk"), key=comparison.key), comparison
-    )
+def _tag_held(asked: list[Comparison]) -> Combinable:
+    return text_held(Tag.objects.filter(run=OuterRef("pk"), key=asked[0].key), asked)
 
 
-def _text_held(of_key: "QuerySet[Param] | QuerySet[Tag]", comparison: Comparison) -> Q:
-    if comparison.operator == Operator.IS_NULL:
-        return Q(~Exists(of_key))
-    if comparison.operator == Operator.IS_NOT_NULL:
-        return Q(Exists(of_key))
-    return Q(Exists(of_key.filter(condition("value", comparison))))
-
-
-def _dataset_held(comparison: Comparison) -> Exists:
+def _dataset_held(asked: list[Comparison]) -> Combinable:
+    (comparison,) = asked
     uses = DatasetInput.objects.filter(run=OuterRef("pk"))
     if comparison.key != "context":
         return Exists(uses.filter(condition(f"dataset__{comparison.key}", comparison)))
@@ -132,45 +154,3 @@ _HELD = {
     Entity.TAG: _tag_held,
     Entity.DATASET: _dataset_held,
 }
-_RELATIONS = {
-    Entity.METRIC: "latest_metrics",
-    Entity.PARAM: "params",
-    Entity.TAG: "tags",
-}
-
-
-def _ordered(runs: QuerySet[Run], orderings: Sequence[Ordering]) -> QuerySet[Run]:
-    terms: list[str | Combinable] = []
-    for number, ordering in enumerate(orderings):
-        if ordering.entity != Entity.ATTRIBUTE:
-            name, relation = f"ordering_{number}", _RELATIONS[ordering.entity]
-            runs = runs.alias(
-                **{
-                    name: FilteredRelation(
-                        relation, condition=Q(**{f"{relation}__key": ordering.key})
-                    )
-                }
-            )
-            if ordering.entity == Entity.METRIC:
-                terms.append(_numbers_first(name))
-            field = f"{name}__value"
-        else:
-            if ordering.key == "artifact_uri":
-                runs = runs.alias(artifact_uri_text=_ARTIFACT_URI)
-            field = _FIELDS[ordering.key]
-        by = F(field)
-        terms.append(
-            by.desc(nulls_last=True) if ordering.descending else by.asc(nulls_last=True)
-        )
-    if not any(ordering.key == "start_time" for ordering in orderings):
-        terms.append("-started_at")
-    return runs.order_by(*terms, "run_id")
-
-
-def _numbers_first(relation: str) -> Case:
-    """Numbers come first, then NaN, then runs without the metric."""
-    return Case(
-        When(**{f"{relation}__is_nan": True}, then=1),
-        When(**{f"{relation}__is_nan__isnull": True}, then=2),
-        default=0,
-    )

@@ -19,11 +19,12 @@ from tracking.models import (
     LoggedModelArtifactRemoval,
     Run,
 )
-from tracking.models.artifact import StoredArtifact
+from tracking.models.artifact import StoredArtifact, newest_at
 from tracking.models.dataset import CONTEXT_TAG
 from tracking.services.logged_models import writable_model
 from tracking.services.logging import UsedDataset, log_inputs
 from tracking.services.runs import writable
+from tracking.storage import StoredFile
 
 Holder = Run | LoggedModel
 LONGEST_PATH = 1000
@@ -45,10 +46,9 @@ def upload_artifact(
     datasets that it points to.
     """
     path = checked_path(path)
-    with transaction.atomic():
-        _writable(holder, actor=actor)
     # Outside a transaction: a slow upload must not hold a lock. A file that no row
     # names afterwards does no harm.
+    _refuse_early(holder, actor=actor)
     stored = storage.store(stream, expected_bytes=expected_bytes)
     pointers = _pointers_in(holder, path, stored)
     with transaction.atomic():
@@ -75,7 +75,7 @@ def upload_artifact(
 
 
 def _pointers_in(
-    holder: Holder, path: str, stored: storage.StoredFile
+    holder: Holder, path: str, stored: StoredFile
 ) -> tuple[DatasetPointer, ...]:
     if not isinstance(holder, Run) or not is_pointer(path, stored.size_bytes):
         return ()
@@ -130,6 +130,15 @@ def remove_artifacts(holder: Holder, *, path: str, actor: User) -> None:
         )
 
 
+def _refuse_early(holder: Holder, *, actor: User) -> None:
+    """Refuse what will be refused anyway before it is sent; a lock is not kept."""
+    if isinstance(holder, Run):
+        writable(holder, actor=actor)  # one statement, which needs no transaction
+        return
+    with transaction.atomic():
+        writable_model(holder, actor=actor)
+
+
 def _writable(holder: Holder, *, actor: User) -> Holder:
     if isinstance(holder, Run):
         return writable(holder, actor=actor)
@@ -159,16 +168,18 @@ def checked_path(path: str) -> str:
 
 def current_artifact(run: Run, path: str) -> Artifact:
     """Return the newest upload of a path; NotFoundError says which path is missing."""
-    artifact: Artifact = current_file(run, path)
-    return artifact
+    found: Artifact | None = run.artifacts.current().filter(path=path).first()
+    if found is None:
+        raise _unknown(run, path)
+    return found
 
 
-def current_file(holder: Holder, path: str) -> Any:
-    """Return the newest upload of a path, of a run or of a logged model."""
-    found = holder.artifacts.current().filter(path=path).first()
+def current_file(holder: Holder, path: str) -> StoredFile:
+    """Return the file at a path of a run or of a logged model, or NotFoundError."""
+    found = newest_at(holder, path)
     if found is None:
         raise _unknown(holder, path)
-    return found
+    return StoredFile(*found)
 
 
 def _unknown(holder: Holder, path: str) -> NotFoundError:

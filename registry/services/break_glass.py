@@ -1,0 +1,271 @@
+"""A version is promoted in an emergency here: two people, a day at most, never unproven."""
+
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.proofs import refuse_unsound_log
+from audit.services import record, refusals_recorded, system_account
+from registry.events import RegistryEvent
+from registry.models import (
+    BreakGlass,
+    BreakGlassConfirmation,
+    BreakGlassEnd,
+    ModelVersion,
+    Slot,
+)
+from registry.models.break_glass import LONGEST_HOURS
+from registry.models.finding import Finding, FindingCause, Severity
+from registry.models.sign_off import SignerRole
+from registry.permissions import duties_in_lineage, may_break_glass
+from registry.services.findings import add_finding, responsible
+from registry.services.retirements import is_retired, refuse_retired
+from registry.services.slots import fill, locked_slot
+from registry.services.submission import refuse_unfit
+from registry.services.version_content import pinned_content
+from registry.signing import Reauthentication, reauthenticate
+from tracking import storage
+from tracking.services.log_ins import tries_counted
+
+CONFIRM_WITHIN = timedelta(hours=1)
+
+
+def ask_to_break_glass(
+    version: ModelVersion,
+    *,
+    environment: str,
+    hours: int,
+    reason: str,
+    role: SignerRole,
+    password: str,
+    is_interactive: bool,
+    actor: User,
+    code: str = "",
+) -> BreakGlass:
+    """Sign, as owner or for risk, that a version must serve now; the other must confirm."""
+    reason = reason.strip()
+    if not reason:
+        raise InvalidError("reason_missing", "Say why, in a sentence for the record.")
+    if not 1 <= hours <= LONGEST_HOURS:
+        raise InvalidError(
+            "hours_wrong", f"An emergency lasts from 1 to {LONGEST_HOURS} hours."
+        )
+    with (
+        refusals_recorded(
+            RegistryEvent.BREAK_GLASS_REFUSED,
+            actor=actor,
+            subject=version.subject,
+            payload={"role": role},
+        ),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
+        proof = _proven(
+            version, role, password, code, actor, is_interactive=is_interactive
+        )
+        slot = locked_slot(version.registered_model, environment)
+        _refuse_unproven(slot, version)
+        asked = BreakGlass.objects.create(
+            slot=slot,
+            model_version=version,
+            reason=reason,
+            hours=hours,
+            asked_by=actor,
+            asked_as=role,
+            printed_name=actor.get_full_name() or actor.get_username(),
+            method=proof.method,
+            asked_at=proof.at,
+            lapses_at=proof.at + CONFIRM_WITHIN,
+        )
+        record(
+            RegistryEvent.BREAK_GLASS_ASKED,
+            actor=actor,
+            subject=asked.subject,
+            payload={
+                "slot": slot.subject,
+                "version": version.subject,
+                "role": role,
+                "hours": hours,
+                "method": proof.method,
+                "signed_at": proof.at.isoformat(),
+            },
+            private={"reason": reason, "printed_name": asked.printed_name},
+        )
+    return asked
+
+
+def confirm_break_glass(
+    asked: BreakGlass,
+    *,
+    role: SignerRole,
+    password: str,
+    is_interactive: bool,
+    actor: User,
+    code: str = "",
+) -> BreakGlassConfirmation:
+    """Sign in the other role: from now on the version serves, until its hours are over.
+
+    Gates and sign-offs are passed over. The log, the artifact and segregation of duties
+    are not.
+    """
+    version = asked.model_version
+    with (
+        refusals_recorded(
+            RegistryEvent.BREAK_GLASS_REFUSED,
+            actor=actor,
+            subject=asked.subject,
+            payload={"role": role},
+        ),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
+        proof = _proven(
+            version, role, password, code, actor, is_interactive=is_interactive
+        )
+        slot = locked_slot(version.registered_model, asked.slot.environment)
+        _refuse_unless_open(asked, role, actor, proof.at)
+        _refuse_unproven(slot, version)
+        confirmed = BreakGlassConfirmation.objects.create(
+            break_glass=asked,
+            fallback=slot.approved_champion,
+            finding=_finding(asked, slot, actor=actor, now=proof.at),
+            confirmed_by=actor,
+            confirmed_as=role,
+            printed_name=actor.get_full_name() or actor.get_username(),
+            method=proof.method,
+            confirmed_at=proof.at,
+            expires_at=proof.at + timedelta(hours=asked.hours),
+        )
+        fill(slot, version, break_glass=confirmed)
+        record(
+            RegistryEvent.BREAK_GLASS_CONFIRMED,
+            actor=actor,
+            subject=asked.subject,
+            payload={
+                "slot": slot.subject,
+                "version": version.subject,
+                "fallback": confirmed.fallback.subject if confirmed.fallback else None,
+                "role": role,
+                "method": proof.method,
+                "finding": confirmed.finding.subject,
+                "signed_at": proof.at.isoformat(),
+                "expires_at": confirmed.expires_at.isoformat(),
+            },
+            private={"printed_name": confirmed.printed_name},
+        )
+    return confirmed
+
+
+def end_emergencies() -> int:
+    """Let every slot fall back whose emergency is over; safe to call any number of times.
+
+    Decisions have denied the version since the minute it expired.
+    """
+    now = timezone.now()
+    over = Slot.objects.filter(break_glass__expires_at__lte=now).with_champion()
+    return sum(_fall_back(slot, now) for slot in over.order_by("pk"))
+
+
+def _fall_back(slot: Slot, now: datetime) -> bool:
+    with transaction.atomic():
+        slot = locked_slot(slot.registered_model, slot.environment)
+        confirmed = slot.break_glass
+        if confirmed is None or not confirmed.has_expired(now):
+            return False
+        fallback = confirmed.fallback
+        if fallback and is_retired(fallback):
+            fallback = None
+        BreakGlassEnd.objects.create(confirmation=confirmed, ended_at=now)
+        fill(slot, fallback)
+        record(
+            RegistryEvent.BREAK_GLASS_ENDED,
+            actor=system_account(),
+            subject=confirmed.break_glass.subject,
+            payload={
+                "slot": slot.subject,
+                "fallback": fallback.subject if fallback else None,
+            },
+        )
+    return True
+
+
+def _proven(
+    version: ModelVersion,
+    role: SignerRole,
+    password: str,
+    code: str,
+    actor: User,
+    *,
+    is_interactive: bool,
+) -> Reauthentication:
+    model = version.registered_model
+    if not may_break_glass(actor, role, model):
+        raise PermissionDeniedError(
+            "may_not_break_glass",
+            f"You may not promote {model} in an emergency as {role}: its owner and "
+            f"somebody with the risk role must, together.",
+        )
+    duties = duties_in_lineage(actor, version)
+    if duties:
+        raise PermissionDeniedError(
+            "segregation_of_duties",
+            f"You may not promote this version in an emergency, because you "
+            f"{' and '.join(duties)}. Somebody else must.",
+            conflicts=duties,
+        )
+    return reauthenticate(
+        actor,
+        password=password,
+        code=code,
+        two_factors=model.wants_two_factors,
+        is_interactive=is_interactive,
+        now=timezone.now(),
+    )
+
+
+def _refuse_unless_open(
+    asked: BreakGlass, role: SignerRole, actor: User, now: datetime
+) -> None:
+    if role == asked.asked_as or actor.pk == asked.asked_by_id:
+        raise PermissionDeniedError(
+            "two_people_in_two_roles",
+            "An emergency takes the model's owner and somebody else, for risk: the other "
+            "of the two must confirm.",
+        )
+    if BreakGlassConfirmation.objects.filter(break_glass=asked).exists():
+        raise ConflictError("break_glass_confirmed", "This is confirmed already.")
+    if asked.lapses_at <= now:
+        raise ConflictError(
+            "break_glass_lapsed",
+            "Nobody confirmed this within the hour: ask again if it is still needed.",
+        )
+
+
+def _refuse_unproven(slot: Slot, version: ModelVersion) -> None:
+    """Integrity is never passed over: neither the log's nor the artifact's."""
+    refuse_unsound_log()
+    refuse_retired(version)
+    if slot.champion == version:
+        raise ConflictError("version_is_champion", f"{version} serves there already.")
+    refuse_unfit(version)
+    for file in pinned_content(version).files:
+        storage.verify(file.sha256)
+
+
+def _finding(asked: BreakGlass, slot: Slot, *, actor: User, now: datetime) -> Finding:
+    version = asked.model_version
+    model = version.registered_model
+    return add_finding(
+        model,
+        version=version,
+        severity=Severity.HIGH,
+        cause=FindingCause.BREAK_GLASS,
+        title=f"Version {version.number} serves in {slot.environment} without approval",
+        description=asked.reason,
+        owner=responsible(model, actor),
+        actor=actor,
+        now=now,
+    )

@@ -1,0 +1,357 @@
+"""Findings are opened, moved on and closed here, and stand in the way of promotions."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.services import pseudonym, record, refusals_recorded
+from registry.events import RegistryEvent
+from registry.models import Finding, FindingMove, ModelVersion, RegisteredModel
+from registry.models.finding import (
+    DUE_WITHIN,
+    FindingCause,
+    FindingQuerySet,
+    FindingState,
+    Severity,
+)
+from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
+from registry.permissions import (
+    may_close_finding,
+    may_open_finding,
+    may_request_promotion,
+    may_sign_as,
+)
+from registry.signing import reauthenticate
+from tracking.models import ServiceAccount
+from tracking.services.log_ins import tries_counted
+
+LONGEST_ACCEPTANCE = timedelta(days=90)
+LONGEST_ACCEPTANCE_OF_CRITICAL_MODELS = timedelta(days=30)
+# Who takes these steps judges somebody else's work.
+_JUDGED = frozenset({FindingState.VERIFIED, FindingState.CLOSED})
+
+
+def open_finding(
+    model: RegisteredModel,
+    *,
+    severity: Severity,
+    cause: FindingCause,
+    title: str,
+    description: str,
+    owner: User,
+    version: ModelVersion | None = None,
+    actor: User,
+) -> Finding:
+    """Say what is wrong with a model, or one version of it, and who is to mend it."""
+    if not may_open_finding(actor, model):
+        raise PermissionDeniedError(
+            "may_not_open_finding",
+            f"You may not open findings on {model}: ask somebody who reviews it.",
+        )
+    if ServiceAccount.objects.filter(user=owner).exists():
+        raise InvalidError(
+            "owner_is_no_person",
+            f"{owner.username} is a service account: name a person who mends it.",
+        )
+    with transaction.atomic():
+        return add_finding(
+            model,
+            version=version,
+            severity=severity,
+            cause=cause,
+            title=title,
+            description=description,
+            owner=owner,
+            actor=actor,
+            now=timezone.now(),
+        )
+
+
+def add_finding(
+    model: RegisteredModel,
+    *,
+    version: ModelVersion | None,
+    severity: Severity,
+    cause: FindingCause,
+    title: str,
+    description: str,
+    owner: User,
+    actor: User,
+    now: datetime,
+) -> Finding:
+    """Add a finding in the caller's transaction; a special path asks no permission."""
+    within = DUE_WITHIN[severity]
+    finding = Finding.objects.create(
+        registered_model=model,
+        model_version=version,
+        severity=severity,
+        cause=cause,
+        title=title,
+        description=description,
+        owner=owner,
+        due_at=now + within if within else None,
+        opened_by=actor,
+        opened_at=now,
+    )
+    record(
+        RegistryEvent.FINDING_OPENED,
+        actor=actor,
+        subject=finding.subject,
+        payload={
+            "model": model.subject,
+            "version": version.subject if version else None,
+            "severity": severity,
+            "cause": cause,
+            "owner": pseudonym(owner),
+            "due_at": finding.due_at.isoformat() if finding.due_at else None,
+        },
+        private={"title": title, "description": description},
+    )
+    return finding
+
+
+def move_finding(
+    finding: Finding, *, to: FindingState, reason: str, actor: User
+) -> FindingMove:
+    """Take a finding one step on; whoever fixed it neither verifies nor closes it."""
+    if to == FindingState.RISK_ACCEPTED:
+        raise InvalidError(
+            "acceptance_is_signed",
+            "A risk is accepted by a signature: sign the acceptance instead.",
+        )
+    with _guarded(finding, to, actor), transaction.atomic():
+        finding = _locked(finding)
+        _refuse_unless_may_move(finding, to, actor)
+        return _moved(finding, to=to, reason=reason, actor=actor)
+
+
+def accept_risk(
+    finding: Finding,
+    *,
+    until: datetime,
+    reason: str,
+    password: str,
+    is_interactive: bool,
+    actor: User,
+    code: str = "",
+) -> FindingMove:
+    """Sign, for risk, that a model may serve with this finding until some day."""
+    with (
+        _guarded(finding, FindingState.RISK_ACCEPTED, actor),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
+        finding = _locked(finding)
+        model = finding.registered_model
+        if not may_sign_as(actor, SignerRole.RISK, model):
+            raise PermissionDeniedError(
+                "may_not_accept_risk",
+                f"You may not accept risks of {model}: somebody with the risk role must.",
+            )
+        _refuse_own_finding(finding, actor)
+        now = timezone.now()
+        proof = reauthenticate(
+            actor,
+            password=password,
+            code=code,
+            two_factors=model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
+        )
+        _refuse_long_acceptance(model, until, now)
+        return _moved(
+            finding,
+            to=FindingState.RISK_ACCEPTED,
+            reason=reason,
+            until=until,
+            method=proof.method,
+            actor=actor,
+        )
+
+
+def responsible(model: RegisteredModel, actor: User) -> User:
+    """Return who mends what a special path left behind: the owner, if there is one."""
+    return model.owner or actor
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """Why findings stand in the way, with a code that never changes."""
+
+    code: str
+    sentence: str
+    findings: tuple[int, ...]
+
+
+def blocking_findings(version: ModelVersion, now: datetime) -> list[Hindrance]:
+    """Return what hinders a version: critical findings on it, or any overdue high one.
+
+    An overdue high finding blocks the whole model, whichever version it is about, until
+    that version is retired.
+    """
+    model = version.registered_model
+    about_it = Q(model_version=None) | Q(model_version=version)
+    critical = _of(model, Severity.CRITICAL).filter(about_it).unresolved(now)
+    overdue = (
+        _of(model, Severity.HIGH)
+        .overdue(now)
+        .exclude(model_version__retirement__isnull=False)
+    )
+    hindrances = (
+        _hindrance("finding_critical", "critical", "open", critical, model),
+        _hindrance("finding_overdue", "high", "overdue", overdue, model),
+    )
+    return [hindrance for hindrance in hindrances if hindrance]
+
+
+def refuse_blocking_findings(version: ModelVersion, now: datetime) -> None:
+    for hindrance in blocking_findings(version, now):
+        raise ConflictError(
+            hindrance.code, hindrance.sentence, findings=list(hindrance.findings)
+        )
+
+
+def _of(model: RegisteredModel, severity: Severity) -> FindingQuerySet:
+    return Finding.objects.filter(registered_model=model, severity=severity)
+
+
+def _hindrance(
+    code: str,
+    severity: str,
+    standing: str,
+    findings: FindingQuerySet,
+    model: RegisteredModel,
+) -> Hindrance | None:
+    found = tuple(findings.order_by("pk").values_list("pk", flat=True))
+    if not found:
+        return None
+    named = ", ".join(str(pk) for pk in found[:3])
+    return Hindrance(
+        code,
+        f"{len(found)} {severity} finding(s) on {model} are {standing} (number {named}): "
+        f"have them fixed and verified, or the risk accepted.",
+        found,
+    )
+
+
+def _guarded(
+    finding: Finding, to: FindingState, actor: User
+) -> AbstractContextManager[None]:
+    return refusals_recorded(
+        RegistryEvent.FINDING_REFUSED,
+        actor=actor,
+        subject=finding.subject,
+        payload={"to": to},
+    )
+
+
+def _locked(finding: Finding) -> Finding:
+    return (
+        Finding.objects.with_subject()
+        .select_for_update(of=("self",))
+        .get(pk=finding.pk)
+    )
+
+
+def _refuse_unless_may_move(finding: Finding, to: FindingState, actor: User) -> None:
+    model = finding.registered_model
+    if to in _JUDGED:
+        if not may_close_finding(actor, model):
+            raise PermissionDeniedError(
+                "may_not_close_finding",
+                f"You may not verify or close findings on {model}: ask a validator, or "
+                f"somebody with the risk or ethics role.",
+            )
+        _refuse_own_finding(finding, actor)
+    elif not (
+        finding.owner_id == actor.pk
+        or may_request_promotion(actor, model)
+        or may_open_finding(actor, model)
+    ):
+        raise PermissionDeniedError(
+            "may_not_move_finding",
+            f"You may not work on findings on {model}: ask its owner or a developer.",
+        )
+
+
+def _refuse_own_finding(finding: Finding, actor: User) -> None:
+    """Whoever fixed it, and whoever is to fix it, does not judge it."""
+    fixed = finding.moves.filter(to_state=FindingState.FIXED, moved_by=actor)
+    if finding.owner_id == actor.pk or fixed.exists():
+        raise PermissionDeniedError(
+            "fixer_does_not_judge",
+            "This finding is, or was, yours to fix, so somebody else must judge it.",
+        )
+
+
+def _refuse_long_acceptance(
+    model: RegisteredModel, until: datetime, now: datetime
+) -> None:
+    longest = (
+        LONGEST_ACCEPTANCE_OF_CRITICAL_MODELS
+        if model.tier == Tier.CRITICAL
+        else LONGEST_ACCEPTANCE
+    )
+    if not now < until <= now + longest:
+        raise InvalidError(
+            "acceptance_too_long",
+            f"A risk of {model} is accepted for at most {longest.days} days from now: "
+            f"name an earlier day that is still to come.",
+        )
+
+
+def _moved(
+    finding: Finding,
+    *,
+    to: FindingState,
+    reason: str,
+    until: datetime | None = None,
+    method: str = "",
+    actor: User,
+) -> FindingMove:
+    reason = reason.strip()
+    if not reason:
+        raise InvalidError("reason_missing", "Say why, in a sentence for the record.")
+    former = FindingState(finding.state)
+    if not Finding.objects.move(finding.pk, to=to, accepted_until=until):
+        raise ConflictError(
+            "finding_not_to_be_moved",
+            f"This finding is {former.label.lower()}: it cannot become "
+            f"{FindingState(to).label.lower()} from there.",
+            state=former,
+        )
+    move = FindingMove.objects.create(
+        finding=finding,
+        from_state=former,
+        to_state=to,
+        reason=reason,
+        accepted_until=until,
+        printed_name=_printed(actor) if method else "",
+        method=method,
+        moved_by=actor,
+        moved_at=timezone.now(),
+    )
+    record(
+        RegistryEvent.FINDING_MOVED,
+        actor=actor,
+        subject=finding.subject,
+        payload={
+            "from": former,
+            "to": to,
+            "accepted_until": until.isoformat() if until else None,
+            "method": method,
+        },
+        private={"reason": reason, "printed_name": move.printed_name},
+    )
+    return move
+
+
+def _printed(actor: User) -> str:
+    return actor.get_full_name() or actor.get_username()

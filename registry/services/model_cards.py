@@ -1,0 +1,125 @@
+"""Models are described by numbered cards here."""
+
+from collections.abc import Sequence
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from audit.errors import InvalidError, PermissionDeniedError
+from audit.services import pseudonym, record
+from registry.events import RegistryEvent
+from registry.models import ModelCard, ModelDependency, RegisteredModel
+from registry.models.model_card import Origin
+from registry.models.tier import Tier
+from registry.permissions import may_describe_model
+from tracking.models import ServiceAccount
+
+
+def write_model_card(
+    model: RegisteredModel,
+    *,
+    purpose: str,
+    limits_of_use: str,
+    origin: Origin,
+    vendor: str = "",
+    owner: User,
+    executive: User | None = None,
+    upstream: Sequence[RegisteredModel] = (),
+    revalidation_months: int | None = None,
+    revalidation_reason: str = "",
+    actor: User,
+) -> ModelCard:
+    """State anew, and whole, what a model is for and what it leans on; the newest counts.
+
+    Purpose and owner stand on the model as well, where permissions look for them.
+    """
+    if not may_describe_model(actor, model):
+        raise PermissionDeniedError(
+            "may_not_describe_model",
+            f"You may not describe {model}: ask its owner, or the risk role.",
+        )
+    _refuse_programs(owner, executive)
+    _refuse_vague_vendor(origin, vendor)
+    if revalidation_months and not revalidation_reason.strip():
+        raise InvalidError(
+            "revalidation_reason_missing",
+            "Say why this model is validated at another interval than its tier asks for.",
+        )
+    with transaction.atomic():
+        model = (
+            RegisteredModel.objects.select_related("workspace")
+            .select_for_update(of=("self",))
+            .get(pk=model.pk)
+        )
+        _refuse_strange_upstream(model, upstream)
+        if model.tier == Tier.CRITICAL and executive is None:
+            raise InvalidError(
+                "executive_missing",
+                "A model of tier 1 names the executive who is accountable for it.",
+            )
+        card = ModelCard.objects.create(
+            registered_model=model,
+            number=model.cards.count() + 1,
+            purpose=purpose,
+            limits_of_use=limits_of_use,
+            origin=origin,
+            vendor=vendor,
+            owner=owner,
+            executive=executive,
+            revalidation_months=revalidation_months,
+            revalidation_reason=revalidation_reason,
+            created_by=actor,
+        )
+        ModelDependency.objects.bulk_create(
+            ModelDependency(card=card, upstream=other) for other in upstream
+        )
+        RegisteredModel.objects.filter(pk=model.pk).update(purpose=purpose, owner=owner)
+        record(
+            RegistryEvent.MODEL_CARD_WRITTEN,
+            actor=actor,
+            subject=model.subject,
+            payload={
+                "number": card.number,
+                "origin": origin,
+                "owner": pseudonym(owner),
+                "executive": pseudonym(executive) if executive else None,
+                "upstream": [other.subject for other in upstream],
+                "revalidation_months": revalidation_months,
+            },
+            private={
+                "purpose": purpose,
+                "limits_of_use": limits_of_use,
+                "vendor": vendor,
+                "revalidation_reason": revalidation_reason,
+            },
+        )
+    return card
+
+
+def _refuse_programs(*named: User | None) -> None:
+    people = [person for person in named if person]
+    program = ServiceAccount.objects.filter(user__in=people).first()
+    if program is not None:
+        raise InvalidError(
+            "owner_is_no_person",
+            f"{program.user.username} is a service account: name a person.",
+        )
+
+
+def _refuse_vague_vendor(origin: Origin, vendor: str) -> None:
+    if (origin == Origin.VENDOR) != bool(vendor.strip()):
+        raise InvalidError(
+            "vendor_unclear",
+            "Name the vendor of a model that was bought, and none of your own model.",
+        )
+
+
+def _refuse_strange_upstream(
+    model: RegisteredModel, upstream: Sequence[RegisteredModel]
+) -> None:
+    for other in upstream:
+        if other.pk == model.pk or other.workspace_id != model.workspace_id:
+            raise InvalidError(
+                "upstream_strange",
+                f"{model} cannot stand on {other}: name other models of the workspace.",
+            )

@@ -1,0 +1,133 @@
+"""Versions and models are retired here, by a signature; all evidence stays."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.services import record, refusals_recorded
+from registry.events import RegistryEvent
+from registry.models import (
+    ModelCard,
+    ModelVersion,
+    RegisteredModel,
+    Retirement,
+    Slot,
+)
+from registry.permissions import may_retire
+from registry.signing import reauthenticate
+from tracking.services.log_ins import tries_counted
+
+
+def retire(
+    model: RegisteredModel,
+    *,
+    version: ModelVersion | None = None,
+    reason: str,
+    password: str,
+    is_interactive: bool,
+    actor: User,
+    code: str = "",
+) -> Retirement:
+    """Sign that a version, or without one the whole model, will not serve again.
+
+    The slots that it holds are emptied at once. What stands on it is named, not stopped.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise InvalidError("reason_missing", "Say why, in a sentence for the record.")
+    subject = version.subject if version else model.subject
+    with (
+        refusals_recorded(
+            RegistryEvent.RETIREMENT_REFUSED, actor=actor, subject=subject, payload={}
+        ),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
+        if not may_retire(actor, model):
+            raise PermissionDeniedError(
+                "may_not_retire",
+                f"You may not retire versions of {model}: ask for the owner role.",
+            )
+        now = timezone.now()
+        proof = reauthenticate(
+            actor,
+            password=password,
+            code=code,
+            two_factors=model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
+        )
+        RegisteredModel.objects.select_for_update().get(pk=model.pk)
+        _refuse_second_retirement(model, version)
+        slots = _locked_slots(model, version)
+        dependants = [slot.subject for slot in slots]
+        dependants += [other.subject for other in models_that_stand_on(model)]
+        retirement = Retirement.objects.create(
+            registered_model=model,
+            model_version=version,
+            reason=reason,
+            dependants=dependants,
+            retired_by=actor,
+            printed_name=actor.get_full_name() or actor.get_username(),
+            method=proof.method,
+            retired_at=now,
+        )
+        emptied = Slot.objects.filter(pk__in=[slot.pk for slot in slots])
+        emptied.update(champion=None, break_glass=None)
+        record(
+            RegistryEvent.RETIREMENT_SIGNED,
+            actor=actor,
+            subject=subject,
+            payload={
+                "dependants": dependants,
+                "method": proof.method,
+                "signed_at": now.isoformat(),
+            },
+            private={"reason": reason, "printed_name": retirement.printed_name},
+        )
+    return retirement
+
+
+def is_retired(version: ModelVersion) -> bool:
+    return Retirement.objects.of_version(version).exists()
+
+
+def refuse_retired(version: ModelVersion) -> None:
+    if is_retired(version):
+        raise ConflictError(
+            "version_retired",
+            f"{version} is retired: it will not serve again. Register a new version.",
+        )
+
+
+def models_that_stand_on(model: RegisteredModel) -> list[RegisteredModel]:
+    """Return the models whose newest card says that they work with this one's output."""
+    naming = ModelCard.objects.newest().filter(dependencies__upstream=model)
+    return list(
+        RegisteredModel.objects.filter(cards__in=naming)
+        .select_related("workspace")
+        .order_by("name")
+    )
+
+
+def _refuse_second_retirement(
+    model: RegisteredModel, version: ModelVersion | None
+) -> None:
+    whole = Retirement.objects.filter(registered_model=model, model_version=None)
+    is_gone = is_retired(version) if version else whole.exists()
+    if is_gone:
+        raise ConflictError(
+            "version_retired", f"{version or model} is retired already."
+        )
+
+
+def _locked_slots(model: RegisteredModel, version: ModelVersion | None) -> list[Slot]:
+    slots = Slot.objects.filter(registered_model=model, champion__isnull=False)
+    if version:
+        slots = slots.filter(champion=version)
+    return list(
+        slots.select_related("registered_model__workspace")
+        .select_for_update(of=("self",))
+        .order_by("pk")
+    )

@@ -1,0 +1,149 @@
+"""What calls for another validation is recorded here, and that it was done is signed."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.proofs import refuse_unsound_log
+from audit.services import record, refusals_recorded
+from registry.events import RegistryEvent
+from registry.models import (
+    ModelVersion,
+    RegisteredModel,
+    Revalidation,
+    RevalidationTrigger,
+    Slot,
+)
+from registry.models.revalidation import TriggerKind
+from registry.models.sign_off import SignerRole
+from registry.permissions import duties_in_lineage, may_open_finding, may_sign_as
+from registry.services.findings import refuse_blocking_findings
+from registry.services.slots import locked_slot
+from registry.signing import reauthenticate
+from tracking.services.log_ins import tries_counted
+
+
+def trigger_revalidation(
+    model: RegisteredModel,
+    *,
+    kind: TriggerKind,
+    detail: str,
+    version: ModelVersion | None = None,
+    actor: User,
+) -> RevalidationTrigger:
+    """Say what happened to a model: its champions are due at once.
+
+    A monitor may say so with a token, because nobody is let through by that.
+    """
+    if not may_open_finding(actor, model):
+        raise PermissionDeniedError(
+            "may_not_trigger_revalidation",
+            f"You may not call for a validation of {model}: ask somebody who reviews it.",
+        )
+    with transaction.atomic():
+        trigger = RevalidationTrigger.objects.create(
+            registered_model=model,
+            model_version=version,
+            kind=kind,
+            detail=detail,
+            recorded_by=actor,
+            recorded_at=timezone.now(),
+        )
+        record(
+            RegistryEvent.REVALIDATION_TRIGGERED,
+            actor=actor,
+            subject=model.subject,
+            payload={
+                "kind": kind,
+                "version": version.subject if version else None,
+            },
+            private={"detail": detail},
+        )
+    return trigger
+
+
+def revalidate(
+    slot: Slot,
+    *,
+    version: ModelVersion,
+    conclusion: str,
+    password: str,
+    is_interactive: bool,
+    actor: User,
+    code: str = "",
+) -> Revalidation:
+    """Sign, as a validator, that the champion may go on; its interval begins anew.
+
+    `version` is the champion that was validated, so that no other is by mistake.
+    """
+    conclusion = conclusion.strip()
+    if not conclusion:
+        raise InvalidError("conclusion_missing", "Say what the validation came to.")
+    with (
+        refusals_recorded(
+            RegistryEvent.REVALIDATION_REFUSED,
+            actor=actor,
+            subject=slot.subject,
+            payload={},
+        ),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
+        _refuse_unless_independent(version, actor)
+        now = timezone.now()
+        proof = reauthenticate(
+            actor,
+            password=password,
+            code=code,
+            two_factors=version.registered_model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
+        )
+        refuse_unsound_log()
+        slot = locked_slot(slot.registered_model, slot.environment)
+        if slot.break_glass or slot.champion != version:
+            raise ConflictError(
+                "version_is_no_champion",
+                f"{version} is not the champion in {slot.environment}, or serves there "
+                f"in an emergency: only an approved champion is validated again.",
+            )
+        refuse_blocking_findings(version, now)
+        signed = Revalidation.objects.create(
+            slot=slot,
+            model_version=version,
+            conclusion=conclusion,
+            signer=actor,
+            printed_name=actor.get_full_name() or actor.get_username(),
+            method=proof.method,
+            signed_at=now,
+        )
+        record(
+            RegistryEvent.REVALIDATION_SIGNED,
+            actor=actor,
+            subject=slot.subject,
+            payload={
+                "version": version.subject,
+                "method": proof.method,
+                "signed_at": now.isoformat(),
+            },
+            private={"conclusion": conclusion, "printed_name": signed.printed_name},
+        )
+    return signed
+
+
+def _refuse_unless_independent(version: ModelVersion, actor: User) -> None:
+    model = version.registered_model
+    if not may_sign_as(actor, SignerRole.VALIDATOR, model):
+        raise PermissionDeniedError(
+            "may_not_revalidate",
+            f"You may not validate {model}: an independent validator must.",
+        )
+    duties = duties_in_lineage(actor, version)
+    if duties:
+        raise PermissionDeniedError(
+            "segregation_of_duties",
+            f"You may not validate this version, because you {' and '.join(duties)}. "
+            f"Somebody else must.",
+            conflicts=duties,
+        )

@@ -1,0 +1,149 @@
+"""A slot's champion changes here, and only here; challengers run beside it."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import ConflictError, PermissionDeniedError
+from audit.services import record
+from registry.events import RegistryEvent
+from registry.models import (
+    BreakGlassConfirmation,
+    Challenger,
+    ChallengerRemoval,
+    Freeze,
+    ModelVersion,
+    RegisteredModel,
+    Slot,
+)
+from registry.permissions import may_request_promotion
+from registry.services.retirements import refuse_retired
+from tracking.lineage import datasets_of
+
+
+def locked_slot(model: RegisteredModel, environment: str) -> Slot:
+    """Return the slot, made if need be; whoever comes second waits for the first."""
+    made, _ = Slot.objects.get_or_create(
+        registered_model=model, environment=environment
+    )
+    return Slot.objects.with_champion().select_for_update(of=("self",)).get(pk=made.pk)
+
+
+def fill(
+    slot: Slot,
+    champion: ModelVersion | None,
+    *,
+    break_glass: BreakGlassConfirmation | None = None,
+) -> None:
+    """Let a version serve; whoever calls holds the slot's lock and records it."""
+    Slot.objects.filter(pk=slot.pk).update(champion=champion, break_glass=break_glass)
+
+
+def refuse_frozen(slot: Slot) -> None:
+    freeze = Freeze.objects.in_force().filter(slot=slot).first()
+    if freeze is not None:
+        raise ConflictError(
+            "frozen",
+            f"{slot} was rolled back, so nothing is promoted there until a validator or "
+            f"somebody with the risk role has reviewed that and lifted freeze "
+            f"{freeze.pk}.",
+            freeze=freeze.pk,
+        )
+
+
+def add_challenger(
+    version: ModelVersion, *, environment: str, reason: str, actor: User
+) -> Challenger:
+    """Let a version run beside the champion; every one that was tried is counted."""
+    model = version.registered_model
+    _refuse_strangers(actor, model)
+    with transaction.atomic():
+        slot = locked_slot(model, environment)
+        refuse_retired(version)
+        if slot.champion == version:
+            raise ConflictError(
+                "version_is_champion", f"{version} serves in {environment} already."
+            )
+        if slot.challengers.running().filter(model_version=version).exists():
+            raise ConflictError(
+                "version_is_challenger",
+                f"{version} is a challenger in {environment} already.",
+            )
+        challenger = Challenger.objects.create(
+            slot=slot,
+            number=slot.challengers.count() + 1,
+            model_version=version,
+            champion=slot.champion,
+            same_datasets=_have_same_datasets(version, slot.champion),
+            reason=reason,
+            added_by=actor,
+            added_at=timezone.now(),
+        )
+        record(
+            RegistryEvent.CHALLENGER_ADDED,
+            actor=actor,
+            subject=slot.subject,
+            payload={
+                "version": version.subject,
+                "number": challenger.number,
+                "champion": slot.champion.subject if slot.champion else None,
+                "same_datasets": challenger.same_datasets,
+            },
+            private={"reason": reason},
+        )
+    return challenger
+
+
+def remove_challenger(
+    version: ModelVersion, *, environment: str, reason: str, actor: User
+) -> ChallengerRemoval:
+    """Withdraw a challenger; that it was tried stays on record."""
+    model = version.registered_model
+    _refuse_strangers(actor, model)
+    with transaction.atomic():
+        slot = locked_slot(model, environment)
+        challenger = slot.challengers.running().filter(model_version=version).first()
+        if challenger is None:
+            raise ConflictError(
+                "version_is_no_challenger",
+                f"{version} is no challenger in {environment}: there is nothing to "
+                f"withdraw.",
+            )
+        removal = ChallengerRemoval.objects.create(
+            challenger=challenger,
+            reason=reason,
+            removed_by=actor,
+            removed_at=timezone.now(),
+        )
+        record(
+            RegistryEvent.CHALLENGER_REMOVED,
+            actor=actor,
+            subject=slot.subject,
+            payload={"version": version.subject, "number": challenger.number},
+            private={"reason": reason},
+        )
+    return removal
+
+
+def _refuse_strangers(actor: User, model: RegisteredModel) -> None:
+    if not may_request_promotion(actor, model):
+        raise PermissionDeniedError(
+            "may_not_challenge",
+            f"You may not choose challengers of {model}: ask for the developer or owner "
+            f"role.",
+        )
+
+
+def _have_same_datasets(
+    version: ModelVersion, champion: ModelVersion | None
+) -> bool | None:
+    """Compare by digest what both source runs worked with, in whatever context."""
+    if champion is None:
+        return None
+    return _digests(version) == _digests(champion)
+
+
+def _digests(version: ModelVersion) -> set[str]:
+    if version.source_run is None:
+        return set()
+    return {use.dataset.digest for use in datasets_of(version.source_run).used}

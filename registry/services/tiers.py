@@ -1,0 +1,110 @@
+"""A model's risk tier is assessed here, with a signed rationale."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import InvalidError, PermissionDeniedError
+from audit.services import record, refusals_recorded
+from registry.events import RegistryEvent
+from registry.models import RegisteredModel, TierAssessment
+from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
+from registry.permissions import may_describe_model, may_sign_as
+from registry.signing import reauthenticate
+from tracking.services.log_ins import tries_counted
+
+
+def assess_tier(
+    model: RegisteredModel,
+    *,
+    tier: Tier,
+    rationale: str,
+    exposure: str,
+    password: str,
+    is_interactive: bool,
+    actor: User,
+    code: str = "",
+) -> TierAssessment:
+    """Sign which tier a model is in; what a tier demands is read when it is needed.
+
+    Its owner may hold it to more; to hold it to less takes the risk role, because an
+    owner gains by that.
+    """
+    rationale, exposure = rationale.strip(), exposure.strip()
+    if not (rationale and exposure):
+        raise InvalidError(
+            "rationale_missing",
+            "Say what is exposed to this model and why that makes it this tier.",
+        )
+    with (
+        refusals_recorded(
+            RegistryEvent.TIER_REFUSED,
+            actor=actor,
+            subject=model.subject,
+            payload={"tier": tier},
+        ),
+        tries_counted(actor),
+        transaction.atomic(),
+    ):
+        model = (
+            RegisteredModel.objects.select_related("workspace", "owner")
+            .select_for_update(of=("self",))
+            .get(pk=model.pk)
+        )
+        _refuse_unless_may_assess(model, tier, actor)
+        now = timezone.now()
+        proof = reauthenticate(
+            actor,
+            password=password,
+            code=code,
+            two_factors=model.wants_two_factors,
+            is_interactive=is_interactive,
+            now=now,
+        )
+        assessment = TierAssessment.objects.create(
+            registered_model=model,
+            tier=tier,
+            former_tier=model.tier,
+            rationale=rationale,
+            exposure=exposure,
+            signer=actor,
+            printed_name=actor.get_full_name() or actor.get_username(),
+            method=proof.method,
+            signed_at=now,
+        )
+        RegisteredModel.objects.filter(pk=model.pk).update(tier=tier)
+        record(
+            RegistryEvent.TIER_ASSESSED,
+            actor=actor,
+            subject=model.subject,
+            payload={
+                "tier": tier,
+                "former_tier": assessment.former_tier,
+                "method": proof.method,
+                "signed_at": now.isoformat(),
+            },
+            private={
+                "rationale": rationale,
+                "exposure": exposure,
+                "printed_name": assessment.printed_name,
+            },
+        )
+    return assessment
+
+
+def _refuse_unless_may_assess(model: RegisteredModel, tier: Tier, actor: User) -> None:
+    is_risk = may_sign_as(actor, SignerRole.RISK, model)
+    is_owner = may_sign_as(actor, SignerRole.OWNER, model)
+    if not may_describe_model(actor, model) or not (is_risk or is_owner):
+        raise PermissionDeniedError(
+            "may_not_assess_tier",
+            f"You may not classify {model}: its owner or the risk role must.",
+        )
+    # A model that nobody has classified is judged as critical.
+    demands_less = tier > (model.tier or Tier.CRITICAL)
+    if demands_less and not is_risk:
+        raise PermissionDeniedError(
+            "owner_does_not_lower_demands",
+            f"{model} would be held to less: somebody with the risk role must sign that.",
+        )

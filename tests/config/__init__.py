@@ -1,0 +1,1 @@
+"""Tests of the wiring: what spans all floors."""

@@ -1,0 +1,165 @@
+"""What the database itself refuses: whoever writes past the services, in a shell or not."""
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from registry.models import (
+    BreakGlassConfirmation,
+    Promotion,
+    PromotionRequest,
+    RequestState,
+    Slot,
+)
+from registry.models.finding import Severity
+from registry.models.promotion_request import MOVES
+from registry.models.sign_off import SignerRole
+from tests import factories
+from tests.audit.happenings import triggers_switched_off
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def in_review(workspace, cast) -> PromotionRequest:
+    factories.policy(workspace, cast)
+    return factories.evaluated(factories.version(workspace, cast), cast)
+
+
+def put(request: PromotionRequest, **columns) -> None:
+    PromotionRequest.objects.filter(pk=request.pk).update(**columns)
+
+
+def refused(write, *arguments, **named) -> str:
+    """Return with which sentence the database refuses a write."""
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        write(*arguments, **named)
+    return str(refusal.value).splitlines()[0]
+
+
+@pytest.mark.parametrize("state", sorted(set(RequestState) - {"evaluating"}))
+def test_no_request_is_made_in_a_later_state(in_review, cast, state):
+    withdrawn = factories.fresh(in_review)
+    put(withdrawn, state=RequestState.WITHDRAWN)
+
+    said = refused(
+        PromotionRequest.objects.create,
+        model_version=in_review.model_version,
+        environment="production",
+        policy=in_review.policy,
+        requested_by=cast.alice,
+        state=state,
+    )
+
+    assert said == "a request begins with its evaluation"
+
+
+@pytest.mark.parametrize("state", RequestState)
+def test_no_request_moves_where_the_table_does_not_lead(in_review, state):
+    with triggers_switched_off("registry_promotionrequest"):
+        put(in_review, state=state)
+
+    said = {
+        refused(put, in_review, state=to)
+        for to in set(RequestState) - MOVES[state] - {state}
+    }
+
+    assert said <= {
+        "no such move of a request",
+        "a request is reviewed when every gate of the attempt has its verdict",
+        "an approval has as many signers as the tier of the model wants",
+    }
+
+
+def test_no_request_is_deleted(in_review):
+    with triggers_switched_off("registry_evidencesnapshot"):
+        said = refused(
+            PromotionRequest.objects.filter(pk=in_review.pk)._raw_delete,
+            PromotionRequest.objects.db,
+        )
+    assert said == "requests are not deleted"
+
+
+def test_nobody_reviews_what_no_gate_has_judged(workspace, cast):
+    factories.policy(workspace, cast)
+    asked = factories.request(factories.version(workspace, cast), cast)
+
+    said = refused(put, asked, state=RequestState.IN_REVIEW)
+
+    assert said == (
+        "a request is reviewed when every gate of the attempt has its verdict"
+    )
+
+
+def test_nothing_is_approved_without_its_signers(in_review):
+    said = refused(put, in_review, state=RequestState.APPROVED)
+
+    assert said == "an approval has as many signers as the tier of the model wants"
+
+
+def test_signature_over_something_else_approves_nothing(in_review, cast):
+    factories.signed(in_review, cast.bob, SignerRole.VALIDATOR)
+
+    said = refused(
+        put, in_review, state=RequestState.APPROVED, subject_digest="sha256:" + "0" * 64
+    )
+
+    assert said == "an approval has as many signers as the tier of the model wants"
+
+
+def test_nothing_is_promoted_on_a_request_that_was_not_redeemed(in_review, cast):
+    slot = Slot.objects.create(
+        registered_model=in_review.model_version.registered_model,
+        environment="production",
+    )
+
+    said = refused(
+        Promotion.objects.create,
+        slot=slot,
+        request=in_review,
+        promoted_by=cast.rex,
+        promoted_at=timezone.now(),
+    )
+
+    assert said == "a promotion redeems an approved request for its slot"
+
+
+def test_no_version_is_put_into_a_slot_by_hand(in_review):
+    model = in_review.model_version.registered_model
+    slot = Slot.objects.create(registered_model=model, environment="production")
+
+    written = refused(
+        Slot.objects.filter(pk=slot.pk).update, champion=in_review.model_version
+    )
+    made = refused(
+        Slot.objects.create,
+        registered_model=model,
+        environment="staging",
+        champion=in_review.model_version,
+    )
+
+    assert written == (
+        "a champion was promoted into its slot, or serves in an emergency"
+    )
+    assert made == "a slot begins without a champion"
+
+
+def test_nobody_confirms_their_own_emergency(workspace, cast):
+    factories.policy(workspace, cast)
+    factories.champion(workspace, cast)
+    version = factories.version(workspace, cast, content=b"model 2")
+    asked = factories.emergency_asked(version, cast)
+
+    said = refused(
+        BreakGlassConfirmation.objects.create,
+        break_glass=asked,
+        finding=factories.finding(version.registered_model, cast, Severity.HIGH),
+        confirmed_by=asked.asked_by,
+        confirmed_as=SignerRole.RISK,
+        printed_name="Olivia Example",
+        method="by hand",
+        confirmed_at=timezone.now(),
+        expires_at=timezone.now(),
+    )
+
+    assert said == "an emergency takes two people"

@@ -1,0 +1,409 @@
+"""May this artifact serve there, now? Whatever is not known to be allowed is denied."""
+
+from datetime import datetime, timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from audit.errors import DomainError
+from audit.models import Head, VerificationMode
+from audit.sequencer import sequence_pending
+from audit.services.verification import verify_log
+from registry.models import ModelVersion, Slot
+from registry.models.finding import FindingState, Severity
+from registry.models.revalidation import TriggerKind
+from registry.models.tier import Tier
+from registry.services.decisions import Decision, decide
+from registry.services.due_dates import add_months, due_dates
+from registry.services.findings import accept_risk, move_finding
+from registry.services.promotion import promote
+from registry.services.revalidations import trigger_revalidation
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+PATH = "/api/v1/decisions/"
+
+
+@pytest.fixture
+def champion(workspace, cast) -> ModelVersion:
+    factories.policy(workspace, cast)
+    return factories.champion(workspace, cast)
+
+
+def decision(version, *, later: timedelta = timedelta(0)) -> Decision:
+    return decide(version, environment="production", now=timezone.now() + later)
+
+
+def told(decided: Decision) -> tuple[str, list[str], list[str]]:
+    reasons = [reason.code for reason in decided.reasons]
+    return str(decided.answer), reasons, [warning.code for warning in decided.warnings]
+
+
+def in_days(days: float):
+    sequence_pending()
+    return time_machine.travel(timezone.now() + timedelta(days=days), tick=False)
+
+
+def drift(champion, actor, **changes) -> None:
+    arguments = {"kind": TriggerKind.DRIFT_BREACH, "detail": "PSI 0.3"} | changes
+    trigger_revalidation(champion.registered_model, **arguments, actor=actor)
+
+
+def test_champion_is_allowed_by_digest_and_by_name(champion, cast, as_token):
+    bot = as_token(cast.bot)
+
+    answers = [
+        bot.get(PATH, {"environment": "production", **named}).json()
+        for named in (
+            {"artifact_digest": f"sha256:{champion.artifact_sha256}"},
+            {"artifact_digest": champion.artifact_sha256},
+            {"registered_model": "credit", "version": 1},
+        )
+    ]
+
+    for answer in answers:
+        del answer["decided_at"]
+        due_at = answer.pop("expires_at")
+        assert due_at is not None
+        assert answer == {
+            "answer": "allow",
+            "environment": "production",
+            "registered_model": "credit",
+            "version": 1,
+            "artifact_sha256": champion.artifact_sha256,
+            "reasons": [],
+            "warnings": [],
+            "waivers": [],
+            "restrictions": [],
+            "policy": "policy/default/credit/credit-production/1",
+            "policy_digest": champion.promotion_requests.get().policy.digest,
+            "request": champion.promotion_requests.get().pk,
+        }
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [
+        ({"artifact_digest": "0" * 64}, "unknown"),
+        ({"registered_model": "credit", "version": 9}, "unknown"),
+        ({"registered_model": "nothing", "version": 1}, "unknown"),
+    ],
+)
+def test_what_is_unknown_is_denied(champion, cast, as_token, question, code):
+    answer = as_token(cast.bot).get(PATH, {"environment": "production", **question})
+
+    assert answer.status_code == 200
+    assert answer.json()["answer"] == "deny"
+    assert [reason["code"] for reason in answer.json()["reasons"]] == [code]
+
+
+def test_who_may_not_see_a_model_is_told_no_more_than_of_an_unknown_one(
+    champion, workspace, cast, as_token
+):
+    ada = as_token(cast.oscar)  # an operator sees the workspace and none of its models
+
+    known, unknown = (
+        ada.get(PATH, {"environment": "production", "artifact_digest": sha256}).json()
+        for sha256 in (champion.artifact_sha256, "0" * 64)
+    )
+
+    del known["decided_at"], unknown["decided_at"]
+    assert known == unknown
+    assert known["answer"] == "deny"
+
+
+def test_environment_without_a_policy_is_denied(champion, workspace, cast):
+    assert told(decide(champion, environment="staging", now=timezone.now())) == (
+        "deny",
+        ["no_policy"],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"artifact_digest": "0" * 64},
+        {"environment": "production"},
+        {"environment": "production", "registered_model": "credit"},
+        {"environment": "production", "artifact_digest": "short"},
+    ],
+)
+def test_half_a_question_is_refused(champion, cast, as_token, question):
+    assert as_token(cast.bot).get(PATH, question).status_code == 400
+
+
+def test_artifact_of_two_models_needs_the_model_named(
+    champion, workspace, cast, as_token
+):
+    factories.model(workspace, cast, "other")
+    source = champion.source_run
+    ModelVersion.objects.create(
+        registered_model=factories.model(workspace, cast, "other"),
+        number=1,
+        source_run=source,
+        artifact=champion.artifact,
+        artifact_sha256=champion.artifact_sha256,
+        created_by=cast.alice,
+    )
+    question = {
+        "environment": "production",
+        "artifact_digest": champion.artifact_sha256,
+    }
+    bot = as_token(cast.bot)
+
+    answers = [
+        bot.get(PATH, question | named).json()["answer"]
+        for named in ({}, {"registered_model": "credit"}, {"registered_model": "other"})
+    ]
+
+    assert answers == ["deny", "allow", "deny"]
+
+
+def test_answer_follows_a_request_on_its_way(workspace, cast):
+    factories.policy(workspace, cast)
+    version = factories.version(workspace, cast)
+    answers = [told(decision(version))]
+    request = factories.evaluated(version, cast)
+    answers.append(told(decision(version)))
+    request = factories.approved_as_it_is(request, cast)
+    answers.append(told(decision(version)))
+    answers.append(told(decision(version, later=timedelta(days=31))))
+    promote(request, actor=cast.rex)
+    answers.append(told(decision(version)))
+
+    assert answers == [
+        ("deny", ["not_promoted"], []),
+        ("pending", ["in_review"], []),
+        ("pending", ["not_promoted"], []),
+        ("deny", ["approval_expired"], []),
+        ("allow", [], []),
+    ]
+
+
+def test_version_that_fails_its_gates_is_denied(workspace, cast):
+    factories.policy(workspace, cast)
+    weak = factories.version(
+        workspace, cast, scores=factories.predictions(strength=0.05)
+    )
+    factories.evaluated(weak, cast)
+
+    assert told(decision(weak))[:2] == ("deny", ["blocked"])
+
+
+def test_superseded_and_rolled_back_versions_are_denied(workspace, cast, champion):
+    second = factories.champion(
+        workspace, cast, content=b"2", scores=factories.predictions(strength=2.5)
+    )
+    assert told(decision(champion))[:2] == ("deny", ["superseded"])
+
+    undone = factories.rollback(Slot.objects.get(), champion, cast)
+
+    assert told(decision(second))[:2] == ("deny", ["rolled_back"])
+    assert told(decision(champion)) == ("allow", [], [])
+    late = decision(champion, later=timedelta(hours=73))
+    assert told(late) == ("allow", [], ["review_overdue"])
+    waiting = factories.version(workspace, cast, content=b"3")
+    factories.evaluated(waiting, cast)
+    assert told(decision(waiting))[:2] == ("pending", ["in_review", "frozen"])
+    factories.lifting(undone.freeze, cast)
+    assert told(decision(waiting))[:2] == ("pending", ["in_review"])
+
+
+def test_emergency_is_denied_the_minute_it_is_over(workspace, cast, champion):
+    third = factories.version(workspace, cast, content=b"3")
+    asked = factories.emergency_asked(third, cast, hours=2)
+    confirmed = factories.emergency(asked, cast)
+
+    now, later = decision(third), timedelta(hours=2)
+    assert told(now) == ("allow", [], ["break_glass"])
+    assert now.expires_at == confirmed.expires_at
+    assert told(decision(champion))[:2] == ("deny", ["superseded"])
+    assert told(decision(third, later=later))[:2] == ("deny", ["break_glass_expired"])
+    assert told(decision(champion, later=later)) == ("allow", [], [])
+
+
+def test_findings_deny_what_serves(workspace, cast, champion):
+    model = champion.registered_model
+    finding = factories.finding(model, cast, Severity.CRITICAL)
+    assert told(decision(champion))[:2] == ("deny", ["finding_critical"])
+
+    accept_risk(
+        finding,
+        until=timezone.now() + timedelta(days=10),
+        reason="Few loans.",
+        password=factories.PASSWORD,
+        is_interactive=True,
+        actor=cast.rita,
+    )
+    borne = decision(champion)
+    assert told(borne) == ("allow", [], ["risk_accepted"])
+    assert told(decision(champion, later=timedelta(days=11)))[:2] == (
+        "deny",
+        ["finding_critical"],
+    )
+
+    move_finding(finding, to=FindingState.FIXED, reason="F", actor=cast.alice)
+    move_finding(finding, to=FindingState.VERIFIED, reason="V", actor=cast.bob)
+    assert told(decision(champion)) == ("allow", [], [])
+    factories.finding(model, cast, Severity.HIGH)
+    assert told(decision(champion, later=timedelta(days=31)))[:2] == (
+        "deny",
+        ["finding_overdue"],
+    )
+
+
+def test_nothing_is_allowed_on_a_log_that_was_altered(cast, champion):
+    sequence_pending()
+    root = Head.objects.current().root
+    Head.objects.update(root=bytes(32))
+    verify_log(Head.objects.current(), mode=VerificationMode.FULL)
+    Head.objects.update(root=root)
+
+    assert told(decision(champion))[:2] == ("deny", ["log_not_intact"])
+
+
+def test_retired_version_is_denied(cast, champion):
+    factories.retired(champion.registered_model, cast, champion)
+
+    answer, reasons, _ = told(decision(champion))
+    assert (answer, reasons[-1]) == ("deny", "retired")
+
+
+def test_limits_of_use_go_along(cast, champion):
+    factories.model_card(champion.registered_model, cast)
+
+    assert decision(champion).restrictions == ("Not for loans below 500.",)
+
+
+# Revalidation
+
+
+@pytest.mark.parametrize(
+    ("tier", "months"),
+    [(Tier.CRITICAL, 12), (Tier.HIGH, 12), (Tier.MODERATE, 24), (Tier.LOW, None)],
+)
+def test_champion_is_due_by_the_tier_of_its_model(cast, champion, tier, months):
+    if tier != Tier.MODERATE:
+        factories.tier(champion.registered_model, cast, tier)
+    slot = Slot.objects.with_champion().get()
+    approved_at = champion.promotion_requests.get().approved_at
+
+    due = due_dates([slot], timezone.now())[slot.pk]
+
+    assert due.at == (add_months(approved_at, months) if months else None)
+
+
+def test_another_interval_is_justified_on_the_card(cast, champion):
+    factories.model_card(
+        champion.registered_model,
+        cast,
+        revalidation_months=6,
+        revalidation_reason="Rates move.",
+    )
+    slot = Slot.objects.with_champion().get()
+
+    due = due_dates([slot], timezone.now())[slot.pk]
+
+    assert due.at == add_months(champion.promotion_requests.get().approved_at, 6)
+
+
+def test_trigger_makes_a_champion_due_and_after_the_grace_it_is_denied(cast, champion):
+    drift(champion, cast.bot)
+    later = timedelta(minutes=1)
+
+    assert told(decision(champion, later=later)) == ("allow", [], ["revalidation_due"])
+    assert told(decision(champion, later=timedelta(days=31)))[:2] == (
+        "deny",
+        ["revalidation_due"],
+    )
+
+
+def test_trigger_of_another_version_concerns_nobody_else(workspace, cast, champion):
+    other = factories.version(workspace, cast, content=b"2")
+    drift(champion, cast.bob, version=other)
+
+    assert told(decision(champion, later=timedelta(minutes=1))) == ("allow", [], [])
+
+
+def test_validator_signs_that_a_champion_may_go_on(cast, champion):
+    drift(champion, cast.bot)
+    slot = Slot.objects.with_champion().get()
+    for changes, code in (
+        ({"actor": cast.olivia}, "may_not_revalidate"),
+        ({"actor": cast.alice}, "may_not_revalidate"),
+        ({"password": "guessed"}, "password_wrong"),
+        ({"is_interactive": False}, "signing_needs_a_session"),
+    ):
+        with pytest.raises(DomainError) as refusal:
+            factories.revalidated(slot, champion, cast, **changes)
+        assert refusal.value.code == code
+
+    factories.revalidated(slot, champion, cast)
+
+    assert told(decision(champion, later=timedelta(minutes=1))) == ("allow", [], [])
+
+
+def test_what_is_no_champion_is_not_validated_again(workspace, cast, champion):
+    other = factories.version(workspace, cast, content=b"2")
+    slot = Slot.objects.with_champion().get()
+
+    with pytest.raises(DomainError) as refusal:
+        factories.revalidated(slot, other, cast)
+
+    assert refusal.value.code == "version_is_no_champion"
+
+
+def test_triggers_are_not_recorded_by(cast, champion):
+    for actor in (cast.alice, cast.ada, cast.mallory):
+        with pytest.raises(DomainError) as refusal:
+            drift(champion, actor)
+        assert refusal.value.code == "may_not_trigger_revalidation"
+
+
+def test_monitor_triggers_over_http_and_the_inventory_shows_it(
+    cast, champion, as_token
+):
+    bot = as_token(cast.bot)
+    recorded = bot.post(
+        "/api/v1/revalidation-triggers/",
+        {"registered_model": "credit", "kind": "drift_breach", "detail": "PSI 0.3"},
+        content_type="application/json",
+    )
+    (line,) = bot.get("/api/v1/registered-models/").json()["results"]
+
+    assert recorded.status_code == 201
+    assert line["next_revalidation"] == recorded.json()["recorded_at"]
+    assert line["champions"][0]["revalidation_cause"] == "drift_breach"
+    assert bot.get("/api/v1/revalidation-triggers/").json()["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "months", "end"),
+    [
+        ("2026-01-31", 1, "2026-02-28"),
+        ("2026-11-26", 12, "2027-11-26"),
+        ("2028-02-29", 12, "2029-02-28"),
+        ("2026-12-31", 24, "2028-12-31"),
+    ],
+)
+def test_months_end_on_days_that_there_are(start, months, end):
+    moment = datetime.fromisoformat(f"{start}T10:00:00+00:00")
+
+    assert add_months(moment, months).date().isoformat() == end
+
+
+def test_champion_is_denied_in_the_moment_that_its_waiver_ends(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    waiver = factories.waived(blocked, cast, days=10)
+    promote(factories.approved_as_it_is(blocked, cast), actor=cast.rex)
+    version = blocked.model_version
+
+    allowed = decision(version)
+
+    assert told(allowed) == ("allow", [], [])
+    assert (allowed.waivers, allowed.expires_at) == ((waiver,), waiver.expires_at)
+    sequence_pending()
+    with time_machine.travel(waiver.expires_at, tick=False):
+        assert told(decision(version)) == ("deny", ["waiver_expired"], [])

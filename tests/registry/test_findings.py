@@ -1,0 +1,343 @@
+"""What is wrong with a model: who moves a finding, and what it blocks until it is mended."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.proofs import trail
+from audit.sequencer import sequence_pending
+from registry.models import Finding, FindingMove
+from registry.models.finding import FINDING_MOVES, FindingState, Severity
+from registry.models.tier import Tier
+from registry.services.findings import accept_risk, blocking_findings, move_finding
+from registry.services.promotion import promote
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+JSON = "application/json"
+
+
+@pytest.fixture
+def finding(workspace, cast) -> Finding:
+    return factories.finding(factories.model(workspace, cast), cast, Severity.HIGH)
+
+
+def moved(finding, to, actor, reason="Done.") -> FindingMove:
+    return move_finding(finding, to=FindingState(to), reason=reason, actor=actor)
+
+
+def borne(finding, actor, **changes) -> FindingMove:
+    arguments = {
+        "until": timezone.now() + timedelta(days=60),
+        "reason": "Few loans are concerned.",
+        "password": factories.PASSWORD,
+        "is_interactive": True,
+        "actor": actor,
+    } | changes
+    return accept_risk(finding, **arguments)
+
+
+def standing(finding) -> str:
+    return Finding.objects.get(pk=finding.pk).state
+
+
+@pytest.mark.parametrize(
+    ("severity", "days"),
+    [("critical", None), ("high", 30), ("medium", 90), ("low", 180)],
+)
+def test_finding_is_due_by_its_severity(workspace, cast, severity, days):
+    model = factories.model(workspace, cast)
+
+    found = factories.finding(model, cast, Severity(severity))
+
+    within = found.due_at - found.opened_at if found.due_at else None
+    assert within == (timedelta(days=days) if days else None)
+
+
+def test_finding_goes_from_open_to_closed_and_keeps_every_step(cast, finding):
+    for to, actor in (
+        ("planned", cast.alice),
+        ("fixed", cast.alice),
+        ("verified", cast.bob),
+        ("closed", cast.bob),
+    ):
+        moved(finding, to, actor)
+
+    steps = [(move.from_state, move.to_state) for move in finding.moves.order_by("pk")]
+    assert steps == [
+        ("open", "planned"),
+        ("planned", "fixed"),
+        ("fixed", "verified"),
+        ("verified", "closed"),
+    ]
+    assert [entry.kind for entry in trail([finding.subject])] == [
+        "registry.finding.opened",
+        *["registry.finding.moved"] * 4,
+    ]
+
+
+@pytest.mark.parametrize("start", FindingState)
+@pytest.mark.parametrize("to", FindingState)
+def test_finding_moves_only_where_the_table_leads(finding, start, to):
+    until = timezone.now() + timedelta(days=1)
+    Finding.objects.filter(pk=finding.pk).update(state=start, accepted_until=until)
+
+    was_moved = Finding.objects.move(finding.pk, to=to, accepted_until=until)
+
+    assert was_moved is (to in FINDING_MOVES[start])
+    assert standing(finding) == (to if was_moved else start)
+
+
+def test_whoever_fixed_a_finding_does_not_verify_it(cast, finding):
+    moved(finding, "fixed", cast.bob)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        moved(finding, "verified", cast.bob)
+
+    assert refusal.value.code == "fixer_does_not_judge"
+    last = trail([finding.subject])[-1]
+    assert (last.kind, last.payload) == (
+        "registry.finding.refused",
+        {"to": "verified", "code": "fixer_does_not_judge"},
+    )
+    moved(finding, "verified", cast.rita)
+    assert standing(finding) == FindingState.VERIFIED
+
+
+def test_whoever_owns_a_finding_does_not_verify_it(workspace, cast):
+    model = factories.model(workspace, cast)
+    own = factories.finding(model, cast, Severity.LOW, owner=cast.bob, actor=cast.carol)
+    moved(own, "fixed", cast.alice)
+
+    with pytest.raises(PermissionDeniedError):
+        moved(own, "verified", cast.bob)
+
+
+@pytest.mark.parametrize("name", ["alice", "olivia", "carol", "rex", "ada", "bot"])
+def test_only_reviewers_close_findings(cast, finding, name):
+    moved(finding, "fixed", cast.alice)
+    moved(finding, "verified", cast.bob)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        moved(finding, "closed", getattr(cast, name))
+
+    assert refusal.value.code == "may_not_close_finding"
+
+
+def test_closed_finding_stays_closed(cast, finding):
+    for to, actor in (("fixed", cast.alice), ("verified", cast.bob)):
+        moved(finding, to, actor)
+    moved(finding, "closed", cast.rita)
+
+    with pytest.raises(ConflictError) as refusal:
+        moved(finding, "open", cast.bob)
+
+    assert refusal.value.code == "finding_not_to_be_moved"
+
+
+def test_step_without_a_reason_is_refused(cast, finding):
+    with pytest.raises(InvalidError) as refusal:
+        moved(finding, "planned", cast.alice, reason="  ")
+
+    assert refusal.value.code == "reason_missing"
+    assert standing(finding) == FindingState.OPEN
+
+
+def test_risk_is_borne_by_a_signature_and_only_until_that_day(workspace, cast, finding):
+    version = factories.version(workspace, cast)
+
+    with pytest.raises(InvalidError):
+        moved(finding, "risk_accepted", cast.rita)
+    signed = borne(finding, cast.rita)
+
+    assert (signed.printed_name, signed.method) == (
+        "Rita Example",
+        "password re-entered",
+    )
+    assert blocking_findings(version, timezone.now() + timedelta(days=59)) == []
+    (after,) = blocking_findings(version, timezone.now() + timedelta(days=61))
+    assert (after.code, after.findings) == ("finding_overdue", (finding.pk,))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "code"),
+    [
+        ("bob", {}, "may_not_accept_risk"),
+        ("olivia", {}, "may_not_accept_risk"),
+        ("ada", {}, "may_not_accept_risk"),
+        ("rita", {"password": "guessed"}, "password_wrong"),
+        ("rita", {"is_interactive": False}, "signing_needs_a_session"),
+    ],
+)
+def test_risk_is_not_accepted_by(cast, finding, name, changes, code):
+    with pytest.raises(PermissionDeniedError) as refusal:
+        borne(finding, getattr(cast, name), **changes)
+
+    assert refusal.value.code == code
+    assert standing(finding) == FindingState.OPEN
+    assert trail([finding.subject])[-1].payload["code"] == code
+
+
+@pytest.mark.parametrize(("tier", "days"), [(Tier.MODERATE, 91), (Tier.CRITICAL, 31)])
+def test_risk_is_not_accepted_for_longer_than_the_tier_allows(
+    cast, finding, tier, days
+):
+    factories.tier(finding.registered_model, cast, tier)
+    code = factories.second_factor(cast.rita).code()
+    until = timezone.now() + timedelta(days=days)
+
+    with pytest.raises(InvalidError) as refusal:
+        borne(finding, cast.rita, until=until, code=code)
+
+    assert refusal.value.code == "acceptance_too_long"
+
+
+def test_critical_finding_refuses_requests_until_somebody_verified_the_fix(
+    workspace, cast
+):
+    factories.policy(workspace, cast)
+    version = factories.version(workspace, cast)
+    model = version.registered_model
+    finding = factories.finding(model, cast, Severity.CRITICAL)
+    moved(finding, "fixed", cast.alice)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.request(version, cast)
+    assert (refusal.value.code, refusal.value.extra) == (
+        "finding_critical",
+        {"findings": [finding.pk]},
+    )
+
+    moved(finding, "verified", cast.bob)
+    assert factories.request(version, cast).state == "evaluating"
+
+
+def test_critical_finding_refuses_the_promotion_of_what_is_approved(workspace, cast):
+    factories.policy(workspace, cast)
+    request = factories.approved(factories.version(workspace, cast), cast)
+    factories.finding(request.model_version.registered_model, cast, Severity.CRITICAL)
+
+    with pytest.raises(ConflictError) as refusal:
+        promote(request, actor=cast.rex)
+
+    assert refusal.value.code == "finding_critical"
+
+
+def test_critical_finding_on_one_version_leaves_the_others_alone(workspace, cast):
+    one = factories.version(workspace, cast)
+    two = factories.version(workspace, cast, content=b"2")
+    factories.finding(one.registered_model, cast, Severity.CRITICAL, version=one)
+
+    now = timezone.now()
+    assert [hindrance.code for hindrance in blocking_findings(one, now)] == [
+        "finding_critical"
+    ]
+    assert blocking_findings(two, now) == []
+
+
+def test_overdue_high_finding_blocks_the_whole_model(workspace, cast):
+    factories.policy(workspace, cast)
+    one = factories.version(workspace, cast)
+    two = factories.version(workspace, cast, content=b"2")
+    factories.finding(one.registered_model, cast, Severity.HIGH, version=one)
+    factories.finding(one.registered_model, cast, Severity.MEDIUM)
+    sequence_pending()
+
+    assert blocking_findings(two, timezone.now()) == []
+    with (
+        time_machine.travel(timezone.now() + timedelta(days=31), tick=False),
+        pytest.raises(ConflictError) as refusal,
+    ):
+        factories.request(two, cast)
+    assert refusal.value.code == "finding_overdue"
+
+
+@pytest.mark.parametrize("name", ["alice", "paul", "ada", "oscar", "mallory"])
+def test_findings_are_not_opened_by(workspace, cast, name):
+    model = factories.model(workspace, cast)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.finding(model, cast, Severity.LOW, actor=getattr(cast, name))
+
+    assert refusal.value.code == "may_not_open_finding"
+
+
+def test_program_cannot_be_the_one_who_mends(workspace, cast):
+    model = factories.model(workspace, cast)
+
+    with pytest.raises(InvalidError) as refusal:
+        factories.finding(model, cast, Severity.LOW, owner=cast.bot)
+
+    assert refusal.value.code == "owner_is_no_person"
+
+
+def test_finding_lives_its_life_over_http(workspace, cast, as_token):
+    factories.version(workspace, cast)
+    bob, alice = as_token(cast.bob), as_token(cast.alice)
+
+    opened = bob.post(
+        "/api/v1/findings/",
+        {
+            "registered_model": "credit",
+            "version": 1,
+            "severity": "high",
+            "title": "Drop",
+            "owner": "alice",
+        },
+        content_type=JSON,
+    )
+    path = f"/api/v1/findings/{opened.json()['id']}/"
+    fixed = alice.post(
+        f"{path}moves/", {"to": "fixed", "reason": "Retrained."}, content_type=JSON
+    )
+    by_token = as_token(cast.rita).post(
+        f"{path}risk-acceptances/",
+        {
+            "until": (timezone.now() + timedelta(days=9)).isoformat(),
+            "reason": "R",
+            "password": factories.PASSWORD,
+        },
+        content_type=JSON,
+    )
+    listed = bob.get("/api/v1/findings/?registered_model=credit&severity=high").json()
+
+    assert (opened.status_code, fixed.status_code) == (201, 201)
+    assert (by_token.status_code, by_token.json()["code"]) == (
+        403,
+        "signing_needs_a_session",
+    )
+    assert [(line["state"], line["version"]) for line in listed["results"]] == [
+        ("fixed", 1)
+    ]
+    assert [move["to_state"] for move in bob.get(path).json()["moves"]] == ["fixed"]
+    assert bob.get("/api/v1/findings/?overdue=true").json()["count"] == 0
+
+
+def test_causes_of_special_paths_cannot_be_claimed_by_hand(workspace, cast, as_token):
+    factories.model(workspace, cast)
+
+    response = as_token(cast.bob).post(
+        "/api/v1/findings/",
+        {
+            "registered_model": "credit",
+            "severity": "low",
+            "cause": "rollback",
+            "title": "T",
+            "owner": "alice",
+        },
+        content_type=JSON,
+    )
+
+    assert response.status_code == 400
+
+
+def test_findings_of_invisible_models_are_not_found(cast, finding, as_token):
+    mallory = Client()
+    mallory.force_login(cast.mallory)
+
+    assert mallory.get(f"/api/v1/findings/{finding.pk}/").status_code == 404
+    assert as_token(cast.bob).get("/api/v1/findings/4711/").status_code == 404

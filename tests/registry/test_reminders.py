@@ -1,0 +1,143 @@
+"""What time brings is told once, to who has to act on it."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from registry.models import Delivery, Notification
+from registry.models.finding import Severity
+from registry.services.reminders import remind
+from registry.services.timers import end_what_is_over
+from tests import factories
+from tracking.services.accounts import change_email
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _mailboxes(settings, cast):
+    """Give everybody an address, and let mail be sent."""
+    settings.ATTESTRY_SENDS_MAIL = True
+    settings.ATTESTRY_URL = "https://attestry.example.org"
+    for name in ("alice", "olivia", "bob", "stella", "eve", "carol"):
+        user = getattr(cast, name)
+        change_email(user, email=f"{name}@example.org", actor=cast.ada)
+
+
+def told() -> list[tuple[str, dict[str, Any]]]:
+    documents = [
+        json.loads(item.document)
+        for item in Notification.objects.filter(
+            type__regex="expiring|overdue|sensitive"
+        ).order_by("pk")
+    ]
+    return [(document["type"], document["data"]) for document in documents]
+
+
+def readers() -> set[str]:
+    people = Delivery.objects.filter(
+        notification__type__regex="expiring|overdue|sensitive"
+    )
+    return set(people.values_list("recipient__username", flat=True))
+
+
+def test_waiver_is_told_once_a_week_before_its_day(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    waiver = factories.waived(blocked, cast, days=10)
+
+    with time_machine.travel(waiver.expires_at - timedelta(days=8), tick=False):
+        end_what_is_over()
+        assert told() == []
+    with time_machine.travel(waiver.expires_at - timedelta(days=6), tick=False):
+        end_what_is_over()
+        end_what_is_over()
+
+    page = f"/admin/registry/promotionrequest/{blocked.pk}/change/"
+    assert told() == [
+        (
+            "dev.attestry.waiver.expiring.v1",
+            {
+                "waiver": waiver.pk,
+                "gate": "auc",
+                "expires_at": waiver.expires_at.isoformat(),
+                "request": blocked.pk,
+                "registered_model": "credit",
+                "version": 1,
+                "environment": "production",
+                "url": f"https://attestry.example.org{page}",
+            },
+        )
+    ]
+    assert readers() == {"alice", "olivia"}
+
+
+def test_waiver_that_nobody_rests_on_is_not_told(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    factories.waived(blocked, cast, days=3)
+    factories.withdrawn(blocked, cast)
+
+    assert remind() == 0
+
+
+def test_finding_is_told_once_when_it_is_overdue(workspace, cast):
+    model = factories.model(workspace, cast)
+    finding = factories.finding(model, cast, Severity.HIGH)
+
+    assert remind() == 0
+    with time_machine.travel(finding.due_at, tick=False):
+        assert [remind(), remind()] == [1, 0]
+
+    assert told() == [
+        (
+            "dev.attestry.finding.overdue.v1",
+            {
+                "finding": finding.pk,
+                "severity": "high",
+                "due_at": finding.due_at and finding.due_at.isoformat(),
+                "registered_model": "credit",
+                "version": None,
+                "tickets": [],
+                "url": "https://attestry.example.org/admin/registry/finding/"
+                f"{finding.pk}/change/",
+            },
+        )
+    ]
+    assert readers() == {"alice", "olivia"}
+
+
+def test_stewards_and_ethics_are_told_once_that_a_run_used_sensitive_data(
+    workspace, cast
+):
+    factories.card(factories.dataset(workspace, cast.alice), cast.alice)
+    run = factories.run(workspace, cast.alice)
+    factories.use_dataset(run, cast.alice)
+
+    assert [remind(), remind()] == [1, 0]
+
+    use = run.sensitive_uses.get()
+    assert told() == [
+        (
+            "dev.attestry.dataset.sensitive_used.v1",
+            {
+                "use": use.pk,
+                "dataset": "loans",
+                "digest": "abc123",
+                "labels": ["pii"],
+                "run": run.run_id,
+                "acknowledge_by": use.acknowledge_by.isoformat(),
+            },
+        )
+    ]
+    assert readers() == {"stella", "eve"}
+
+
+def test_use_that_is_long_past_is_not_told(workspace, cast):
+    factories.card(factories.dataset(workspace, cast.alice), cast.alice)
+    factories.use_dataset(factories.run(workspace, cast.alice), cast.alice)
+
+    with time_machine.travel(timezone.now() + timedelta(days=2), tick=False):
+        assert remind() == 0

@@ -1,0 +1,152 @@
+"""PostgreSQL finds by index whatever a leaderboard asks about one of many experiments."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import QuerySet
+
+from tests import factories
+from tracking.models import Run
+from tracking.models.experiment import Lifecycle
+from tracking.search.points import points_in_time_order
+from tracking.search.runs import search_runs
+
+pytestmark = pytest.mark.skipif(
+    connection.vendor != "postgresql",
+    reason="only PostgreSQL tells its plans like this",
+)
+EXPERIMENTS, RUNS_OF_EACH = 40, 150
+# In SQL, because a quarter of a million rows take the ORM a minute.
+POINTS = """INSERT INTO tracking_metric (run_id, key, value, is_nan, timestamp_ms, step)
+    SELECT id, 'm' || n, id * 7919 % 1009, false, 1, 0
+    FROM tracking_run, generate_series(0, 9) n"""
+LATEST = POINTS.replace("tracking_metric", "tracking_latestmetric")
+PARAMS = """INSERT INTO tracking_param (run_id, key, value)
+    SELECT id, 'k' || n, 'value-' || id * 31 % 101
+    FROM tracking_run, generate_series(0, 9) n"""
+TAGS = PARAMS.replace("tracking_param", "tracking_tag").replace("9)", "4)")
+TABLES = ("run", "metric", "latestmetric", "param", "tag")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def experiment(workspace, cast):
+    """One of many experiments, each with runs of ten metrics, ten params, five tags."""
+    experiments = [
+        factories.experiment(workspace, cast.alice, f"experiment {number}")
+        for number in range(EXPERIMENTS)
+    ]
+    Run.objects.bulk_create(
+        Run(
+            experiment=experiments[number % EXPERIMENTS],
+            name=f"run-{number}",
+            started_at=START + timedelta(seconds=number),
+            created_by=cast.alice,
+        )
+        for number in range(EXPERIMENTS * RUNS_OF_EACH)
+    )
+    with connection.cursor() as cursor:
+        for statement in (POINTS, LATEST, PARAMS, TAGS):
+            cursor.execute(statement)
+        for name in TABLES:
+            cursor.execute(f"ANALYZE tracking_{name}")
+    return experiments[0]
+
+
+ASKED = [
+    ("", []),
+    ("", ["start_time ASC"]),
+    ("", ["start_time DESC"]),
+    ("", ["end_time DESC"]),
+    ("", ["run_name"]),
+    ("", ["run_name DESC"]),
+    ("", ["status", "user_id"]),
+    ("", ["metrics.m0"]),
+    ("", ["metrics.m0 DESC", "metrics.m1"]),
+    ("", ["params.k0"]),
+    ("", ["tags.k0 DESC"]),
+    ("metrics.m0 > 900", []),
+    ("metrics.m0 = 5", []),
+    ("metrics.m0 > 900", ["metrics.m0 DESC"]),
+    ("metrics.m0 > 900 AND metrics.m0 != 950", ["metrics.m0 DESC"]),
+    ("metrics.m0 > 900 AND params.k0 = 'value-5'", ["metrics.m0 DESC"]),
+    ("metrics.m0 > 900 AND tags.k0 LIKE 'value-1%'", ["metrics.m0 DESC"]),
+    ("params.k0 = 'value-5'", []),
+    ("params.k0 != 'value-5'", []),
+    ("params.k0 LIKE '%-5'", []),
+    ("params.k0 IS NULL", []),
+    ("tags.k0 = 'value-5'", []),
+    ("tags.k0 LIKE 'value-1%'", []),
+    ("tags.k0 ILIKE 'VALUE-1%'", []),
+    ("run_name = 'run-100'", []),
+    ("run_name LIKE 'run-1%'", []),
+    ("run_name ILIKE '%1%'", ["run_name"]),
+    ("run_id = 'x'", []),
+    ("run_id IN ('x', 'y')", []),
+    ("status = 'FAILED'", []),
+    ("status != 'FAILED'", ["start_time"]),
+    ("user_id = 'alice'", []),
+    ("start_time > 1767225700000", []),
+    ("end_time > 1767225700000", []),
+    ("dataset.name = 'loans'", []),
+    (" AND ".join(f"params.k{n} = 'value-5'" for n in range(12)), []),
+]
+
+
+def test_whatever_a_leaderboard_asks_is_found_by_an_index(experiment):
+    runs = Run.objects.filter(
+        experiment__in=[experiment.pk], lifecycle_stage=Lifecycle.ACTIVE
+    )
+    plans = {}
+    for filter_string, order_by in ASKED:
+        found = search_runs(
+            runs.select_related("created_by"),
+            filter_string=filter_string,
+            order_by=order_by,
+        )
+        plans[filter_string, *order_by] = plan_of(found.rows[:101])
+        if found.first is not None:
+            plans[filter_string, *order_by, "first"] = plan_of(found.first[:101])
+    assert {asked: plan for asked, plan in plans.items() if reads_all(plan)} == {}
+
+
+def test_best_run_is_found_without_a_look_at_the_others(experiment):
+    runs = Run.objects.filter(experiment__in=[experiment.pk])
+    for filter_string in ("", "metrics.m0 > 1"):
+        found = search_runs(
+            runs, filter_string=filter_string, order_by=["metrics.m0 DESC"]
+        )
+        first = found.first if found.first is not None else found.rows
+        assert "tracking_latest_by_value" in plan_of(first[:1])
+
+
+def test_start_of_a_value_is_found_by_the_index_of_values(experiment):
+    runs = Run.objects.filter(experiment__in=[experiment.pk])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_nestloop = off")
+    for filter_string, index in (
+        ("params.k0 = 'value-5'", "tracking_params_by_value"),
+        ("params.k0 LIKE 'value-1%'", "tracking_params_by_value"),
+        ("tags.k0 LIKE 'value-1%'", "tracking_tags_by_value"),
+    ):
+        found = search_runs(runs, filter_string=filter_string, order_by=[])
+        plan = plan_of(found.rows[:101])
+        assert re.search(rf"{index}.*\n.*Index Cond: .*key.*left", plan), plan
+
+
+def test_points_of_a_metric_are_found_by_an_index_and_in_its_order(experiment):
+    run = experiment.runs.first()
+    plan = plan_of(points_in_time_order(run, "m0")[:100])
+    assert not reads_all(plan)
+    assert "Sort" not in plan
+
+
+def plan_of(rows: QuerySet[Any]) -> str:
+    return rows.explain()
+
+
+def reads_all(plan: str) -> bool:
+    return bool(re.search(rf"Seq Scan on tracking_({'|'.join(TABLES)})\b", plan))
