@@ -196,7 +196,7 @@ def _commands(port: int, environment: Mapping[str, str]) -> dict[str, list[str]]
         "web": [
             *(sys.executable, "-m", "granian", "config.wsgi:application"),
             *("--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(port)),
-            *("--workers", "2", "--blocking-threads", "4"),
+            *("--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"),
         ],
         "worker": [*celery, "worker", "--concurrency", "1", "--loglevel", "INFO"],
         "beat": [*celery, "beat", "--pidfile=", "--loglevel", "INFO"],
