@@ -7,7 +7,6 @@ from tests import factories
 from tests.tracking.refusals import conflict, denied, invalid, unknown
 from tracking.models import Workspace
 from tracking.permissions import Role
-from tracking.services.roles import grant_role
 from tracking.services.workspaces import create_workspace
 
 CREATE = "registered-models/create"
@@ -172,7 +171,7 @@ def test_model_of_another_workspace_cannot_be_seen_or_guessed(
     alice, registry_as, cast, model
 ):
     other = create_workspace("other", actor=cast.ada)
-    grant_role(cast.mallory, role=Role.DEVELOPER, workspace=other, actor=cast.ada)
+    factories.grant(cast.mallory, Role.DEVELOPER, other)
     mallory = registry_as(cast.mallory).below("other")
     assert mallory.get("registered-models/get", name="scorer")[0] == 404
     assert mallory.get("registered-models/search") == (200, {})

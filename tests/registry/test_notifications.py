@@ -30,7 +30,6 @@ from tests import factories
 from tests.registry.receiver import internal, receiver
 from tracking.permissions import WORKSPACE_GRANTS, Role
 from tracking.services.accounts import change_email, deactivate_account
-from tracking.services.roles import grant_role
 from tracking.services.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
@@ -141,7 +140,7 @@ def test_webhook_gets_only_the_kinds_it_wants_of_its_own_workspace(workspace, ca
         workspace, cast, event_types=[NotificationType.REQUEST_APPROVED]
     )
     elsewhere = create_workspace("elsewhere", actor=cast.ada)
-    grant_role(cast.ada, role=Role.ADMINISTRATOR, workspace=elsewhere, actor=cast.ada)
+    factories.grant(cast.ada, Role.ADMINISTRATOR, elsewhere)
     factories.webhook(elsewhere, cast)
     disabled = factories.webhook(workspace, cast)
     disable_webhook(disabled, actor=cast.ada)
@@ -210,7 +209,7 @@ def test_each_step_is_mailed_to_whoever_can_act_on_it(workspace, cast):
 def test_somebody_too_close_to_the_version_is_not_asked_to_sign(workspace, cast):
     factories.policy(workspace, cast)
     version = factories.version(workspace, cast)
-    grant_role(cast.alice, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+    factories.grant(cast.alice, Role.VALIDATOR, workspace)
     factories.evaluated(version, cast)
     deliver_all()
 

@@ -30,7 +30,6 @@ from registry.services.slots import add_challenger, remove_challenger
 from tests import factories
 from tracking import storage
 from tracking.permissions import Role
-from tracking.services.roles import grant_role
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -270,12 +269,7 @@ def test_promotion_in_due_form_ends_the_emergency(cast, first, third):
 def test_one_person_is_not_two(cast, first, third):
     factories.model_card(first.registered_model, cast, owner=cast.rita, actor=cast.rita)
     third = ModelVersion.objects.with_lineage().get(pk=third.pk)
-    grant_role(
-        cast.rita,
-        role=Role.OWNER,
-        workspace=third.registered_model.workspace,
-        actor=cast.ada,
-    )
+    factories.grant(cast.rita, Role.OWNER, third.registered_model.workspace)
     asked = factories.emergency_asked(third, cast, actor=cast.rita)
 
     assert (

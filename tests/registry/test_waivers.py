@@ -25,7 +25,6 @@ from registry.services.waivers import approve_waiver, withdraw_waiver
 from registry.signing import valid_sign_offs
 from tests import factories
 from tracking.permissions import Role
-from tracking.services.roles import grant_role
 
 pytestmark = pytest.mark.django_db
 
@@ -189,7 +188,7 @@ def test_only_independent_reviewers_approve_waivers(blocked, cast, name, code):
 
 
 def test_asker_who_is_risk_as_well_does_not_approve(blocked, cast, workspace):
-    grant_role(cast.olivia, role=Role.RISK, workspace=workspace, actor=cast.ada)
+    factories.grant(cast.olivia, Role.RISK, workspace)
     waiver = factories.waiver(blocked, cast, actor=cast.olivia)
 
     with pytest.raises(PermissionDeniedError) as refusal:

@@ -14,7 +14,6 @@ from registry.services.webhooks import MOST_WEBHOOKS
 from tests import factories
 from tests.registry.receiver import internal, receiver
 from tracking.permissions import Role
-from tracking.services.roles import grant_role
 from tracking.services.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
@@ -155,7 +154,7 @@ def test_webhook_of_another_workspace_is_not_found(cast, ada, as_token):
     client = as_token(zoe)
     for path in (f"/api/v1/webhooks/{pk}/", f"/w/elsewhere/api/v1/webhooks/{pk}/"):
         assert client.get(path).status_code == 404
-    grant_role(cast.ada, role=Role.ADMINISTRATOR, workspace=elsewhere, actor=cast.ada)
+    factories.grant(cast.ada, Role.ADMINISTRATOR, elsewhere)
     assert ada.get(f"/w/elsewhere/api/v1/webhooks/{pk}/").status_code == 404
 
 
