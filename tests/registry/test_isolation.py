@@ -35,6 +35,15 @@ def stranger(workspace, cast, as_token):
     return as_token(person)
 
 
+# What these are asked, without which they have nothing to answer.
+QUESTIONS = {
+    "lineage/": "?registered_model=credit&version=1",
+    "model-cards/": "?registered_model=credit",
+    "tier-assessments/": "?registered_model=credit",
+    "decisions/": "?registered_model=credit&version=1&environment=production",
+}
+
+
 def filled(route: str, *, pk: int, run_id: str) -> str:
     values = {
         "<int:pk>": str(pk),
@@ -46,6 +55,10 @@ def filled(route: str, *, pk: int, run_id: str) -> str:
     for placeholder, value in values.items():
         route = route.replace(placeholder, value)
     return route
+
+
+def at_home_of(path: str) -> str:
+    return f"/w/other/api/v1/{path}"
 
 
 def theirs(page) -> bool:
@@ -60,12 +73,16 @@ def test_no_route_of_the_native_api_tells_anything_of_another_workspace(
     dataset = Dataset.objects.filter(workspace=workspace).latest("pk")
     for route in ROUTES:
         for pk in {1, dataset.pk, run.experiment_id}:
-            path = filled(route, pk=pk, run_id=run.run_id)
+            path = filled(route, pk=pk, run_id=run.run_id) + QUESTIONS.get(route, "")
             there = stranger.get(f"/api/v1/{path}")
-            at_home = stranger.get(f"/w/other/api/v1/{path}")
+            at_home = stranger.get(at_home_of(path))
             if there.status_code == 405:  # there is nothing to read here
                 continue
-            if path.startswith(OWN):
+            if route == "decisions/":  # of what is unknown, everything is denied
+                unknown = stranger.get(at_home_of(path.replace("credit", "nothing")))
+                assert there.status_code == 404
+                assert at_home.json() == unknown.json()
+            elif path.startswith(OWN):
                 assert there.status_code == at_home.status_code, path
             else:
                 assert there.status_code == 404, path

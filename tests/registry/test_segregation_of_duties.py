@@ -129,4 +129,4 @@ def test_deactivated_account_signs_nothing(source, cast):
     deactivate_account(cast.bob, actor=cast.ada)
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(request, cast.bob, SignerRole.VALIDATOR)
-    assert refusal.value.code == "may_not_sign"
+    assert refusal.value.code == "account_deactivated"
