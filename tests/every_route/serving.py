@@ -127,6 +127,12 @@ def accept_risk(workspace, people):
     return signing(people.rita, stated, pk=low_finding(workspace, people).pk)
 
 
+@TABLE.call("POST", f"{API}findings/<int:pk>/tickets/", E.TICKET_LINKED)
+def link_finding(workspace, people):
+    finding = low_finding(workspace, people)
+    return Ask(people.alice, {"ticket": "RISK-43"}, {"pk": finding.pk})
+
+
 # Who is told
 
 

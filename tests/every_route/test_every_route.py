@@ -54,6 +54,7 @@ INDIFFERENT = {
     "health/live",
     "health/ready",
     "version",
+    r"^(?:v1/traces|graphql|gateway/[\s\S]*)\Z",
 }
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 

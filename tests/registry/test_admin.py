@@ -24,7 +24,7 @@ REQUESTS = "/admin/registry/promotionrequest/"
 LISTS = {
     "registry/promotionrequest/": 12,
     "registry/modelversion/": 11,
-    "registry/registeredmodel/": 10,
+    "registry/registeredmodel/": 20,
     "registry/policy/": 10,
     "registry/slot/": 11,
 }

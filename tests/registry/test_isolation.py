@@ -44,6 +44,9 @@ QUESTIONS = {
 }
 
 
+WHENEVER = {"decided_at": ""}
+
+
 def filled(route: str, *, pk: int, run_id: str) -> str:
     values = {
         "<int:pk>": str(pk),
@@ -81,7 +84,7 @@ def test_no_route_of_the_native_api_tells_anything_of_another_workspace(
             if route == "decisions/":  # of what is unknown, everything is denied
                 unknown = stranger.get(at_home_of(path.replace("credit", "nothing")))
                 assert there.status_code == 404
-                assert at_home.json() == unknown.json()
+                assert at_home.json() | WHENEVER == unknown.json() | WHENEVER
             elif path.startswith(OWN):
                 assert there.status_code == at_home.status_code, path
             else:

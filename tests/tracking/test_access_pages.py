@@ -118,13 +118,15 @@ def test_second_factor_is_of_those_who_are_logged_in():
 
 def test_page_of_signing_asks_for_the_code_where_the_tier_wants_it(workspace, cast):
     factories.model(workspace, cast, tier=1)
-    factories.policy(workspace, cast)
+    document = factories.POLICY.replace("owner]", "owner, risk]")
+    factories.policy(workspace, cast, document.replace("days: 30", "days: 14"))
     request = factories.evaluated(factories.version(workspace, cast), cast)
     app = factories.second_factor(cast.bob)
     page = f"/admin/registry/promotionrequest/{request.pk}/sign-off/"
     form = {
         "role": "validator",
         "meaning": "I reviewed it.",
+        "reason": "It passed.",
         "password": PASSWORD,
         "seen_digest": request.subject_digest,
     }

@@ -253,7 +253,9 @@ def log_inputs(run: Run, *, datasets: Sequence[UsedDataset], actor: User) -> Non
 
 def _write_inputs(run: Run, datasets: Sequence[UsedDataset]) -> None:
     """Write in six queries at the most; of the same dataset twice, the first counts."""
-    used = {(each.name, each.digest): each for each in reversed(datasets)}
+    used: dict[tuple[str, str], UsedDataset] = {}
+    for each in datasets:
+        used.setdefault((each.name, each.digest), each)
     known = _known_datasets(run, used)
     if missing := used.keys() - known.keys():
         # Another client may name the same dataset at the same time.
@@ -276,7 +278,7 @@ def _write_inputs(run: Run, datasets: Sequence[UsedDataset]) -> None:
     used_before = set(run.dataset_inputs.values_list("dataset_id", flat=True))
     DatasetInput.objects.bulk_create(
         DatasetInput(run=run, dataset=known[key], tags=used[key].tags)
-        for key in sorted(used)
+        for key in used
         if known[key].pk not in used_before
     )
 
