@@ -65,8 +65,11 @@ def at_home_of(path: str) -> str:
 
 
 def theirs(page) -> bool:
-    """Say whether a page lists nothing but the grants of the stranger's own roles."""
-    return all(row.get("on") == "workspace/other" for row in page["results"])
+    """Say whether a page lists nothing but the grants of the stranger's own roles.
+
+    What is no list, such as the template of tickets, is held against names below.
+    """
+    return all(row.get("on") == "workspace/other" for row in page.get("results", []))
 
 
 def test_no_route_of_the_native_api_tells_anything_of_another_workspace(
