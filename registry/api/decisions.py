@@ -58,19 +58,27 @@ class DecisionOutput(serializers.Serializer[Any]):
     decided_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     registered_model = serializers.CharField(
-        source="version.registered_model.name", default=None
+        source="version.registered_model.name", default=None, allow_null=True
     )
-    version = serializers.IntegerField(source="version.number", default=None)
+    version = serializers.IntegerField(
+        source="version.number", default=None, allow_null=True
+    )
     artifact_sha256 = serializers.CharField(
-        source="version.artifact_sha256", default=None
+        source="version.artifact_sha256", default=None, allow_null=True
     )
     reasons = ReasonOutput(many=True)
     warnings = ReasonOutput(many=True)
     waivers = WaiverInForce(many=True)
     restrictions = serializers.ListField(child=serializers.CharField())
-    policy = serializers.CharField(source="policy.subject", default=None)
-    policy_digest = serializers.CharField(source="policy.digest", default=None)
-    request = serializers.IntegerField(source="request.pk", default=None)
+    policy = serializers.CharField(
+        source="policy.subject", default=None, allow_null=True
+    )
+    policy_digest = serializers.CharField(
+        source="policy.digest", default=None, allow_null=True
+    )
+    request = serializers.IntegerField(
+        source="request.pk", default=None, allow_null=True
+    )
 
 
 class Decisions(RegistryView):

@@ -1,8 +1,9 @@
 """What stands on a dataset, a run or a commit: versions, and where they serve."""
 
+from abc import abstractmethod
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -17,6 +18,7 @@ from tracking.lineage import runs_of_commit
 from tracking.models import Run
 
 
+@extend_schema_serializer(many=False)
 class DependantsOutput(serializers.Serializer[Any]):
     """A page of versions, and all slots; `is_cut` says that there may be more of both."""
 
@@ -48,8 +50,9 @@ class _Dependants(RegistryView, ListAPIView[ModelVersion]):
         serving = SlotOutput(slots, many=True).data
         return Response(page | {"slots": serving, "is_cut": standing.is_cut})
 
+    @abstractmethod
     def standing(self) -> Standing:
-        raise NotImplementedError
+        """Return what stands on what the path names."""
 
 
 class Dependants(_Dependants):

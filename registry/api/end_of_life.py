@@ -53,7 +53,9 @@ class TriggerOutput(serializers.ModelSerializer[RevalidationTrigger]):
     """What called for a validation."""
 
     registered_model = serializers.CharField(source="registered_model.name")
-    version = serializers.IntegerField(source="model_version.number", default=None)
+    version = serializers.IntegerField(
+        source="model_version.number", default=None, allow_null=True
+    )
     recorded_by = serializers.CharField(source="recorded_by.username")
 
     class Meta:
@@ -92,7 +94,9 @@ class RetirementOutput(serializers.ModelSerializer[Retirement]):
     """A retirement; `dependants` are emptied slots and models that stand on it."""
 
     registered_model = serializers.CharField(source="registered_model.name")
-    version = serializers.IntegerField(source="model_version.number", default=None)
+    version = serializers.IntegerField(
+        source="model_version.number", default=None, allow_null=True
+    )
     dependants = serializers.ListField(child=serializers.CharField())
 
     class Meta:

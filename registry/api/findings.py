@@ -86,7 +86,9 @@ class FindingLine(serializers.ModelSerializer[Finding]):
     """A finding in a list."""
 
     registered_model = serializers.CharField(source="registered_model.name")
-    version = serializers.IntegerField(source="model_version.number", default=None)
+    version = serializers.IntegerField(
+        source="model_version.number", default=None, allow_null=True
+    )
     owner = serializers.CharField(source="owner.username")
     opened_by = serializers.CharField(source="opened_by.username")
     is_overdue = serializers.SerializerMethodField()

@@ -25,12 +25,20 @@ class InventoryOutput(serializers.Serializer[Any]):
     description = serializers.CharField(source="model.description")
     purpose = serializers.CharField(source="model.purpose")
     tier = serializers.IntegerField(source="model.tier", allow_null=True)
-    owner = serializers.CharField(source="model.owner.username", default=None)
+    owner = serializers.CharField(
+        source="model.owner.username", default=None, allow_null=True
+    )
     created_at = serializers.DateTimeField(source="model.created_at")
-    limits_of_use = serializers.CharField(source="card.limits_of_use", default=None)
-    origin = serializers.ChoiceField(Origin.choices, source="card.origin", default=None)
-    vendor = serializers.CharField(source="card.vendor", default=None)
-    executive = serializers.CharField(source="card.executive.username", default=None)
+    limits_of_use = serializers.CharField(
+        source="card.limits_of_use", default=None, allow_null=True
+    )
+    origin = serializers.ChoiceField(
+        Origin.choices, source="card.origin", default=None, allow_null=True
+    )
+    vendor = serializers.CharField(source="card.vendor", default=None, allow_null=True)
+    executive = serializers.CharField(
+        source="card.executive.username", default=None, allow_null=True
+    )
     upstream = serializers.ListField(child=serializers.CharField())
     downstream = serializers.ListField(child=serializers.CharField())
     champions = ServingOutput(source="serving", many=True)

@@ -76,7 +76,9 @@ class ModelCardOutput(serializers.ModelSerializer[ModelCard]):
     """A card; what is empty was not stated."""
 
     owner = serializers.CharField(source="owner.username")
-    executive = serializers.CharField(source="executive.username", default=None)
+    executive = serializers.CharField(
+        source="executive.username", default=None, allow_null=True
+    )
     created_by = serializers.CharField(source="created_by.username")
     upstream = serializers.SerializerMethodField()
 

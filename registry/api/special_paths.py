@@ -64,8 +64,12 @@ class ChallengerOutput(serializers.ModelSerializer[Challenger]):
     registered_model = serializers.CharField(source="slot.registered_model.name")
     environment = serializers.CharField(source="slot.environment")
     version = serializers.IntegerField(source="model_version.number")
-    champion_version = serializers.IntegerField(source="champion.number", default=None)
-    removed_at = serializers.DateTimeField(source="removal.removed_at", default=None)
+    champion_version = serializers.IntegerField(
+        source="champion.number", default=None, allow_null=True
+    )
+    removed_at = serializers.DateTimeField(
+        source="removal.removed_at", default=None, allow_null=True
+    )
 
     class Meta:
         model = Challenger
@@ -114,9 +118,15 @@ class FreezeOutput(serializers.ModelSerializer[Freeze]):
     environment = serializers.CharField(source="slot.environment")
     rolled_back_version = serializers.IntegerField(source="rollback.rolled_back.number")
     reason = serializers.CharField(source="rollback.reason")
-    lifted_at = serializers.DateTimeField(source="lifting.lifted_at", default=None)
-    lifted_by = serializers.CharField(source="lifting.printed_name", default=None)
-    conclusion = serializers.CharField(source="lifting.conclusion", default=None)
+    lifted_at = serializers.DateTimeField(
+        source="lifting.lifted_at", default=None, allow_null=True
+    )
+    lifted_by = serializers.CharField(
+        source="lifting.printed_name", default=None, allow_null=True
+    )
+    conclusion = serializers.CharField(
+        source="lifting.conclusion", default=None, allow_null=True
+    )
 
     class Meta:
         model = Freeze
@@ -141,18 +151,20 @@ class BreakGlassOutput(serializers.ModelSerializer[BreakGlass]):
     environment = serializers.CharField(source="slot.environment")
     version = serializers.IntegerField(source="model_version.number")
     confirmed_by = serializers.CharField(
-        source="confirmation.printed_name", default=None
+        source="confirmation.printed_name", default=None, allow_null=True
     )
     confirmed_at = serializers.DateTimeField(
-        source="confirmation.confirmed_at", default=None
+        source="confirmation.confirmed_at", default=None, allow_null=True
     )
     expires_at = serializers.DateTimeField(
-        source="confirmation.expires_at", default=None
+        source="confirmation.expires_at", default=None, allow_null=True
     )
     fallback_version = serializers.IntegerField(
-        source="confirmation.fallback.number", default=None
+        source="confirmation.fallback.number", default=None, allow_null=True
     )
-    finding = serializers.IntegerField(source="confirmation.finding_id", default=None)
+    finding = serializers.IntegerField(
+        source="confirmation.finding_id", default=None, allow_null=True
+    )
 
     class Meta:
         model = BreakGlass

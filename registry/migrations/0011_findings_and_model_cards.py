@@ -437,13 +437,7 @@ class Migration(migrations.Migration):
                 "number",
             ),
         ),
-        append_only_by_every_key(
-            "registry_modeldependency",
-            ("id",),
-            (
-                "card_id",
-                "upstream_id",
-            ),
-        ),
+        # Its other key holds every column, so that REPLACE by it changes nothing.
+        append_only_by_every_key("registry_modeldependency", ("id",)),
         append_only_by_every_key("registry_tierassessment", ("id",)),
     ]
