@@ -38,12 +38,24 @@ print(json.dumps({{"rex": factories.token(people.rex), "alice": factories.token(
 """
 
 
+@pytest.fixture(scope="module")
+def ungoverned(installation: Installation) -> tuple[str, str]:
+    """Return where a workspace is that has no policy, and a developer's token."""
+    workspace = f"plain-{uuid.uuid4().hex[:8]}"
+    made = installation.manage(
+        *("create_account", f"developer-of-{workspace}", "--workspace", workspace),
+        *("--role", "developer", "--full-name", "Pat Plain"),
+    )
+    return f"{installation.url}/w/{workspace}", json.loads(made.stdout)["token"]
+
+
 @pytest.fixture(autouse=True)
-def _tracking(installation: Installation, monkeypatch: pytest.MonkeyPatch):
+def _tracking(ungoverned: tuple[str, str], monkeypatch: pytest.MonkeyPatch):
     """Be the developer, as somebody is who sets two variables."""
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", installation.account("developer").token)
+    address, token = ungoverned
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", token)
     monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    mlflow.set_tracking_uri(installation.url)
+    mlflow.set_tracking_uri(address)
     yield
     while mlflow.active_run():
         mlflow.end_run()
