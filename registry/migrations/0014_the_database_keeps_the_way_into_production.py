@@ -69,6 +69,9 @@ EMERGENCY = """
 ASKED_BY_THE_SAME = """
     SELECT 1 FROM registry_breakglass b
     WHERE b.id = NEW.break_glass_id AND b.asked_by_id = NEW.confirmed_by_id"""
+RETIRED = """
+    SELECT 1 FROM registry_retirement r
+    WHERE r.registered_model_id = NEW.registered_model_id AND r.model_version_id IS NULL"""
 
 GUARDS = (
     Guard(
@@ -137,6 +140,14 @@ GUARDS = (
         "INSERT",
         f"EXISTS ({ASKED_BY_THE_SAME})",
         "an emergency takes two people",
+    ),
+    # Its unique index is partial, so that no key of the table guards it from REPLACE.
+    Guard(
+        "registry_retired_models_stay_retired",
+        "registry_retirement",
+        "INSERT",
+        f"NEW.model_version_id IS NULL AND EXISTS ({RETIRED})",
+        "a model is retired once",
     ),
 )
 

@@ -9,6 +9,7 @@ from registry.models import (
     Promotion,
     PromotionRequest,
     RequestState,
+    Retirement,
     Slot,
 )
 from registry.models.finding import Severity
@@ -163,3 +164,21 @@ def test_nobody_confirms_their_own_emergency(workspace, cast):
     )
 
     assert said == "an emergency takes two people"
+
+
+def test_no_retirement_of_a_model_takes_the_place_of_another(workspace, cast):
+    model = factories.version(workspace, cast).registered_model
+    retired = factories.retired(model, cast)
+
+    said = refused(
+        Retirement.objects.create,
+        registered_model=model,
+        reason="Another one.",
+        retired_by=cast.olivia,
+        printed_name="Olivia Example",
+        method="by hand",
+        retired_at=timezone.now(),
+    )
+
+    assert said == "a model is retired once"
+    assert Retirement.objects.get() == retired
