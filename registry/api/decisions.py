@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from registry.api.registry_views import RegistryView
 from registry.models import ModelVersion
 from registry.services.decisions import Answer, decide_among
+from tracking.api.pages import FARTHEST
 from tracking.api.workspace_views import parsed_query
 
 DIGEST_PREFIX = "sha256:"
@@ -24,7 +25,7 @@ class DecisionQuestion(serializers.Serializer[Any]):
         r"^(sha256:)?[0-9a-f]{64}\Z", required=False, help_text="of the file to deploy"
     )
     registered_model = serializers.CharField(max_length=250, required=False)
-    version = serializers.IntegerField(min_value=1, required=False)
+    version = serializers.IntegerField(min_value=1, max_value=FARTHEST, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         is_named = "registered_model" in attrs and "version" in attrs

@@ -20,6 +20,7 @@ from registry.models import (
 from registry.models.revalidation import TriggerKind
 from registry.services.retirements import retire
 from registry.services.revalidations import revalidate, trigger_revalidation
+from tracking.api.pages import FARTHEST
 from tracking.api.workspace_views import parsed
 
 
@@ -27,7 +28,9 @@ class TriggerInput(serializers.Serializer[Any]):
     """What happened to a model, or to one version of it."""
 
     registered_model = serializers.CharField(max_length=250)
-    version = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    version = serializers.IntegerField(
+        min_value=1, max_value=FARTHEST, required=False, allow_null=True
+    )
     kind = serializers.ChoiceField(TriggerKind.choices)
     detail = serializers.CharField(max_length=2000)
 
@@ -36,7 +39,7 @@ class RevalidateInput(SignedInput):
     """Which champion was validated, what that came to, and the password once more."""
 
     registered_model = serializers.CharField(max_length=250)
-    version = serializers.IntegerField(min_value=1)
+    version = serializers.IntegerField(min_value=1, max_value=FARTHEST)
     environment = serializers.SlugField(max_length=50)
     conclusion = serializers.CharField(max_length=2000)
 
@@ -45,7 +48,9 @@ class RetireInput(SignedInput):
     """A version, or without one the whole model, why, and the password once more."""
 
     registered_model = serializers.CharField(max_length=250)
-    version = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    version = serializers.IntegerField(
+        min_value=1, max_value=FARTHEST, required=False, allow_null=True
+    )
     reason = serializers.CharField(max_length=2000)
 
 

@@ -15,6 +15,7 @@ from registry.api.registry_views import RegistryView, person_named
 from registry.models import Finding, FindingMove
 from registry.models.finding import FindingCause, FindingState, Severity
 from registry.services.findings import accept_risk, move_finding, open_finding
+from tracking.api.pages import FARTHEST
 from tracking.api.workspace_views import parsed, parsed_query
 
 # These are given by special paths, not by hand.
@@ -28,7 +29,9 @@ class OpenFindingInput(serializers.Serializer[Any]):
     """What is wrong, how bad it is, and who is to mend it."""
 
     registered_model = serializers.CharField(max_length=250)
-    version = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    version = serializers.IntegerField(
+        min_value=1, max_value=FARTHEST, required=False, allow_null=True
+    )
     severity = serializers.ChoiceField(Severity.choices)
     cause = serializers.ChoiceField(
         [(cause.value, cause.label) for cause in _BY_HAND], default=FindingCause.REVIEW

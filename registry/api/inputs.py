@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from registry.models import AttestationKind, AttestationSource, WaiverScope
 from registry.models.sign_off import SignerRole
+from tracking.api.pages import FARTHEST
 
 
 class RegisterModelInput(serializers.Serializer[Any]):
@@ -45,7 +46,7 @@ class RequestPromotionInput(serializers.Serializer[Any]):
     """A version and the environment that it should serve in."""
 
     registered_model = serializers.CharField(max_length=250)
-    version = serializers.IntegerField(min_value=1)
+    version = serializers.IntegerField(min_value=1, max_value=FARTHEST)
     environment = serializers.SlugField(max_length=50)
 
 
@@ -106,7 +107,7 @@ class AttestInput(SignedInput):
     """What was done for a version; a person sends the password once more."""
 
     registered_model = serializers.CharField(max_length=250)
-    version = serializers.IntegerField(min_value=1)
+    version = serializers.IntegerField(min_value=1, max_value=FARTHEST)
     environment = serializers.SlugField(max_length=50)
     kind = serializers.ChoiceField(AttestationKind.choices)
     source = serializers.ChoiceField(AttestationSource.choices)  # type: ignore[assignment]  # a field of that name, not the option
@@ -125,4 +126,4 @@ class OrderReportInput(serializers.Serializer[Any]):
     """The version to report on."""
 
     registered_model = serializers.CharField(max_length=250)
-    version = serializers.IntegerField(min_value=1)
+    version = serializers.IntegerField(min_value=1, max_value=FARTHEST)

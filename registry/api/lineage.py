@@ -13,6 +13,7 @@ from registry.api.outputs import ModelVersionOutput, PromotionRequestLine
 from registry.api.registry_views import RegistryView
 from registry.lineage import lineage_of_version
 from registry.models import ModelVersion
+from tracking.api.pages import FARTHEST
 from tracking.api.workspace_views import parsed_query
 
 
@@ -20,7 +21,7 @@ class LineageQuestion(serializers.Serializer[Any]):
     """A version by its number, or the one that serves in an environment."""
 
     registered_model = serializers.CharField(max_length=250)
-    version = serializers.IntegerField(min_value=1, required=False)
+    version = serializers.IntegerField(min_value=1, max_value=FARTHEST, required=False)
     environment = serializers.SlugField(max_length=50, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from audit.errors import InvalidError, NotFoundError
 from registry.api.registry_views import RegistryView
 from registry.models import RegisteredModel
+from tracking.api.pages import FARTHEST
 from tracking.api.workspace_views import StrictInput, parsed
 from tracking.models import Experiment, RoleGrant
 from tracking.models.access import Scope
@@ -28,7 +29,9 @@ class AskForRoleInput(StrictInput):
 
     account = serializers.CharField(max_length=150)
     role = serializers.ChoiceField(Role.choices)
-    experiment = serializers.IntegerField(required=False, help_text="its id")
+    experiment = serializers.IntegerField(
+        min_value=1, max_value=FARTHEST, required=False, help_text="its id"
+    )
     registered_model = serializers.CharField(max_length=250, required=False)
     prefix = serializers.CharField(max_length=200, required=False)
     reason = serializers.CharField(max_length=1000)

@@ -18,6 +18,7 @@ from registry.models.sign_off import SignerRole
 from registry.services.break_glass import ask_to_break_glass, confirm_break_glass
 from registry.services.rollbacks import lift_freeze, roll_back
 from registry.services.slots import add_challenger, remove_challenger
+from tracking.api.pages import FARTHEST
 from tracking.api.workspace_views import parsed
 from tracking.models.access import Scope
 
@@ -26,7 +27,7 @@ ROLES = [(role.value, role.label) for role in (SignerRole.OWNER, SignerRole.RISK
 
 class _ReasonedInput(serializers.Serializer[Any]):
     registered_model = serializers.CharField(max_length=250)
-    version = serializers.IntegerField(min_value=1)
+    version = serializers.IntegerField(min_value=1, max_value=FARTHEST)
     environment = serializers.SlugField(max_length=50)
     reason = serializers.CharField(max_length=2000)
 

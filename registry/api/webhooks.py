@@ -27,6 +27,7 @@ from registry.services.webhooks import (
     enable_webhook,
     rotate_key,
 )
+from tracking.api.pages import FARTHEST
 from tracking.api.workspace_views import StrictInput, parsed, parsed_query
 
 A_DAY = 24
@@ -58,7 +59,7 @@ class DeliveryQuery(serializers.Serializer[Any]):
     """Which deliveries to list; `state=dead` are the dead letters."""
 
     state = serializers.ChoiceField(DeliveryState.choices, required=False)
-    webhook = serializers.IntegerField(min_value=1, required=False)
+    webhook = serializers.IntegerField(min_value=1, max_value=FARTHEST, required=False)
 
 
 class WebhookOutput(serializers.ModelSerializer[Webhook]):
