@@ -73,7 +73,7 @@ class ActForm(forms.Form):
         self.subject, self.actor = subject, actor
 
     def act(self) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # a form that names no service must not pass
 
     def is_done(self) -> bool:
         """Act, or say beside the right field why not."""
