@@ -27,7 +27,9 @@ class CreateTokenInput(StrictInput):
     scopes = serializers.ListField(
         child=serializers.ChoiceField(Scope.choices), default=list
     )
-    days = serializers.IntegerField(min_value=1, max_value=36_500, required=False)
+    days = serializers.IntegerField(
+        min_value=1, max_value=timedelta.max.days, required=False
+    )
 
 
 class TokenOutput(serializers.ModelSerializer[ApiToken]):
