@@ -1,4 +1,4 @@
-"""MLflow's registry API as its clients call it."""
+"""MLflow's registry API as its clients call it, and three versions of one model."""
 
 import json
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from audit.models import Event
+from registry.models import ModelVersion
 from tests import factories
 from tests.tracking.conftest import Mlflow
 
@@ -61,3 +62,22 @@ def news(cast):
         return [(event.kind, event.subject) for event in events]
 
     return since
+
+
+@pytest.fixture
+def first(workspace, cast) -> ModelVersion:
+    factories.policy(workspace, cast)
+    return factories.champion(workspace, cast)
+
+
+@pytest.fixture
+def second(workspace, cast, first) -> ModelVersion:
+    """The champion that took the slot of `first`."""
+    return factories.champion(
+        workspace, cast, content=b"2", scores=factories.predictions(strength=2.5)
+    )
+
+
+@pytest.fixture
+def third(workspace, cast) -> ModelVersion:
+    return factories.version(workspace, cast, content=b"3")

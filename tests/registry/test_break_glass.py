@@ -1,0 +1,187 @@
+"""Two people let a version serve without an approval: for a day, and never unproven."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from audit.errors import InvalidError
+from audit.proofs import trail
+from registry.models import BreakGlassEnd, Finding, ModelVersion
+from registry.models.sign_off import SignerRole
+from registry.services.break_glass import end_emergencies
+from registry.services.promotion import promote
+from tests import factories
+from tests.registry.slots import in_days, refused, slot
+from tracking import storage
+from tracking.permissions import Role
+
+pytestmark = pytest.mark.django_db
+JSON = "application/json"
+
+
+def test_two_people_in_two_roles_let_a_version_serve_for_a_day(cast, first, third):
+    asked = factories.emergency_asked(third, cast)
+    assert slot().champion == first
+
+    confirmed = factories.emergency(asked, cast)
+
+    assert slot().champion == third
+    assert confirmed.fallback == first
+    assert confirmed.expires_at - confirmed.confirmed_at == timedelta(hours=24)
+    assert Finding.objects.get().cause == "break_glass"
+    assert [entry.kind for entry in trail([asked.subject])] == [
+        "registry.break_glass.asked",
+        "registry.break_glass.confirmed",
+    ]
+
+
+def test_slot_falls_back_when_the_hours_are_over(cast, first, third):
+    confirmed = factories.emergency(factories.emergency_asked(third, cast), cast)
+    assert end_emergencies() == 0
+
+    with in_days(1.01):
+        assert slot().serving(timezone.now()) == first
+        assert end_emergencies() == 1
+        assert end_emergencies() == 0
+
+    assert (slot().champion, slot().break_glass) == (first, None)
+    assert BreakGlassEnd.objects.get().confirmation == confirmed
+
+
+def test_slot_that_was_empty_is_empty_again(workspace, cast, third):
+    factories.policy(workspace, cast)
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+
+    with in_days(1.01):
+        end_emergencies()
+
+    assert slot().champion is None
+
+
+def test_promotion_in_due_form_ends_the_emergency(cast, first, third):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+
+    promotion = promote(factories.approved(third, cast), actor=cast.rex)
+
+    assert (slot().champion, slot().break_glass) == (third, None)
+    assert promotion.superseded == first
+    with in_days(1.01):
+        assert end_emergencies() == 0
+        assert slot().serving(timezone.now()) == third
+
+
+def test_one_person_is_not_two(cast, first, third):
+    factories.model_card(first.registered_model, cast, owner=cast.rita, actor=cast.rita)
+    third = ModelVersion.objects.with_lineage().get(pk=third.pk)
+    factories.grant(cast.rita, Role.OWNER, third.registered_model.workspace)
+    asked = factories.emergency_asked(third, cast, actor=cast.rita)
+
+    assert (
+        refused(factories.emergency, asked, cast, actor=cast.rita)
+        == "two_people_in_two_roles"
+    )
+
+
+def test_owner_does_not_act_for_risk_nor_risk_for_the_owner(cast, first, third):
+    assert (
+        refused(factories.emergency_asked, third, cast, role=SignerRole.RISK)
+        == "may_not_break_glass"
+    )
+    asked = factories.emergency_asked(third, cast)
+    assert (
+        refused(factories.emergency, asked, cast, role=SignerRole.OWNER)
+        == "may_not_break_glass"
+    )
+    assert slot().champion == first
+
+
+@pytest.mark.parametrize("name", ["alice", "bob", "rex", "ada", "bot", "mallory"])
+def test_emergency_is_not_for(cast, first, third, name):
+    actor = getattr(cast, name)
+
+    assert (
+        refused(factories.emergency_asked, third, cast, actor=actor)
+        == "may_not_break_glass"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"password": "guessed"}, "password_wrong"),
+        ({"is_interactive": False}, "signing_needs_a_session"),
+    ],
+)
+def test_emergency_takes_a_session_and_a_password_of_both(
+    cast, first, third, changes, code
+):
+    assert refused(factories.emergency_asked, third, cast, **changes) == code
+    asked = factories.emergency_asked(third, cast)
+    assert refused(factories.emergency, asked, cast, **changes) == code
+    assert slot().champion == first
+
+
+def test_emergency_that_nobody_confirms_lapses_within_the_hour(cast, first, third):
+    asked = factories.emergency_asked(third, cast)
+
+    with in_days(0.05):
+        assert refused(factories.emergency, asked, cast) == "break_glass_lapsed"
+
+
+def test_emergency_is_confirmed_once(cast, first, third):
+    asked = factories.emergency_asked(third, cast)
+    factories.emergency(asked, cast)
+
+    assert refused(factories.emergency, asked, cast) == "break_glass_confirmed"
+
+
+def test_emergency_never_passes_over_an_altered_artifact(cast, first, third):
+    asked = factories.emergency_asked(third, cast)
+    storage.path_of(third.artifact_sha256).write_bytes(b"tampered")
+
+    assert refused(factories.emergency, asked, cast).startswith("artifact")
+    assert slot().champion == first
+
+
+@pytest.mark.parametrize("hours", [0, 25])
+def test_emergency_lasts_a_day_at_most(cast, first, third, hours):
+    with pytest.raises(InvalidError) as refusal:
+        factories.emergency_asked(third, cast, hours=hours)
+
+    assert refusal.value.code == "hours_wrong"
+
+
+def test_emergency_over_http(cast, first, third):
+    olivia, rita = Client(), Client()
+    olivia.force_login(cast.olivia)
+    rita.force_login(cast.rita)
+
+    asked = olivia.post(
+        "/api/v1/break-glass/",
+        {
+            "registered_model": "credit",
+            "version": third.number,
+            "environment": "production",
+            "reason": "The champion crashes.",
+            "hours": 2,
+            "role": "owner",
+            "password": factories.PASSWORD,
+        },
+        content_type=JSON,
+    )
+    confirmed = rita.post(
+        f"/api/v1/break-glass/{asked.json()['id']}/confirmation/",
+        {"role": "risk", "password": factories.PASSWORD},
+        content_type=JSON,
+    )
+
+    assert (asked.status_code, asked.json()["confirmed_at"]) == (201, None)
+    assert (confirmed.status_code, confirmed.json()["fallback_version"]) == (
+        201,
+        first.number,
+    )
+    assert rita.get("/api/v1/break-glass/").json()["count"] == 1
+    served = rita.get("/api/v1/slots/").json()["results"]
+    assert [line["champion_version"] for line in served] == [third.number]

@@ -1,0 +1,86 @@
+"""What is retired never serves again, and what stood on it is named."""
+
+import pytest
+from django.test import Client
+
+from registry.models import Promotion
+from registry.services.promotion import promote
+from registry.services.slots import add_challenger
+from tests import factories
+from tests.registry.slots import challenge, refused, slot
+
+pytestmark = pytest.mark.django_db
+JSON = "application/json"
+
+
+def test_retired_version_leaves_its_slot_and_never_comes_back(workspace, cast, first):
+    retirement = factories.retired(first.registered_model, cast, first)
+
+    assert retirement.dependants == [slot().subject]
+    assert slot().champion is None
+    assert refused(factories.request, first, cast) == "version_retired"
+    assert refused(factories.emergency_asked, first, cast) == "version_retired"
+    assert refused(challenge, add_challenger, first, cast.alice) == "version_retired"
+    assert Promotion.objects.count() == 1
+
+
+def test_approved_version_that_is_retired_is_not_promoted(workspace, cast, third):
+    factories.policy(workspace, cast)
+    request = factories.approved(third, cast)
+    factories.retired(third.registered_model, cast, third)
+
+    assert refused(promote, request, actor=cast.rex) == "version_retired"
+
+
+def test_retired_model_names_the_models_that_stand_on_it(workspace, cast, first):
+    model = first.registered_model
+    limits = factories.model(workspace, cast, "limits")
+    factories.model_card(limits, cast, upstream=[model])
+
+    retirement = factories.retired(model, cast)
+
+    assert retirement.dependants == [slot().subject, limits.subject]
+    assert slot().champion is None
+    assert refused(factories.retired, model, cast) == "version_retired"
+    assert refused(factories.retired, model, cast, first) == "version_retired"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"password": "guessed"}, "password_wrong"),
+        ({"is_interactive": False}, "signing_needs_a_session"),
+    ],
+)
+def test_retirement_is_signed_by_an_owner(cast, first, changes, code):
+    model = first.registered_model
+
+    assert refused(factories.retired, model, cast, first, **changes) == code
+    assert (
+        refused(factories.retired, model, cast, first, actor=cast.rita)
+        == "may_not_retire"
+    )
+    assert slot().champion == first
+
+
+def test_retirement_over_http(cast, first, as_token):
+    olivia = Client()
+    olivia.force_login(cast.olivia)
+    body = {
+        "registered_model": "credit",
+        "version": 1,
+        "reason": "Replaced.",
+        "password": factories.PASSWORD,
+    }
+
+    by_token = as_token(cast.olivia).post(
+        "/api/v1/retirements/", body, content_type=JSON
+    )
+    signed = olivia.post("/api/v1/retirements/", body, content_type=JSON)
+
+    assert by_token.json()["code"] == "signing_needs_a_session"
+    assert (signed.status_code, signed.json()["dependants"]) == (
+        201,
+        ["slot/default/credit/production"],
+    )
+    assert olivia.get("/api/v1/retirements/").json()["count"] == 1
