@@ -281,6 +281,15 @@ def delegation_to_sign(
     return None
 
 
+def people_behind(user: User, role: SignerRole, model: RegisteredModel) -> list[User]:
+    """Return whom a signature counts as: who signs, and for whom they sign if they do.
+
+    What either of them did forbids it, so that nobody signs by somebody else's hand.
+    """
+    delegation = delegation_to_sign(user, role, model)
+    return [user, delegation.delegator] if delegation else [user]
+
+
 def may_delegate(
     user: User,
     role: SignerRole,
@@ -314,6 +323,13 @@ def duties_that_conflict(
     if _wrote_recent_policy(user, request.policy, now):
         conflicts.append("wrote the policy less than 30 days ago")
     return conflicts
+
+
+def duties_of_signer(user: User, role: SignerRole, version: ModelVersion) -> list[str]:
+    """Return what the signer, or for whom they sign, did to make a version."""
+    people = people_behind(user, role, version.registered_model)
+    found = (duty for person in people for duty in duties_in_lineage(person, version))
+    return list(dict.fromkeys(found))
 
 
 def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:

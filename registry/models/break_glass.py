@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 
+from registry.models.delegation import Delegation
 from registry.models.finding import Finding
 from registry.models.model_version import ModelVersion
 from registry.models.registered_model import RegisteredModel
@@ -37,6 +38,10 @@ class BreakGlass(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
     )
     asked_as = models.CharField(max_length=20, choices=SignerRole)
+    # Set if they signed for somebody else.
+    delegation = models.ForeignKey(
+        Delegation, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     printed_name = models.CharField(max_length=300)
     method = models.CharField(max_length=50)
     asked_at = models.DateTimeField()
@@ -61,6 +66,12 @@ class BreakGlass(models.Model):
     def subject(self) -> str:
         return f"break-glass/{self.pk}"
 
+    @property
+    def askers(self) -> set[int]:
+        """Whom the first signature counts as: who asked, and for whom they did."""
+        delegators = {self.delegation.delegator_id} if self.delegation else set()
+        return {self.asked_by_id} | delegators
+
 
 class BreakGlassConfirmation(models.Model):
     """Another person, in the other role, confirms: the version serves; append-only."""
@@ -76,6 +87,9 @@ class BreakGlassConfirmation(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
     )
     confirmed_as = models.CharField(max_length=20, choices=SignerRole)
+    delegation = models.ForeignKey(
+        Delegation, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     printed_name = models.CharField(max_length=300)
     method = models.CharField(max_length=50)
     confirmed_at = models.DateTimeField()

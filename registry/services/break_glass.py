@@ -20,9 +20,15 @@ from registry.models import (
 from registry.models.break_glass import LONGEST_HOURS
 from registry.models.finding import Finding, FindingCause, Severity
 from registry.models.sign_off import SignerRole
-from registry.permissions import duties_in_lineage, may_break_glass
+from registry.permissions import (
+    delegation_to_sign,
+    duties_of_signer,
+    may_break_glass,
+    people_behind,
+)
 from registry.services.findings import add_finding, responsible
 from registry.services.retirements import is_retired, refuse_retired
+from registry.services.sign_offs import signed_name
 from registry.services.slots import fill, locked_slot
 from registry.services.submission import refuse_unfit
 from registry.services.version_content import pinned_content
@@ -66,6 +72,7 @@ def ask_to_break_glass(
         proof = _proven(
             version, role, password, code, actor, is_interactive=is_interactive
         )
+        delegation = delegation_to_sign(actor, role, version.registered_model)
         slot = locked_slot(version.registered_model, environment)
         _refuse_unproven(slot, version)
         asked = BreakGlass.objects.create(
@@ -75,7 +82,8 @@ def ask_to_break_glass(
             hours=hours,
             asked_by=actor,
             asked_as=role,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            delegation=delegation,
+            printed_name=signed_name(actor, delegation),
             method=proof.method,
             asked_at=proof.at,
             lapses_at=proof.at + CONFIRM_WITHIN,
@@ -125,6 +133,7 @@ def confirm_break_glass(
         proof = _proven(
             version, role, password, code, actor, is_interactive=is_interactive
         )
+        delegation = delegation_to_sign(actor, role, version.registered_model)
         slot = locked_slot(version.registered_model, asked.slot.environment)
         _refuse_unless_open(asked, role, actor, proof.at)
         _refuse_unproven(slot, version)
@@ -134,7 +143,8 @@ def confirm_break_glass(
             finding=_finding(asked, slot, actor=actor, now=proof.at),
             confirmed_by=actor,
             confirmed_as=role,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            delegation=delegation,
+            printed_name=signed_name(actor, delegation),
             method=proof.method,
             confirmed_at=proof.at,
             expires_at=proof.at + timedelta(hours=asked.hours),
@@ -208,12 +218,12 @@ def _proven(
             f"You may not promote {model} in an emergency as {role}: its owner and "
             f"somebody with the risk role must, together.",
         )
-    duties = duties_in_lineage(actor, version)
+    duties = duties_of_signer(actor, role, version)
     if duties:
         raise PermissionDeniedError(
             "segregation_of_duties",
-            f"You may not promote this version in an emergency, because you "
-            f"{' and '.join(duties)}. Somebody else must.",
+            f"You may not promote this version in an emergency, because you, or for whom "
+            f"you sign, {' and '.join(duties)}. Somebody else must.",
             conflicts=duties,
         )
     return reauthenticate(
@@ -229,11 +239,12 @@ def _proven(
 def _refuse_unless_open(
     asked: BreakGlass, role: SignerRole, actor: User, now: datetime
 ) -> None:
-    if role == asked.asked_as or actor.pk == asked.asked_by_id:
+    people = people_behind(actor, role, asked.model_version.registered_model)
+    if role == asked.asked_as or asked.askers & {person.pk for person in people}:
         raise PermissionDeniedError(
             "two_people_in_two_roles",
             "An emergency takes the model's owner and somebody else, for risk: the other "
-            "of the two must confirm.",
+            "of the two must confirm, and nobody for both.",
         )
     if BreakGlassConfirmation.objects.filter(break_glass=asked).exists():
         raise ConflictError("break_glass_confirmed", "This is confirmed already.")

@@ -15,6 +15,7 @@ from registry.models.sign_off import SignerRole
 from registry.permissions import may_invalidate, may_reject, may_request_promotion
 from registry.services.approvals import refuse_due
 from registry.services.conclusions import locked_request
+from registry.services.delegations import authority_to_sign
 from registry.services.sign_offs import (
     printed_name,
     refuse_deactivated,
@@ -55,6 +56,7 @@ def reject_request(
         request = locked_request(request.pk)
         now = timezone.now()
         refuse_unless_may_sign(request, role, actor, now)
+        authority_to_sign(request, role, actor, now)
         model = request.model_version.registered_model
         if not may_reject(actor, model):
             raise PermissionDeniedError(

@@ -27,6 +27,7 @@ from registry.permissions import (
     may_open_finding,
     may_request_promotion,
     may_sign_as,
+    people_behind,
 )
 from registry.signing import reauthenticate
 from tracking.models import ServiceAccount
@@ -155,7 +156,8 @@ def accept_risk(
                 "may_not_accept_risk",
                 f"You may not accept risks of {model}: somebody with the risk role must.",
             )
-        _refuse_own_finding(finding, actor)
+        for person in people_behind(actor, SignerRole.RISK, model):
+            _refuse_own_finding(finding, person)
         now = timezone.now()
         proof = reauthenticate(
             actor,
@@ -281,13 +283,14 @@ def _refuse_unless_may_move(finding: Finding, to: FindingState, actor: User) -> 
         )
 
 
-def _refuse_own_finding(finding: Finding, actor: User) -> None:
+def _refuse_own_finding(finding: Finding, judge: User) -> None:
     """Whoever fixed it, and whoever is to fix it, does not judge it."""
-    fixed = finding.moves.filter(to_state=FindingState.FIXED, moved_by=actor)
-    if finding.owner_id == actor.pk or fixed.exists():
+    fixed = finding.moves.filter(to_state=FindingState.FIXED, moved_by=judge)
+    if finding.owner_id == judge.pk or fixed.exists():
         raise PermissionDeniedError(
             "fixer_does_not_judge",
-            "This finding is, or was, yours to fix, so somebody else must judge it.",
+            "This finding is, or was, for you or for whom you sign to fix, so somebody "
+            "else must judge it.",
         )
 
 

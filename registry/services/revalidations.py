@@ -17,7 +17,7 @@ from registry.models import (
 )
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
-from registry.permissions import duties_in_lineage, may_open_finding, may_sign_as
+from registry.permissions import duties_of_signer, may_open_finding, may_sign_as
 from registry.services.findings import refuse_blocking_findings
 from registry.services.slots import locked_slot
 from registry.signing import reauthenticate
@@ -139,11 +139,11 @@ def _refuse_unless_independent(version: ModelVersion, actor: User) -> None:
             "may_not_revalidate",
             f"You may not validate {model}: an independent validator must.",
         )
-    duties = duties_in_lineage(actor, version)
+    duties = duties_of_signer(actor, SignerRole.VALIDATOR, version)
     if duties:
         raise PermissionDeniedError(
             "segregation_of_duties",
-            f"You may not validate this version, because you {' and '.join(duties)}. "
-            f"Somebody else must.",
+            f"You may not validate this version, because you, or for whom you sign, "
+            f"{' and '.join(duties)}. Somebody else must.",
             conflicts=duties,
         )

@@ -23,7 +23,7 @@ from registry.models import (
 )
 from registry.models.finding import Finding, FindingCause, Severity
 from registry.models.sign_off import SignerRole
-from registry.permissions import may_roll_back, may_sign_as
+from registry.permissions import may_roll_back, may_sign_as, people_behind
 from registry.services.assessment import assess
 from registry.services.evidence import refuse_changed_run
 from registry.services.findings import (
@@ -291,16 +291,19 @@ def _take_back(slot: Slot, former: ModelVersion) -> None:
 def _refuse_unless_reviewer(freeze: Freeze, actor: User) -> None:
     model = freeze.slot.registered_model
     reviews = (SignerRole.VALIDATOR, SignerRole.RISK)
-    if not any(may_sign_as(actor, role, model) for role in reviews):
+    roles = [role for role in reviews if may_sign_as(actor, role, model)]
+    if not roles:
         raise PermissionDeniedError(
             "may_not_lift_freeze",
             f"You may not review rollbacks of {model}: a validator or somebody with the "
             f"risk role must.",
         )
-    if freeze.rollback.rolled_back_by_id == actor.pk:
+    rolled_back_by = freeze.rollback.rolled_back_by
+    if all(rolled_back_by in people_behind(actor, role, model) for role in roles):
         raise PermissionDeniedError(
             "reviewer_rolled_back",
-            "You rolled this back yourself, so somebody else must review it.",
+            "You, or for whom you sign, rolled this back, so somebody else must review "
+            "it.",
         )
 
 

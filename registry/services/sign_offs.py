@@ -83,7 +83,7 @@ def sign_off(
             request=request,
             role=role,
             signer=actor,
-            printed_name=_printed_name(actor, delegation),
+            printed_name=signed_name(actor, delegation),
             delegation=delegation,
             meaning=meaning,
             reason=reason,
@@ -120,6 +120,12 @@ def missing_roles(request: PromotionRequest) -> list[str]:
 
 def printed_name(person: User) -> str:
     return person.get_full_name() or person.get_username()
+
+
+def signed_name(actor: User, delegation: Delegation | None) -> str:
+    """Return the name that is printed beside a signature, with whom it stands for."""
+    name = printed_name(actor)
+    return f"{name}, for {delegation.printed_name}" if delegation else name
 
 
 def stated(reason: str) -> str:
@@ -165,11 +171,6 @@ def refuse_conflicting_duties(
             f"Somebody else must sign.",
             conflicts=conflicts,
         )
-
-
-def _printed_name(actor: User, delegation: Delegation | None) -> str:
-    name = printed_name(actor)
-    return f"{name}, for {delegation.printed_name}" if delegation else name
 
 
 def refuse_unless_in_review(request: PromotionRequest, role: SignerRole) -> None:

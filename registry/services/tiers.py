@@ -10,7 +10,7 @@ from registry.events import RegistryEvent
 from registry.models import RegisteredModel, TierAssessment
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
-from registry.permissions import may_describe_model, may_sign_as
+from registry.permissions import may_describe_model, may_sign_in_own_right
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
 
@@ -94,8 +94,9 @@ def assess_tier(
 
 
 def _refuse_unless_may_assess(model: RegisteredModel, tier: Tier, actor: User) -> None:
-    is_risk = may_sign_as(actor, SignerRole.RISK, model)
-    is_owner = may_sign_as(actor, SignerRole.OWNER, model)
+    # Not by a delegation: an owner who signs for risk would lower their own demands.
+    is_risk = may_sign_in_own_right(actor, SignerRole.RISK, model)
+    is_owner = may_sign_in_own_right(actor, SignerRole.OWNER, model)
     if not may_describe_model(actor, model) or not (is_risk or is_owner):
         raise PermissionDeniedError(
             "may_not_assess_tier",
