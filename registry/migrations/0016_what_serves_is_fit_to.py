@@ -11,8 +11,35 @@ ONE_PERSON_BY_DELEGATION = """
         a.delegator_id = NEW.confirmed_by_id
         OR c.delegator_id = b.asked_by_id
         OR c.delegator_id = a.delegator_id)"""
+OUT_OF_USE = """(
+    EXISTS (SELECT 1 FROM registry_versionlisting l
+        WHERE l.version_id = NEW.champion_id AND l.archived_at IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM registry_retirement r
+        WHERE r.registered_model_id = NEW.registered_model_id
+            AND (r.model_version_id IS NULL OR r.model_version_id = NEW.champion_id)))"""
+SERVES = """
+    SELECT 1 FROM registry_slot s
+    LEFT JOIN registry_breakglassconfirmation c ON c.id = s.break_glass_id
+    WHERE s.registered_model_id = NEW.registered_model_id
+        AND (s.champion_id = NEW.version_id OR c.fallback_id = NEW.version_id)"""
 
 GUARDS = (
+    Guard(
+        "registry_no_slot_takes_what_is_out_of_use",
+        "registry_slot",
+        "UPDATE",
+        "NEW.champion_id IS NOT NULL "
+        f"AND coalesce(OLD.champion_id, 0) <> NEW.champion_id AND {OUT_OF_USE}",
+        "a version that is retired or archived does not serve",
+    ),
+    Guard(
+        "registry_what_serves_is_not_archived",
+        "registry_versionlisting",
+        "UPDATE",
+        "NEW.archived_at IS NOT NULL AND OLD.archived_at IS NULL "
+        f"AND EXISTS ({SERVES})",
+        "a version that serves is not archived",
+    ),
     Guard(
         "registry_nobody_is_both_of_an_emergency_by_delegation",
         "registry_breakglassconfirmation",

@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.errors import ConflictError
@@ -44,7 +44,8 @@ def archive_model(model: RegisteredModel, *, actor: User) -> None:
 def archive_version(version: ModelVersion, *, actor: User) -> None:
     """Take a version out of the catalogue.
 
-    Its number is never used again. Refused while it serves, or while a request is open.
+    Its number is never used again. Refused while it serves, or while a request is open;
+    what serves again after an emergency serves.
     """
     with (
         refusals_recorded(
@@ -70,13 +71,16 @@ def archive_version(version: ModelVersion, *, actor: User) -> None:
 
 
 def _refuse_while_in_use(versions: QuerySet[ModelVersion]) -> None:
-    """Refuse if one of the versions serves, or has an open request."""
-    slot = Slot.objects.filter(champion__in=versions).first()
+    """Refuse if one of the versions serves, or has an open request, under its model's lock."""
+    serves = Q(champion__in=versions) | Q(break_glass__fallback__in=versions)
+    slot = Slot.objects.with_champion().filter(serves).first()
     if slot is not None:
+        is_champion = versions.filter(pk=slot.champion_id).exists()
+        serving = slot.champion if is_champion else slot.approved_champion
         raise ConflictError(
             "version_serves",
-            f"{slot.champion} serves in {slot.environment}: have it superseded, rolled "
-            f"back or retired first.",
+            f"{serving} serves in {slot.environment}, or will again when the emergency "
+            f"there is over: have it superseded, rolled back or retired first.",
             environment=slot.environment,
         )
     request = PromotionRequest.objects.open().filter(model_version__in=versions).first()

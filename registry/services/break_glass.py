@@ -27,7 +27,7 @@ from registry.permissions import (
     people_behind,
 )
 from registry.services.findings import add_finding, responsible
-from registry.services.retirements import is_retired, refuse_retired
+from registry.services.out_of_use import is_retired, refuse_retired
 from registry.services.sign_offs import signed_name
 from registry.services.slots import fill, locked_slot
 from registry.services.submission import refuse_unfit

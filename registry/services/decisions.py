@@ -27,7 +27,7 @@ from registry.services.assessment import assess
 from registry.services.due_dates import GRACE, Due, due_dates
 from registry.services.findings import blocking_findings
 from registry.services.governance import governing_policy
-from registry.services.retirements import is_retired
+from registry.services.out_of_use import is_archived, is_retired
 
 
 class Answer(StrEnum):
@@ -275,6 +275,10 @@ def _look_at_model(version: ModelVersion, found: _Found, now: datetime) -> None:
     forbids = [*_of_log(), *_of_findings(version, now)]
     if is_retired(version):
         forbids.append(Reason("retired", f"{version} is retired: use another version."))
+    if is_archived(version):
+        forbids.append(
+            Reason("archived", f"{version} is archived: use another version.")
+        )
     if forbids:
         found.reasons += forbids
         found.is_pending = False

@@ -35,7 +35,7 @@ from registry.services.evidence import (
 from registry.services.findings import refuse_blocking_findings
 from registry.services.governance import pinned_policy
 from registry.services.notifications import notify
-from registry.services.retirements import refuse_retired
+from registry.services.out_of_use import refuse_retired
 from registry.services.slots import fill, locked_slot, refuse_frozen
 from registry.services.submission import refuse_unfit
 from tracking.services.runs import freeze

@@ -15,6 +15,7 @@ from registry.models import (
     Slot,
 )
 from registry.permissions import may_retire
+from registry.services.out_of_use import is_retired
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
 
@@ -87,18 +88,6 @@ def retire(
             private={"reason": reason, "printed_name": retirement.printed_name},
         )
     return retirement
-
-
-def is_retired(version: ModelVersion) -> bool:
-    return Retirement.objects.of_version(version).exists()
-
-
-def refuse_retired(version: ModelVersion) -> None:
-    if is_retired(version):
-        raise ConflictError(
-            "version_retired",
-            f"{version} is retired: it will not serve again. Register a new version.",
-        )
 
 
 def models_that_stand_on(model: RegisteredModel) -> list[RegisteredModel]:

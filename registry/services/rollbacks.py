@@ -31,7 +31,7 @@ from registry.services.findings import (
     refuse_blocking_findings,
     responsible,
 )
-from registry.services.retirements import refuse_retired
+from registry.services.out_of_use import refuse_out_of_use
 from registry.services.slots import fill, locked_slot
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
@@ -230,7 +230,7 @@ def _promotion_that_holds(slot: Slot, to: ModelVersion, now: datetime) -> Promot
             f"The approval of {to} lapsed on {until:%Y-%m-%d}: choose another version, "
             f"or promote in an emergency with two people.",
         )
-    refuse_retired(to)
+    refuse_out_of_use(to)
     refuse_blocking_findings(to, now)
     refuse_changed_run(promotion.request)
     _refuse_what_does_not_stand(promotion.request, now)

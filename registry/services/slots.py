@@ -17,7 +17,7 @@ from registry.models import (
     Slot,
 )
 from registry.permissions import may_request_promotion
-from registry.services.retirements import refuse_retired
+from registry.services.out_of_use import refuse_out_of_use
 from tracking.lineage import datasets_of
 
 
@@ -59,7 +59,7 @@ def add_challenger(
     _refuse_strangers(actor, model)
     with transaction.atomic():
         slot = locked_slot(model, environment)
-        refuse_retired(version)
+        refuse_out_of_use(version)
         if slot.champion == version:
             raise ConflictError(
                 "version_is_champion", f"{version} serves in {environment} already."

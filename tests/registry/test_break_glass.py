@@ -10,6 +10,7 @@ from audit.errors import InvalidError
 from audit.proofs import trail
 from registry.models import BreakGlassEnd, Finding, ModelVersion
 from registry.models.sign_off import SignerRole
+from registry.services.archiving import archive_model, archive_version
 from registry.services.break_glass import end_emergencies
 from registry.services.promotion import promote
 from tests import factories
@@ -48,6 +49,20 @@ def test_slot_falls_back_when_the_hours_are_over(cast, first, third):
 
     assert (slot().champion, slot().break_glass) == (first, None)
     assert BreakGlassEnd.objects.get().confirmation == confirmed
+
+
+def test_what_an_emergency_falls_back_to_is_not_archived(cast, first, third):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+
+    for act, archived in (
+        (archive_version, first),
+        (archive_version, third),
+        (archive_model, first.registered_model),
+    ):
+        assert refused(act, archived, actor=cast.alice) == "version_serves"
+    with in_days(1.01):
+        end_emergencies()
+    assert slot().champion == first
 
 
 def test_slot_that_was_empty_is_empty_again(workspace, cast, third):

@@ -3,6 +3,7 @@
 import pytest
 
 from registry.models import Challenger
+from registry.services.archiving import archive_version
 from registry.services.model_versions import register_version
 from registry.services.promotion import promote
 from registry.services.slots import add_challenger, remove_challenger
@@ -27,6 +28,12 @@ def test_every_challenger_that_was_tried_is_counted(workspace, cast, first, thir
         "version_is_champion"
     )
     assert refused(challenge, add_challenger, third, cast.carol) == "may_not_challenge"
+
+
+def test_challenger_is_in_use(cast, first, third):
+    archive_version(third, actor=cast.alice)
+
+    assert refused(challenge, add_challenger, third, cast.alice) == "version_archived"
 
 
 def test_challenger_says_whether_it_learnt_from_the_same_data(workspace, cast, first):

@@ -11,10 +11,12 @@ from registry.models import (
     RequestState,
     Retirement,
     Slot,
+    VersionListing,
 )
 from registry.models.finding import Severity
 from registry.models.promotion_request import MOVES
 from registry.models.sign_off import SignerRole
+from registry.services.archiving import archive_version
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 
@@ -143,6 +145,32 @@ def test_no_version_is_put_into_a_slot_by_hand(in_review):
         "a champion was promoted into its slot, or serves in an emergency"
     )
     assert made == "a slot begins without a champion"
+
+
+@pytest.mark.parametrize("ends", ["archived", "retired"])
+def test_nothing_that_is_out_of_use_is_put_into_a_slot(first, second, cast, ends):
+    if ends == "archived":
+        archive_version(first, actor=cast.alice)
+    else:
+        factories.retired(first.registered_model, cast, first)
+
+    said = refused(Slot.objects.update, champion=first)
+
+    assert said == "a version that is retired or archived does not serve"
+
+
+def test_nothing_that_serves_is_archived(first, third, cast):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+
+    said = {
+        refused(
+            VersionListing.objects.filter(pk=version.pk).update,
+            archived_at=timezone.now(),
+        )
+        for version in (first, third)
+    }
+
+    assert said == {"a version that serves is not archived"}
 
 
 def test_nobody_confirms_their_own_emergency(workspace, cast):

@@ -14,6 +14,7 @@ from registry.models import ModelVersion, Slot
 from registry.models.finding import FindingState, Severity
 from registry.models.revalidation import TriggerKind
 from registry.models.tier import Tier
+from registry.services.archiving import archive_version
 from registry.services.decisions import Decision, decide
 from registry.services.due_dates import add_months, due_dates
 from registry.services.findings import accept_risk, move_finding
@@ -269,6 +270,13 @@ def test_retired_version_is_denied(cast, champion):
 
     answer, reasons, _ = told(decision(champion))
     assert (answer, reasons[-1]) == ("deny", "retired")
+
+
+def test_archived_version_is_denied(workspace, cast, champion):
+    factories.champion(workspace, cast, content=b"2")
+    archive_version(champion, actor=cast.alice)
+
+    assert told(decision(champion)) == ("deny", ["superseded", "archived"], [])
 
 
 def test_limits_of_use_go_along(cast, champion):

@@ -9,6 +9,7 @@ from audit.errors import InvalidError
 from audit.proofs import trail
 from registry.models import Finding, Freeze, PromotionRequest, RequestState
 from registry.models.finding import Severity
+from registry.services.archiving import archive_version
 from registry.services.promotion import promote
 from tests import factories
 from tests.registry.slots import in_days, refused, slot
@@ -109,6 +110,13 @@ def test_no_way_back_to_what_has_a_critical_finding_or_is_retired(cast, first, s
 
     factories.retired(model, cast, first)
     assert refused(factories.rollback, slot(), first, cast) == "version_retired"
+
+
+def test_no_way_back_to_what_is_archived(cast, first, second):
+    archive_version(first, actor=cast.alice)
+
+    assert refused(factories.rollback, slot(), first, cast) == "version_archived"
+    assert slot().champion == second
 
 
 @pytest.mark.parametrize("name", ["alice", "bob", "carol", "ada", "mallory"])

@@ -1,0 +1,27 @@
+"""Which versions serve no more, whoever asks: retired ones and archived ones."""
+
+from audit.errors import ConflictError
+from registry.models import ModelVersion, Retirement, VersionListing
+from registry.services.version_listings import version_archived
+
+
+def is_retired(version: ModelVersion) -> bool:
+    return Retirement.objects.of_version(version).exists()
+
+
+def is_archived(version: ModelVersion) -> bool:
+    return not VersionListing.objects.active().filter(pk=version.pk).exists()
+
+
+def refuse_retired(version: ModelVersion) -> None:
+    if is_retired(version):
+        raise ConflictError(
+            "version_retired",
+            f"{version} is retired: it will not serve again. Register a new version.",
+        )
+
+
+def refuse_out_of_use(version: ModelVersion) -> None:
+    refuse_retired(version)
+    if is_archived(version):
+        raise version_archived(version)
