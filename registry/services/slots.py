@@ -22,7 +22,12 @@ from tracking.lineage import datasets_of
 
 
 def locked_slot(model: RegisteredModel, environment: str) -> Slot:
-    """Return the slot, made if need be; whoever comes second waits for the first."""
+    """Return the slot, made if need be; whoever comes second waits for the first.
+
+    It is locked with its model, as whoever retires or archives locks that: what was asked
+    of a version under the lock still holds when the version serves.
+    """
+    RegisteredModel.objects.select_for_update().get(pk=model.pk)
     made, _ = Slot.objects.get_or_create(
         registered_model=model, environment=environment
     )

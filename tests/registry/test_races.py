@@ -1,27 +1,88 @@
 """Two people want the same slot at the same moment, each on a connection of their own."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from audit.errors import ConflictError
-from registry.models import Promotion, PromotionRequest, RequestState, Slot
+from registry.models import (
+    ModelVersion,
+    Promotion,
+    PromotionRequest,
+    RequestState,
+    Slot,
+)
+from registry.services.archiving import archive_version
+from registry.services.out_of_use import is_archived, is_retired
 from registry.services.promotion import promote
 from tests import factories
 from tests.factories import Cast
+from tests.registry.slots import slot
 from tracking.models import Workspace
 
+SECONDS = 60
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+Act = Callable[[], Any]
 
-def test_two_promotions_that_race_for_one_slot_have_one_winner(real_commits):
+
+@pytest.fixture
+def workspace(real_commits) -> Workspace:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite lets one writer in at a time")
-    workspace = Workspace.objects.get(name="default")
+    return Workspace.objects.get(name="default")
+
+
+@pytest.fixture
+def cast(workspace) -> Cast:
     people = {user.username: user for user in User.objects.all()}
-    cast = Cast(**{field.name: people[field.name] for field in fields(Cast)})
+    return Cast(**{name: people[name] for name in Cast.__dataclass_fields__})
+
+
+def outcome_of(act: Act) -> str:
+    try:
+        act()
+    except ConflictError as refusal:
+        return refusal.code
+    return "done"
+
+
+def overtaken(slower: Act, quicker: Act) -> tuple[str, str]:
+    """Return what comes of two acts, the second of which begins while the first goes on.
+
+    The first is not committed before the second is through or waits for it.
+    """
+
+    def second() -> str:
+        try:
+            return outcome_of(quicker)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            first = outcome_of(slower)
+            future = pool.submit(second)
+            until_done_or_waiting(future)
+        return first, future.result(timeout=SECONDS)
+
+
+def until_done_or_waiting(future: Future[str]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not future.done() and time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING)
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.05)
+
+
+def test_two_promotions_that_race_for_one_slot_have_one_winner(workspace, cast):
     factories.policy(workspace, cast)
     requests = [
         factories.approved(factories.version(workspace, cast, content=content), cast)
@@ -47,3 +108,84 @@ def test_two_promotions_that_race_for_one_slot_have_one_winner(real_commits):
     assert Slot.objects.get().champion == promotion.request.model_version
     states = PromotionRequest.objects.values_list("state", flat=True)
     assert sorted(states) == [RequestState.APPROVED, RequestState.PROMOTED]
+
+
+def promoting(workspace: Workspace, cast: Cast) -> tuple[ModelVersion, Act]:
+    version = factories.version(workspace, cast)
+    request = factories.approved(version, cast)
+    return version, lambda: promote(request, actor=cast.rex)
+
+
+def rolling_back(workspace: Workspace, cast: Cast) -> tuple[ModelVersion, Act]:
+    version = factories.champion(workspace, cast)
+    factories.champion(workspace, cast, content=b"2")
+    return version, lambda: factories.rollback(slot(), version, cast)
+
+
+def breaking_the_glass(workspace: Workspace, cast: Cast) -> tuple[ModelVersion, Act]:
+    version = factories.version(workspace, cast)
+    asked = factories.emergency_asked(version, cast)
+    return version, lambda: factories.emergency(asked, cast)
+
+
+def retiring(version: ModelVersion, cast: Cast) -> Act:
+    return lambda: factories.retired(version.registered_model, cast, version)
+
+
+def archiving(version: ModelVersion, cast: Cast) -> Act:
+    return lambda: archive_version(version, actor=cast.alice)
+
+
+WAYS_IN = pytest.mark.parametrize(
+    "way_in", [promoting, rolling_back, breaking_the_glass]
+)
+
+
+@WAYS_IN
+def test_version_that_is_retired_while_it_takes_a_slot_leaves_it(
+    workspace, cast, way_in
+):
+    factories.policy(workspace, cast)
+    version, take = way_in(workspace, cast)
+
+    outcomes = overtaken(take, retiring(version, cast))
+
+    assert outcomes == ("done", "done")
+    assert is_retired(version)
+    assert slot().champion is None
+
+
+@WAYS_IN
+def test_version_that_takes_a_slot_while_it_is_retired_does_not_get_it(
+    workspace, cast, way_in
+):
+    factories.policy(workspace, cast)
+    version, take = way_in(workspace, cast)
+
+    outcomes = overtaken(retiring(version, cast), take)
+
+    assert outcomes == ("done", "version_retired")
+    assert not Slot.objects.filter(champion=version).exists()
+
+
+@pytest.mark.parametrize("way_in", [rolling_back, breaking_the_glass])
+def test_version_is_not_archived_while_it_takes_a_slot(workspace, cast, way_in):
+    factories.policy(workspace, cast)
+    version, take = way_in(workspace, cast)
+
+    outcomes = overtaken(take, archiving(version, cast))
+
+    assert outcomes == ("done", "version_serves")
+    assert slot().champion == version
+    assert not is_archived(version)
+
+
+@pytest.mark.parametrize("way_in", [rolling_back, breaking_the_glass])
+def test_version_does_not_take_a_slot_while_it_is_archived(workspace, cast, way_in):
+    factories.policy(workspace, cast)
+    version, take = way_in(workspace, cast)
+
+    outcomes = overtaken(archiving(version, cast), take)
+
+    assert outcomes == ("done", "version_archived")
+    assert not Slot.objects.filter(champion=version).exists()
