@@ -212,7 +212,10 @@ def may_break_glass(user: User, role: SignerRole, model: RegisteredModel) -> boo
 
 
 def may_retire(user: User, model: RegisteredModel) -> bool:
-    return holds(user, "retire_version", model)
+    """Whoever signs as the model's owner may; what is signed for others is no end of it."""
+    return may_sign_in_own_right(user, SignerRole.OWNER, model) and holds(
+        user, "retire_version", model
+    )
 
 
 def may_order_report(user: User, model: RegisteredModel) -> bool:

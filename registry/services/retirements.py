@@ -48,7 +48,7 @@ def retire(
         if not may_retire(actor, model):
             raise PermissionDeniedError(
                 "may_not_retire",
-                f"You may not retire versions of {model}: ask for the owner role.",
+                f"You may not retire versions of {model}: its owner must, and sign.",
             )
         now = timezone.now()
         proof = reauthenticate(

@@ -8,6 +8,7 @@ from registry.services.promotion import promote
 from registry.services.slots import add_challenger
 from tests import factories
 from tests.registry.slots import challenge, refused, slot
+from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -60,6 +61,23 @@ def test_retirement_is_signed_by_an_owner(cast, first, changes, code):
         refused(factories.retired, model, cast, first, actor=cast.rita)
         == "may_not_retire"
     )
+    assert slot().champion == first
+
+
+def test_retirement_is_signed_by_no_superuser_and_no_owner_of_another_model(
+    workspace, cast, first
+):
+    zoe = factories.person("zoe", workspace, Role.OWNER)
+    cast.olivia.is_superuser = True
+    cast.olivia.save()
+    model = first.registered_model
+
+    codes = [
+        refused(factories.retired, model, cast, first, actor=actor)
+        for actor in (zoe, cast.olivia)
+    ]
+
+    assert codes == ["may_not_retire", "may_not_retire"]
     assert slot().champion == first
 
 
