@@ -35,6 +35,7 @@ from registry.services.version_content import pinned_content
 from registry.signing import Reauthentication, reauthenticate
 from tracking import storage
 from tracking.services.log_ins import tries_counted
+from tracking.services.runs import freeze
 
 CONFIRM_WITHIN = timedelta(hours=1)
 
@@ -74,7 +75,7 @@ def ask_to_break_glass(
         )
         delegation = delegation_to_sign(actor, role, version.registered_model)
         slot = locked_slot(version.registered_model, environment)
-        _refuse_unproven(slot, version)
+        _refuse_unproven(slot, version, actor)
         asked = BreakGlass.objects.create(
             slot=slot,
             model_version=version,
@@ -136,7 +137,7 @@ def confirm_break_glass(
         delegation = delegation_to_sign(actor, role, version.registered_model)
         slot = locked_slot(version.registered_model, asked.slot.environment)
         _refuse_unless_open(asked, role, actor, proof.at)
-        _refuse_unproven(slot, version)
+        _refuse_unproven(slot, version, actor)
         confirmed = BreakGlassConfirmation.objects.create(
             break_glass=asked,
             fallback=slot.approved_champion,
@@ -255,13 +256,17 @@ def _refuse_unless_open(
         )
 
 
-def _refuse_unproven(slot: Slot, version: ModelVersion) -> None:
-    """Integrity is never passed over: neither the log's nor the artifact's."""
+def _refuse_unproven(slot: Slot, version: ModelVersion, actor: User) -> None:
+    """Integrity is never passed over: neither the log's nor the artifact's.
+
+    The run is frozen as for a request, so that what serves stays what it was and where.
+    """
     refuse_unsound_log()
     refuse_retired(version)
     if slot.champion == version:
         raise ConflictError("version_is_champion", f"{version} serves there already.")
     refuse_unfit(version)
+    version.source_run = freeze(version.linked_run, actor=actor)
     for file in pinned_content(version).files:
         storage.verify(file.sha256)
 

@@ -15,6 +15,7 @@ from tests import factories
 from tests.every_route.asking import Ask, Table, signing
 from tests.every_route.promotion import API, FIRST, SERVING
 from tests.registry.receiver import internal, receiver
+from tracking.events import TrackingEvent
 
 TABLE = Table()
 SECOND = SERVING | {"version": 2, "reason": "It is better."}
@@ -65,7 +66,7 @@ def lift_freeze(workspace, people):
     return signing(people.bob, {"conclusion": "Data were missing."}, pk=freeze.pk)
 
 
-@TABLE.call("POST", f"{API}break-glass/", E.BREAK_GLASS_ASKED)
+@TABLE.call("POST", f"{API}break-glass/", TrackingEvent.RUN_FROZEN, E.BREAK_GLASS_ASKED)
 def ask_to_break_glass(workspace, people):
     second_beside_champion(workspace, people)
     return signing(people.olivia, SECOND | {"hours": 24, "role": "owner"})

@@ -58,7 +58,7 @@ def test_author_is_who_holds_the_token_and_evidence_cannot_be_written_again(
         with pytest.raises(RestException) as refusal:
             write()
         assert str(refusal.value) == (
-            f"RESOURCE_CONFLICT: The run {run_id} is evidence of a promotion request "
+            f"RESOURCE_CONFLICT: The run {run_id} is evidence of a promotion "
             f"and cannot change any more. Log to a new run."
         )
         assert refusal.value.json["code"] == "run_frozen"

@@ -17,6 +17,7 @@ from tests import factories
 from tests.registry.slots import in_days, refused, slot
 from tracking import storage
 from tracking.permissions import Role
+from tracking.services.artifacts import remove_artifacts
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -158,6 +159,24 @@ def test_emergency_never_passes_over_an_altered_artifact(cast, first, third):
 
     assert refused(factories.emergency, asked, cast).startswith("artifact")
     assert slot().champion == first
+
+
+def test_emergency_freezes_the_run_that_made_the_version(cast, first, third):
+    factories.emergency_asked(third, cast)
+
+    code = refused(
+        remove_artifacts, third.linked_run, path=factories.MODEL, actor=cast.alice
+    )
+
+    assert code == "run_frozen"
+
+
+def test_emergency_waits_for_the_end_of_the_run(workspace, cast, first):
+    unfinished = factories.version(workspace, cast, content=b"4", has_ended=False)
+
+    assert refused(factories.emergency_asked, unfinished, cast) == (
+        "source_run_not_ended"
+    )
 
 
 @pytest.mark.parametrize("hours", [0, 25])

@@ -114,7 +114,7 @@ def test_evidence_is_not_archived(alice, workspace, cast, log):
     )
     assert alice.post("runs/delete", run_id=run.run_id) == conflict(
         "run_frozen",
-        f"The run {run.run_id} is evidence of a promotion request and cannot change any "
+        f"The run {run.run_id} is evidence of a promotion and cannot change any "
         f"more. Log to a new run.",
     )
     assert log() == []

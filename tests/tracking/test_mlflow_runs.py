@@ -269,7 +269,7 @@ def test_frozen_run_refuses_every_write_and_can_still_be_read(
 
     expected = conflict(
         "run_frozen",
-        f"The run {run.run_id} is evidence of a promotion request and cannot change "
+        f"The run {run.run_id} is evidence of a promotion and cannot change "
         f"any more. Log to a new run.",
     )
     named = {"run_id": run.run_id}

@@ -115,7 +115,7 @@ def remove_experiment_tag(experiment: Experiment, *, key: str, actor: User) -> N
 def archive_experiment(experiment: Experiment, *, actor: User) -> None:
     """Mark an experiment and its runs deleted, as MLflow says; nothing goes away.
 
-    Refused while one of its runs is evidence of a promotion request.
+    Refused while one of its runs is evidence of a promotion.
     """
     with transaction.atomic():
         experiment = _locked(experiment, actor=actor)

@@ -134,7 +134,7 @@ def _refuse_frozen(run: Run) -> None:
     if run.is_frozen:
         raise ConflictError(
             "run_frozen",
-            f"The run {run.run_id} is evidence of a promotion request and cannot change "
+            f"The run {run.run_id} is evidence of a promotion and cannot change "
             f"any more. Log to a new run.",
         )
 
