@@ -27,7 +27,7 @@ from tests.registry.slots import slot
 from tracking.models import Workspace
 
 SECONDS = 60
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 Act = Callable[[], Any]
 
 
