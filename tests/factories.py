@@ -31,6 +31,7 @@ from registry.models import (
     Delegation,
     Delivery,
     Finding,
+    FindingMove,
     Freeze,
     FreezeLifting,
     GateRun,
@@ -66,7 +67,7 @@ from registry.services.closings import withdraw_request
 from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.deliveries import deliver
 from registry.services.evidence_views import open_evidence
-from registry.services.findings import move_finding, open_finding
+from registry.services.findings import accept_risk, move_finding, open_finding
 from registry.services.gate_runs import run_gate
 from registry.services.model_cards import write_model_card
 from registry.services.model_versions import register_version
@@ -633,6 +634,18 @@ def finding(
         "actor": people.bob,
     } | changes
     return open_finding(model, severity=severity, **arguments)
+
+
+def borne(finding: Finding, actor: User, **changes: Any) -> FindingMove:
+    """Return a signature that the risk of a finding is borne for some weeks."""
+    arguments: dict[str, Any] = {
+        "until": timezone.now() + timedelta(days=60),
+        "reason": "Few loans are concerned.",
+        "password": PASSWORD,
+        "is_interactive": True,
+        "actor": actor,
+    } | changes
+    return accept_risk(finding, **arguments)
 
 
 def model_card(model: RegisteredModel, people: Cast, **changes: Any) -> ModelCard:

@@ -22,6 +22,11 @@ SERVES = """
     LEFT JOIN registry_breakglassconfirmation c ON c.id = s.break_glass_id
     WHERE s.registered_model_id = NEW.registered_model_id
         AND (s.champion_id = NEW.version_id OR c.fallback_id = NEW.version_id)"""
+EMERGENCY_BEFORE = """
+    SELECT 1 FROM registry_breakglass b
+    JOIN registry_finding f ON f.model_version_id = b.model_version_id
+    WHERE b.id = NEW.break_glass_id AND f.id <> NEW.finding_id
+        AND f.cause = 'break_glass' AND f.state NOT IN ('verified', 'closed')"""
 
 GUARDS = (
     Guard(
@@ -46,6 +51,13 @@ GUARDS = (
         "INSERT",
         f"EXISTS ({ONE_PERSON_BY_DELEGATION})",
         "an emergency takes two people, whoever signs for them",
+    ),
+    Guard(
+        "registry_no_emergency_makes_another_longer",
+        "registry_breakglassconfirmation",
+        "INSERT",
+        f"EXISTS ({EMERGENCY_BEFORE})",
+        "an emergency of a version is judged before its next one",
     ),
 )
 

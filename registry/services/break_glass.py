@@ -26,7 +26,7 @@ from registry.permissions import (
     may_break_glass,
     people_behind,
 )
-from registry.services.findings import add_finding, responsible
+from registry.services.findings import JUDGED, add_finding, responsible
 from registry.services.out_of_use import is_retired, refuse_retired
 from registry.services.sign_offs import signed_name
 from registry.services.slots import fill, locked_slot
@@ -265,10 +265,26 @@ def _refuse_unproven(slot: Slot, version: ModelVersion, actor: User) -> None:
     refuse_retired(version)
     if slot.champion == version:
         raise ConflictError("version_is_champion", f"{version} serves there already.")
+    _refuse_one_more_emergency(version)
     refuse_unfit(version)
     version.source_run = freeze(version.linked_run, actor=actor)
     for file in pinned_content(version).files:
         storage.verify(file.sha256)
+
+
+def _refuse_one_more_emergency(version: ModelVersion) -> None:
+    """Refuse to make a day at most longer: somebody must judge the last one first."""
+    unjudged = version.findings.filter(cause=FindingCause.BREAK_GLASS).exclude(
+        state__in=JUDGED
+    )
+    finding = unjudged.order_by("pk").first()
+    if finding is not None:
+        raise ConflictError(
+            "emergency_not_judged",
+            f"{version} served in an emergency before, and finding {finding.pk} says so: "
+            f"have somebody else verify that it was mended, or ask for a promotion.",
+            finding=finding.pk,
+        )
 
 
 def _finding(asked: BreakGlass, slot: Slot, *, actor: User, now: datetime) -> Finding:

@@ -12,7 +12,13 @@ from django.utils import timezone
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import pseudonym, record, refusals_recorded
 from registry.events import RegistryEvent
-from registry.models import Finding, FindingMove, ModelVersion, RegisteredModel
+from registry.models import (
+    BreakGlassConfirmation,
+    Finding,
+    FindingMove,
+    ModelVersion,
+    RegisteredModel,
+)
 from registry.models.finding import (
     DUE_WITHIN,
     FindingCause,
@@ -36,7 +42,7 @@ from tracking.services.log_ins import tries_counted
 LONGEST_ACCEPTANCE = timedelta(days=90)
 LONGEST_ACCEPTANCE_OF_CRITICAL_MODELS = timedelta(days=30)
 # Who takes these steps judges somebody else's work.
-_JUDGED = frozenset({FindingState.VERIFIED, FindingState.CLOSED})
+JUDGED = frozenset({FindingState.VERIFIED, FindingState.CLOSED})
 
 
 def open_finding(
@@ -264,7 +270,7 @@ def _locked(finding: Finding) -> Finding:
 
 def _refuse_unless_may_move(finding: Finding, to: FindingState, actor: User) -> None:
     model = finding.registered_model
-    if to in _JUDGED:
+    if to in JUDGED:
         if not may_close_finding(actor, model):
             raise PermissionDeniedError(
                 "may_not_close_finding",
@@ -284,7 +290,13 @@ def _refuse_unless_may_move(finding: Finding, to: FindingState, actor: User) -> 
 
 
 def _refuse_own_finding(finding: Finding, judge: User) -> None:
-    """Whoever fixed it, and whoever is to fix it, does not judge it."""
+    """Whoever caused it, fixed it, or is to fix it does not judge it."""
+    if _broke_the_glass(finding, judge):
+        raise PermissionDeniedError(
+            "who_broke_the_glass_does_not_judge",
+            "This finding is about an emergency that you, or for whom you sign, asked "
+            "for or confirmed, so somebody else must judge it.",
+        )
     fixed = finding.moves.filter(to_state=FindingState.FIXED, moved_by=judge)
     if finding.owner_id == judge.pk or fixed.exists():
         raise PermissionDeniedError(
@@ -292,6 +304,14 @@ def _refuse_own_finding(finding: Finding, judge: User) -> None:
             "This finding is, or was, for you or for whom you sign to fix, so somebody "
             "else must judge it.",
         )
+
+
+def _broke_the_glass(finding: Finding, judge: User) -> bool:
+    theirs = Q(confirmed_by=judge) | Q(delegation__delegator=judge)
+    theirs |= Q(break_glass__asked_by=judge) | Q(
+        break_glass__delegation__delegator=judge
+    )
+    return BreakGlassConfirmation.objects.filter(theirs, finding=finding).exists()
 
 
 def _refuse_long_acceptance(

@@ -9,9 +9,11 @@ from django.utils import timezone
 from audit.errors import InvalidError
 from audit.proofs import trail
 from registry.models import BreakGlassEnd, Finding, ModelVersion
+from registry.models.finding import FindingState
 from registry.models.sign_off import SignerRole
 from registry.services.archiving import archive_model, archive_version
 from registry.services.break_glass import end_emergencies
+from registry.services.findings import move_finding
 from registry.services.promotion import promote
 from tests import factories
 from tests.registry.slots import in_days, refused, slot
@@ -185,6 +187,52 @@ def test_emergency_lasts_a_day_at_most(cast, first, third, hours):
         factories.emergency_asked(third, cast, hours=hours)
 
     assert refusal.value.code == "hours_wrong"
+
+
+def test_no_emergency_makes_another_longer(workspace, cast, first, third):
+    confirmed = factories.emergency(factories.emergency_asked(third, cast), cast)
+    with in_days(1.01):
+        end_emergencies()
+        assert refused(factories.emergency_asked, third, cast) == (
+            "emergency_not_judged"
+        )
+
+        for to, actor in (
+            (FindingState.FIXED, cast.alice),
+            (FindingState.VERIFIED, cast.bob),
+        ):
+            move_finding(confirmed.finding, to=to, reason="Done.", actor=actor)
+        factories.emergency(factories.emergency_asked(third, cast), cast)
+        assert slot().champion == third
+
+
+def test_emergency_whose_risk_is_borne_is_no_reason_for_another(
+    workspace, cast, first, third
+):
+    risky = factories.person("rob", workspace, Role.RISK)
+    confirmed = factories.emergency(factories.emergency_asked(third, cast), cast)
+    factories.borne(confirmed.finding, risky)
+
+    with in_days(1.01):
+        end_emergencies()
+        assert refused(factories.emergency_asked, third, cast) == (
+            "emergency_not_judged"
+        )
+
+
+def test_who_broke_the_glass_does_not_judge_that(cast, first, third):
+    finding = factories.emergency(factories.emergency_asked(third, cast), cast).finding
+    move_finding(finding, to=FindingState.FIXED, reason="Done.", actor=cast.alice)
+
+    code = refused(
+        move_finding,
+        finding,
+        to=FindingState.VERIFIED,
+        reason="Done.",
+        actor=cast.rita,
+    )
+
+    assert code == "who_broke_the_glass_does_not_judge"
 
 
 def test_emergency_over_http(cast, first, third):

@@ -13,7 +13,7 @@ from audit.sequencer import sequence_pending
 from registry.models import Finding, FindingMove
 from registry.models.finding import FINDING_MOVES, FindingState, Severity
 from registry.models.tier import Tier
-from registry.services.findings import accept_risk, blocking_findings, move_finding
+from registry.services.findings import blocking_findings, move_finding
 from registry.services.promotion import promote
 from tests import factories
 
@@ -28,17 +28,6 @@ def finding(workspace, cast) -> Finding:
 
 def moved(finding, to, actor, reason="Done.") -> FindingMove:
     return move_finding(finding, to=FindingState(to), reason=reason, actor=actor)
-
-
-def borne(finding, actor, **changes) -> FindingMove:
-    arguments = {
-        "until": timezone.now() + timedelta(days=60),
-        "reason": "Few loans are concerned.",
-        "password": factories.PASSWORD,
-        "is_interactive": True,
-        "actor": actor,
-    } | changes
-    return accept_risk(finding, **arguments)
 
 
 def standing(finding) -> str:
@@ -152,7 +141,7 @@ def test_risk_is_borne_by_a_signature_and_only_until_that_day(workspace, cast, f
 
     with pytest.raises(InvalidError):
         moved(finding, "risk_accepted", cast.rita)
-    signed = borne(finding, cast.rita)
+    signed = factories.borne(finding, cast.rita)
 
     assert (signed.printed_name, signed.method) == (
         "Rita Example",
@@ -175,7 +164,7 @@ def test_risk_is_borne_by_a_signature_and_only_until_that_day(workspace, cast, f
 )
 def test_risk_is_not_accepted_by(cast, finding, name, changes, code):
     with pytest.raises(PermissionDeniedError) as refusal:
-        borne(finding, getattr(cast, name), **changes)
+        factories.borne(finding, getattr(cast, name), **changes)
 
     assert refusal.value.code == code
     assert standing(finding) == FindingState.OPEN
@@ -191,7 +180,7 @@ def test_risk_is_not_accepted_for_longer_than_the_tier_allows(
     until = timezone.now() + timedelta(days=days)
 
     with pytest.raises(InvalidError) as refusal:
-        borne(finding, cast.rita, until=until, code=code)
+        factories.borne(finding, cast.rita, until=until, code=code)
 
     assert refusal.value.code == "acceptance_too_long"
 
