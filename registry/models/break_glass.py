@@ -107,7 +107,7 @@ class BreakGlassConfirmation(models.Model):
 
 
 class BreakGlassEnd(models.Model):
-    """Its hours were over and the slot fell back; append-only."""
+    """Its hours were over, or another version took the slot before that; append-only."""
 
     confirmation = models.OneToOneField(
         BreakGlassConfirmation, models.PROTECT, related_name="end"

@@ -24,7 +24,7 @@ class RetirementQuerySet(models.QuerySet["Retirement"]):
 class Retirement(models.Model):
     """Signed and append-only; all evidence stays.
 
-    `dependants` names the slots that it emptied and the models that were left standing.
+    `dependants` names the slots that it left and the models that were left standing.
     """
 
     registered_model = models.ForeignKey(

@@ -8,12 +8,11 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
-from audit.services import record, refusals_recorded, system_account
+from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import (
     BreakGlass,
     BreakGlassConfirmation,
-    BreakGlassEnd,
     ModelVersion,
     Slot,
 )
@@ -27,7 +26,7 @@ from registry.permissions import (
     people_behind,
 )
 from registry.services.findings import JUDGED, add_finding, responsible
-from registry.services.out_of_use import is_retired, refuse_retired
+from registry.services.out_of_use import refuse_retired
 from registry.services.sign_offs import signed_name
 from registry.services.slots import fill, locked_slot
 from registry.services.submission import refuse_unfit
@@ -150,7 +149,7 @@ def confirm_break_glass(
             confirmed_at=proof.at,
             expires_at=proof.at + timedelta(hours=asked.hours),
         )
-        fill(slot, version, break_glass=confirmed)
+        fill(slot, version, break_glass=confirmed, actor=actor, now=proof.at)
         record(
             RegistryEvent.BREAK_GLASS_CONFIRMED,
             actor=actor,
@@ -175,32 +174,15 @@ def end_emergencies() -> int:
 
     Decisions have denied the version since the minute it expired.
     """
-    now = timezone.now()
-    over = Slot.objects.filter(break_glass__expires_at__lte=now).with_champion()
-    return sum(_fall_back(slot, now) for slot in over.order_by("pk"))
+    over = Slot.objects.filter(break_glass__expires_at__lte=timezone.now())
+    slots = over.select_related("registered_model").order_by("pk")
+    return sum(_has_fallen_back(slot) for slot in slots)
 
 
-def _fall_back(slot: Slot, now: datetime) -> bool:
+def _has_fallen_back(slot: Slot) -> bool:
     with transaction.atomic():
-        slot = locked_slot(slot.registered_model, slot.environment)
-        confirmed = slot.break_glass
-        if confirmed is None or not confirmed.has_expired(now):
-            return False
-        fallback = confirmed.fallback
-        if fallback and is_retired(fallback):
-            fallback = None
-        BreakGlassEnd.objects.create(confirmation=confirmed, ended_at=now)
-        fill(slot, fallback)
-        record(
-            RegistryEvent.BREAK_GLASS_ENDED,
-            actor=system_account(),
-            subject=confirmed.break_glass.subject,
-            payload={
-                "slot": slot.subject,
-                "fallback": fallback.subject if fallback else None,
-            },
-        )
-    return True
+        found = locked_slot(slot.registered_model, slot.environment)
+        return found.break_glass_id != slot.break_glass_id
 
 
 def _proven(

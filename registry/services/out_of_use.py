@@ -13,6 +13,10 @@ def is_archived(version: ModelVersion) -> bool:
     return not VersionListing.objects.active().filter(pk=version.pk).exists()
 
 
+def is_out_of_use(version: ModelVersion) -> bool:
+    return is_retired(version) or is_archived(version)
+
+
 def refuse_retired(version: ModelVersion) -> None:
     if is_retired(version):
         raise ConflictError(

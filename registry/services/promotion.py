@@ -171,7 +171,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
             promoted_by=actor,
             promoted_at=now,
         )
-        fill(slot, version)
+        fill(slot, version, actor=actor, now=now)
         record(
             RegistryEvent.VERSION_PROMOTED,
             actor=actor,

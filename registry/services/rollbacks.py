@@ -87,7 +87,7 @@ def roll_back(slot: Slot, *, to: ModelVersion, reason: str, actor: User) -> Roll
             frozen_at=now,
             review_due_at=now + REVIEW_WITHIN,
         )
-        fill(slot, to)
+        fill(slot, to, actor=actor, now=now)
         _take_back(slot, former)
         record(
             RegistryEvent.VERSION_ROLLED_BACK,

@@ -1,14 +1,17 @@
 """A slot's champion changes here, and only here; challengers run beside it."""
 
+from datetime import datetime
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
-from audit.services import record
+from audit.services import record, system_account
 from registry.events import RegistryEvent
 from registry.models import (
     BreakGlassConfirmation,
+    BreakGlassEnd,
     Challenger,
     ChallengerRemoval,
     Freeze,
@@ -17,7 +20,7 @@ from registry.models import (
     Slot,
 )
 from registry.permissions import may_request_promotion
-from registry.services.out_of_use import refuse_out_of_use
+from registry.services.out_of_use import is_out_of_use, refuse_out_of_use
 from tracking.lineage import datasets_of
 
 
@@ -25,13 +28,21 @@ def locked_slot(model: RegisteredModel, environment: str) -> Slot:
     """Return the slot, made if need be; whoever comes second waits for the first.
 
     It is locked with its model, as whoever retires or archives locks that: what was asked
-    of a version under the lock still holds when the version serves.
+    of a version under the lock still holds when the version serves. An emergency that is
+    over ends first, however late the timer is.
     """
     RegisteredModel.objects.select_for_update().get(pk=model.pk)
     made, _ = Slot.objects.get_or_create(
         registered_model=model, environment=environment
     )
-    return Slot.objects.with_champion().select_for_update(of=("self",)).get(pk=made.pk)
+    return _locked(made.pk)
+
+
+def locked_slots(model: RegisteredModel) -> list[Slot]:
+    """Return every slot of a model, each as `locked_slot` returns it."""
+    RegisteredModel.objects.select_for_update().get(pk=model.pk)
+    slots = Slot.objects.filter(registered_model=model).order_by("pk")
+    return [_locked(pk) for pk in slots.values_list("pk", flat=True)]
 
 
 def fill(
@@ -39,9 +50,52 @@ def fill(
     champion: ModelVersion | None,
     *,
     break_glass: BreakGlassConfirmation | None = None,
+    actor: User,
+    now: datetime,
 ) -> None:
-    """Let a version serve; whoever calls holds the slot's lock and records it."""
+    """Let a version serve; whoever calls holds the slot's lock and records it.
+
+    If that ends an emergency, its end is an entry of its own.
+    """
+    if slot.break_glass is not None:
+        _end(slot, slot.break_glass, champion, actor=actor, now=now)
     Slot.objects.filter(pk=slot.pk).update(champion=champion, break_glass=break_glass)
+
+
+def fallback_of(slot: Slot) -> ModelVersion | None:
+    """Return who serves when an emergency ends by itself; nobody who is out of use."""
+    fallback = slot.break_glass.fallback if slot.break_glass else None
+    return None if fallback is None or is_out_of_use(fallback) else fallback
+
+
+def _locked(pk: int) -> Slot:
+    slots = Slot.objects.with_champion()
+    slot = slots.select_for_update(of=("self",)).get(pk=pk)
+    now = timezone.now()
+    if slot.break_glass is None or not slot.break_glass.has_expired(now):
+        return slot
+    fill(slot, fallback_of(slot), actor=system_account(), now=now)
+    return slots.get(pk=pk)
+
+
+def _end(
+    slot: Slot,
+    confirmed: BreakGlassConfirmation,
+    champion: ModelVersion | None,
+    *,
+    actor: User,
+    now: datetime,
+) -> None:
+    BreakGlassEnd.objects.create(confirmation=confirmed, ended_at=now)
+    record(
+        RegistryEvent.BREAK_GLASS_ENDED,
+        actor=actor,
+        subject=confirmed.break_glass.subject,
+        payload={
+            "slot": slot.subject,
+            "champion": champion.subject if champion else None,
+        },
+    )
 
 
 def refuse_frozen(slot: Slot) -> None:

@@ -85,9 +85,33 @@ def test_promotion_in_due_form_ends_the_emergency(cast, first, third):
 
     assert (slot().champion, slot().break_glass) == (third, None)
     assert promotion.superseded == first
+    assert BreakGlassEnd.objects.count() == 1
     with in_days(1.01):
         assert end_emergencies() == 0
         assert slot().serving(timezone.now()) == third
+
+
+def test_next_emergency_ends_the_one_before(workspace, cast, first, third):
+    before = factories.emergency(factories.emergency_asked(third, cast), cast)
+    fourth = factories.version(workspace, cast, content=b"4")
+
+    after = factories.emergency(factories.emergency_asked(fourth, cast), cast)
+
+    assert (slot().champion, slot().break_glass) == (fourth, after)
+    assert after.fallback == first
+    assert BreakGlassEnd.objects.get().confirmation == before
+
+
+def test_emergency_that_is_over_is_over_for_whoever_comes_before_the_timer(
+    cast, first, third
+):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+
+    with in_days(1.01):
+        factories.revalidated(slot(), first, cast)
+
+    assert (slot().champion, slot().break_glass) == (first, None)
+    assert BreakGlassEnd.objects.count() == 1
 
 
 def test_one_person_is_not_two(cast, first, third):

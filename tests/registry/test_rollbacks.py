@@ -7,7 +7,13 @@ from django.test import Client
 
 from audit.errors import InvalidError
 from audit.proofs import trail
-from registry.models import Finding, Freeze, PromotionRequest, RequestState
+from registry.models import (
+    BreakGlassEnd,
+    Finding,
+    Freeze,
+    PromotionRequest,
+    RequestState,
+)
 from registry.models.finding import Severity
 from registry.services.archiving import archive_version
 from registry.services.promotion import promote
@@ -117,6 +123,36 @@ def test_no_way_back_to_what_is_archived(cast, first, second):
 
     assert refused(factories.rollback, slot(), first, cast) == "version_archived"
     assert slot().champion == second
+
+
+def test_rollback_after_an_emergency_is_of_who_serves_and_not_of_who_served_in_it(
+    cast, first, second, third
+):
+    confirmed = factories.emergency(factories.emergency_asked(third, cast), cast)
+
+    with in_days(1.01):  # and no timer has come
+        undone = factories.rollback(slot(), first, cast)
+
+    assert (undone.rolled_back, undone.finding.model_version) == (second, second)
+    assert second.promotion_requests.get().state == RequestState.ROLLED_BACK
+    assert (slot().champion, slot().break_glass) == (first, None)
+    assert BreakGlassEnd.objects.get().confirmation == confirmed
+
+
+def test_rollback_ends_an_emergency(cast, first, second, third):
+    asked = factories.emergency_asked(third, cast)
+    confirmed = factories.emergency(asked, cast)
+
+    undone = factories.rollback(slot(), first, cast)
+
+    assert undone.rolled_back == third
+    assert (slot().champion, slot().break_glass) == (first, None)
+    assert BreakGlassEnd.objects.get().confirmation == confirmed
+    entry = trail([asked.subject])[-1]
+    assert (entry.kind, entry.payload["champion"]) == (
+        "registry.break_glass.ended",
+        first.subject,
+    )
 
 
 @pytest.mark.parametrize("name", ["alice", "bob", "carol", "ada", "mallory"])
