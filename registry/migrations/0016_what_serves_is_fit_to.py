@@ -27,6 +27,8 @@ EMERGENCY_BEFORE = """
     JOIN registry_finding f ON f.model_version_id = b.model_version_id
     WHERE b.id = NEW.break_glass_id AND f.id <> NEW.finding_id
         AND f.cause = 'break_glass' AND f.state NOT IN ('verified', 'closed')"""
+ENDED = """
+    SELECT 1 FROM registry_breakglassend e WHERE e.confirmation_id = OLD.break_glass_id"""
 
 GUARDS = (
     Guard(
@@ -36,6 +38,15 @@ GUARDS = (
         "NEW.champion_id IS NOT NULL "
         f"AND coalesce(OLD.champion_id, 0) <> NEW.champion_id AND {OUT_OF_USE}",
         "a version that is retired or archived does not serve",
+    ),
+    Guard(
+        "registry_an_emergency_leaves_its_slot_on_record",
+        "registry_slot",
+        "UPDATE",
+        "OLD.break_glass_id IS NOT NULL "
+        "AND coalesce(NEW.break_glass_id, 0) <> OLD.break_glass_id "
+        f"AND NOT EXISTS ({ENDED})",
+        "an emergency leaves its slot when its end is on record",
     ),
     Guard(
         "registry_what_serves_is_not_archived",

@@ -16,6 +16,7 @@ from registry.models import (
 )
 from registry.permissions import may_retire
 from registry.services.out_of_use import is_retired
+from registry.services.slots import fallback_of, fill, locked_slots
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
 
@@ -32,7 +33,8 @@ def retire(
 ) -> Retirement:
     """Sign that a version, or without one the whole model, will not serve again.
 
-    The slots that it holds are emptied at once. What stands on it is named, not stopped.
+    It leaves the slots that it holds at once: an emergency falls back to who served
+    before, any other slot is empty. What stands on it is named, not stopped.
     """
     reason = reason.strip()
     if not reason:
@@ -59,9 +61,8 @@ def retire(
             is_interactive=is_interactive,
             now=now,
         )
-        RegisteredModel.objects.select_for_update().get(pk=model.pk)
+        slots = _slots_held(model, version)
         _refuse_second_retirement(model, version)
-        slots = _locked_slots(model, version)
         dependants = [slot.subject for slot in slots]
         dependants += [other.subject for other in models_that_stand_on(model)]
         retirement = Retirement.objects.create(
@@ -74,8 +75,8 @@ def retire(
             method=proof.method,
             retired_at=now,
         )
-        emptied = Slot.objects.filter(pk__in=[slot.pk for slot in slots])
-        emptied.update(champion=None, break_glass=None)
+        for slot in slots:
+            fill(slot, fallback_of(slot), actor=actor, now=now)
         record(
             RegistryEvent.RETIREMENT_SIGNED,
             actor=actor,
@@ -111,12 +112,6 @@ def _refuse_second_retirement(
         )
 
 
-def _locked_slots(model: RegisteredModel, version: ModelVersion | None) -> list[Slot]:
-    slots = Slot.objects.filter(registered_model=model, champion__isnull=False)
-    if version:
-        slots = slots.filter(champion=version)
-    return list(
-        slots.select_related("registered_model__workspace")
-        .select_for_update(of=("self",))
-        .order_by("pk")
-    )
+def _slots_held(model: RegisteredModel, version: ModelVersion | None) -> list[Slot]:
+    held = (slot for slot in locked_slots(model) if slot.champion is not None)
+    return [slot for slot in held if version is None or slot.champion == version]

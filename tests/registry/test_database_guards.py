@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from registry.models import (
+    BreakGlass,
     BreakGlassConfirmation,
     Promotion,
     PromotionRequest,
@@ -171,6 +172,48 @@ def test_nothing_that_serves_is_archived(first, third, cast):
     }
 
     assert said == {"a version that serves is not archived"}
+
+
+def test_no_emergency_leaves_its_slot_without_an_end(first, third, cast):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+
+    said = {
+        refused(Slot.objects.update, champion=champion, break_glass=None)
+        for champion in (first, third, None)
+    }
+
+    assert said == {"an emergency leaves its slot when its end is on record"}
+
+
+def test_no_emergency_of_a_version_follows_one_that_nobody_judged(cast, first, third):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+    slot = Slot.objects.get()
+    asked = BreakGlass.objects.create(
+        slot=slot,
+        model_version=third,
+        reason="Once more.",
+        hours=24,
+        asked_by=cast.olivia,
+        asked_as=SignerRole.OWNER,
+        printed_name="Olivia Example",
+        method="by hand",
+        asked_at=timezone.now(),
+        lapses_at=timezone.now(),
+    )
+
+    said = refused(
+        BreakGlassConfirmation.objects.create,
+        break_glass=asked,
+        finding=factories.finding(third.registered_model, cast, Severity.HIGH),
+        confirmed_by=cast.rita,
+        confirmed_as=SignerRole.RISK,
+        printed_name="Rita Example",
+        method="by hand",
+        confirmed_at=timezone.now(),
+        expires_at=timezone.now(),
+    )
+
+    assert said == "an emergency of a version is judged before its next one"
 
 
 def test_nobody_confirms_their_own_emergency(workspace, cast):

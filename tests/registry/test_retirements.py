@@ -3,7 +3,8 @@
 import pytest
 from django.test import Client
 
-from registry.models import Promotion
+from audit.proofs import trail
+from registry.models import BreakGlassEnd, Promotion
 from registry.services.promotion import promote
 from registry.services.slots import add_challenger
 from tests import factories
@@ -23,6 +24,40 @@ def test_retired_version_leaves_its_slot_and_never_comes_back(workspace, cast, f
     assert refused(factories.emergency_asked, first, cast) == "version_retired"
     assert refused(challenge, add_challenger, first, cast.alice) == "version_retired"
     assert Promotion.objects.count() == 1
+
+
+def test_emergency_whose_version_is_retired_falls_back(workspace, cast, first, third):
+    asked = factories.emergency_asked(third, cast)
+    factories.emergency(asked, cast)
+
+    factories.retired(third.registered_model, cast, third)
+
+    assert (slot().champion, slot().break_glass) == (first, None)
+    entry = trail([asked.subject])[-1]
+    assert (entry.kind, entry.payload) == (
+        "registry.break_glass.ended",
+        {"slot": slot().subject, "champion": first.subject},
+    )
+
+
+def test_emergency_falls_back_to_nothing_that_is_retired(cast, first, third):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+    factories.retired(first.registered_model, cast, first)
+
+    factories.retired(third.registered_model, cast, third)
+
+    assert (slot().champion, slot().break_glass) == (None, None)
+
+
+def test_model_that_is_retired_in_an_emergency_leaves_its_slot_empty(
+    cast, first, third
+):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+
+    factories.retired(first.registered_model, cast)
+
+    assert (slot().champion, slot().break_glass) == (None, None)
+    assert BreakGlassEnd.objects.count() == 1
 
 
 def test_approved_version_that_is_retired_is_not_promoted(workspace, cast, third):
