@@ -40,8 +40,13 @@ class Assessment:
         return not (self.open_gates or self.missing_attestations)
 
 
-def assess(request: PromotionRequest, now: datetime) -> Assessment:
-    """Assess the current attempt, all of whose gates have run."""
+def assess(
+    request: PromotionRequest, now: datetime, *, attested_by: datetime | None = None
+) -> Assessment:
+    """Assess the current attempt, all of whose gates have run.
+
+    With `attested_by` nothing counts that was attested later: as it was seen then.
+    """
     policy = read_policy_document(request.policy.document)
     waivable = waivers_that_count(request, now)
     failed = _failed_gates(request, policy)
@@ -51,7 +56,7 @@ def assess(request: PromotionRequest, now: datetime) -> Assessment:
         if gate in waivable and outcome in WAIVED
     )
     waived = {waiver.gate for waiver in waivers}
-    attested = attestations_that_count(request, policy, now)
+    attested = attestations_that_count(request, policy, now, attested_by=attested_by)
     return Assessment(
         open_gates=tuple(gate for gate, _ in failed if gate not in waived),
         waivers=waivers,
@@ -78,16 +83,20 @@ def waivers_that_count(request: PromotionRequest, now: datetime) -> dict[str, Wa
 
 
 def attestations_that_count(
-    request: PromotionRequest, policy: PolicyDocument, now: datetime
+    request: PromotionRequest,
+    policy: PolicyDocument,
+    now: datetime,
+    *,
+    attested_by: datetime | None = None,
 ) -> dict[str, Attestation]:
     """Return the newest valid attestation of each kind that the policy wants."""
     if not policy.attestations:
         return {}
-    valid = list(
-        Attestation.objects.valid(now).filter(
-            model_version=request.model_version_id, environment=request.environment
-        )
+    valid = Attestation.objects.valid(now).filter(
+        model_version=request.model_version_id, environment=request.environment
     )
+    if attested_by is not None:
+        valid = valid.filter(attested_at__lte=attested_by)
     found = {
         clause.kind: next((a for a in valid if _is_accepted(a, clause, now)), None)
         for clause in policy.attestations

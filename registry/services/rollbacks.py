@@ -248,7 +248,8 @@ def _refuse_what_does_not_stand(request: PromotionRequest, now: datetime) -> Non
             gates=list(open_gates),
         )
     then = request.approved_at or now
-    if request.subject_digest != assess(request, then).subject_digest:
+    seen = assess(request, then, attested_by=then)
+    if request.subject_digest != seen.subject_digest:
         raise ConflictError(
             "subject_changed",
             "What was signed is no longer what would serve: something that it rested on "

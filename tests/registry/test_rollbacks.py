@@ -8,6 +8,7 @@ from django.test import Client
 from audit.errors import InvalidError
 from audit.proofs import trail
 from registry.models import (
+    AttestationKind,
     BreakGlassEnd,
     Finding,
     Freeze,
@@ -16,12 +17,17 @@ from registry.models import (
 )
 from registry.models.finding import Severity
 from registry.services.archiving import archive_version
+from registry.services.attestations import withdraw_attestation
 from registry.services.promotion import promote
 from tests import factories
 from tests.registry.slots import in_days, refused, slot
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
+ATTESTED = f"""{factories.POLICY}
+attestations:
+  - {{kind: canary, accepts: [human], max_age_days: 90}}
+"""
 
 
 def test_rollback_takes_one_person_opens_a_finding_and_freezes_the_slot(
@@ -103,6 +109,37 @@ def test_approval_lapses_when_it_was_not_used_for_its_life(cast, first, second):
     with in_days(29):
         factories.rollback(slot(), first, cast)
     assert slot().champion == first
+
+
+def test_what_is_attested_anew_after_the_approval_closes_no_way_back(workspace, cast):
+    factories.policy(workspace, cast, ATTESTED)
+    kind = AttestationKind.CANARY
+    versions = [
+        factories.version(workspace, cast, content=content) for content in (b"1", b"2")
+    ]
+    for version in versions:
+        factories.attested(version, cast.olivia, kind)
+        factories.promoted(version, cast)
+    factories.attested(versions[0], cast.olivia, kind)
+
+    factories.rollback(slot(), versions[0], cast)
+
+    assert slot().champion == versions[0]
+
+
+def test_what_was_attested_and_taken_back_closes_the_way(workspace, cast):
+    factories.policy(workspace, cast, ATTESTED)
+    kind = AttestationKind.CANARY
+    version = factories.version(workspace, cast)
+    attested = factories.attested(version, cast.olivia, kind)
+    factories.promoted(version, cast)
+    following = factories.version(workspace, cast, content=b"2")
+    factories.attested(following, cast.olivia, kind)
+    factories.promoted(following, cast)
+    withdraw_attestation(attested, reason="It alarmed.", actor=cast.olivia)
+    factories.attested(version, cast.olivia, kind)
+
+    assert refused(factories.rollback, slot(), version, cast) == "subject_changed"
 
 
 def test_champion_is_no_way_back_to_itself(cast, second):
