@@ -29,6 +29,9 @@ EMERGENCY_BEFORE = """
         AND f.cause = 'break_glass' AND f.state NOT IN ('verified', 'closed')"""
 ENDED = """
     SELECT 1 FROM registry_breakglassend e WHERE e.confirmation_id = OLD.break_glass_id"""
+BORNE = """(
+    SELECT count(*) FROM registry_findingmove m
+    WHERE m.finding_id = NEW.finding_id AND m.to_state = 'risk_accepted')"""
 
 GUARDS = (
     Guard(
@@ -62,6 +65,13 @@ GUARDS = (
         "INSERT",
         f"EXISTS ({ONE_PERSON_BY_DELEGATION})",
         "an emergency takes two people, whoever signs for them",
+    ),
+    Guard(
+        "registry_a_risk_is_borne_twice_at_most",
+        "registry_findingmove",
+        "INSERT",
+        f"NEW.to_state = 'risk_accepted' AND {BORNE} >= 2",
+        "a risk is borne once and renewed once",
     ),
     Guard(
         "registry_no_emergency_makes_another_longer",

@@ -41,6 +41,7 @@ from tracking.services.log_ins import tries_counted
 
 LONGEST_ACCEPTANCE = timedelta(days=90)
 LONGEST_ACCEPTANCE_OF_CRITICAL_MODELS = timedelta(days=30)
+ACCEPTANCES = 2  # once borne, and renewed once, as waivers are
 # Who takes these steps judges somebody else's work.
 JUDGED = frozenset({FindingState.VERIFIED, FindingState.CLOSED})
 
@@ -174,6 +175,7 @@ def accept_risk(
             now=now,
         )
         _refuse_long_acceptance(model, until, now)
+        _refuse_second_renewal(finding)
         return _moved(
             finding,
             to=FindingState.RISK_ACCEPTED,
@@ -327,6 +329,17 @@ def _refuse_long_acceptance(
             "acceptance_too_long",
             f"A risk of {model} is accepted for at most {longest.days} days from now: "
             f"name an earlier day that is still to come.",
+        )
+
+
+def _refuse_second_renewal(finding: Finding) -> None:
+    """Count every time that the risk was borne, whatever came in between."""
+    borne = finding.moves.filter(to_state=FindingState.RISK_ACCEPTED)
+    if borne.count() >= ACCEPTANCES:
+        raise ConflictError(
+            "acceptance_renewed_already",
+            "The risk of this finding was borne and that was renewed once: have it fixed "
+            "and verified.",
         )
 
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 from registry.models import (
     BreakGlass,
     BreakGlassConfirmation,
+    FindingMove,
     Promotion,
     PromotionRequest,
     RequestState,
@@ -14,10 +15,11 @@ from registry.models import (
     Slot,
     VersionListing,
 )
-from registry.models.finding import Severity
+from registry.models.finding import FindingState, Severity
 from registry.models.promotion_request import MOVES
 from registry.models.sign_off import SignerRole
 from registry.services.archiving import archive_version
+from registry.services.findings import move_finding
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 
@@ -235,6 +237,27 @@ def test_nobody_confirms_their_own_emergency(workspace, cast):
     )
 
     assert said == "an emergency takes two people"
+
+
+def test_no_risk_is_borne_a_third_time(workspace, cast):
+    model = factories.model(workspace, cast)
+    finding = factories.finding(model, cast, Severity.LOW)
+    for _ in range(2):
+        borne = factories.borne(finding, cast.rita)
+        move_finding(finding, to=FindingState.OPEN, reason="It is not.", actor=cast.bob)
+
+    said = refused(
+        FindingMove.objects.create,
+        finding=finding,
+        from_state=FindingState.OPEN,
+        to_state=FindingState.RISK_ACCEPTED,
+        reason="Once more.",
+        accepted_until=borne.accepted_until,
+        moved_by=cast.rita,
+        moved_at=timezone.now(),
+    )
+
+    assert said == "a risk is borne once and renewed once"
 
 
 def test_no_retirement_of_a_model_takes_the_place_of_another(workspace, cast):

@@ -185,6 +185,23 @@ def test_risk_is_not_accepted_for_longer_than_the_tier_allows(
     assert refusal.value.code == "acceptance_too_long"
 
 
+def test_borne_risk_is_renewed_once(cast, finding):
+    for _ in range(2):
+        factories.borne(finding, cast.rita)
+        moved(finding, "open", cast.bob)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.borne(finding, cast.rita)
+
+    assert refusal.value.code == "acceptance_renewed_already"
+    assert standing(finding) == "open"
+    last = trail([finding.subject])[-1]
+    assert (last.kind, last.payload["code"]) == (
+        "registry.finding.refused",
+        "acceptance_renewed_already",
+    )
+
+
 def test_critical_finding_refuses_requests_until_somebody_verified_the_fix(
     workspace, cast
 ):
