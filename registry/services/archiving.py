@@ -75,8 +75,7 @@ def _refuse_while_in_use(versions: QuerySet[ModelVersion]) -> None:
     serves = Q(champion__in=versions) | Q(break_glass__fallback__in=versions)
     slot = Slot.objects.with_champion().filter(serves).first()
     if slot is not None:
-        is_champion = versions.filter(pk=slot.champion_id).exists()
-        serving = slot.champion if is_champion else slot.approved_champion
+        serving = versions.filter(slots=slot).first() or slot.approved_champion
         raise ConflictError(
             "version_serves",
             f"{serving} serves in {slot.environment}, or will again when the emergency "
