@@ -60,7 +60,9 @@ MLFLOW_EXISTS = {"experiment_exists", "model_exists"}
 MLFLOW_INVALID = {"experiment_archived", "run_archived"}
 LONGEST_MESSAGE = 4000
 NATIVE_PATH = re.compile(r"^(?:/w/[^/]+)?/api/v1/")
-MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|get-artifact\Z)")
+MLFLOW_PATH = re.compile(
+    r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|(?:model-versions/)?get-artifact\Z)"
+)
 
 
 class DomainErrorMiddleware:
