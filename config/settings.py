@@ -339,6 +339,13 @@ SPECTACULAR_SETTINGS = {
         "GrantStateEnum": "tracking.models.role_grant.GrantState",
         "RequestStateEnum": "registry.models.RequestState",
         "DeliveryStateEnum": "registry.models.DeliveryState",
+        "TierEnum": "registry.models.tier.Tier",
+        "FindingCauseEnum": "registry.models.finding.FindingCause",
+        "FindingStateEnum": "registry.models.finding.FindingState",
+        "AttestationKindEnum": "registry.models.AttestationKind",
+        "TriggerKindEnum": "registry.models.revalidation.TriggerKind",
+        "EmergencyRoleEnum": "registry.api.special_paths.ROLES",
+        "FieldKindEnum": "tracking.models.metadata.FieldKind",
     },
 }
 
