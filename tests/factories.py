@@ -825,7 +825,7 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     card(sensitive, people.alice)
     use_dataset(run(workspace, people.alice, "sensitive"), people.alice)
     acknowledge_sensitive_use(
-        sensitive.sensitive_uses.get(), note="Seen.", actor=people.stella
+        sensitive.sensitive_uses.earliest("pk"), note="Seen.", actor=people.stella
     )
     logged_model(other, people.alice)
     upload(other, "wrong.txt", b"wrong", people.alice)
