@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from celery import current_app
 from django.core import mail
 from django.core.management import call_command
 from django.test import Client
@@ -217,3 +218,20 @@ def test_command_keeps_what_it_found(signed):
         call_command("verify_sign_offs")
 
     assert SignOffVerification.objects.get().altered == 1
+
+
+def test_every_task_on_the_schedule_is_one_that_a_worker_knows(settings):
+    current_app.loader.import_default_modules()
+
+    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+
+    assert "registry.verify_sign_offs_when_due" in scheduled
+    assert scheduled <= current_app.tasks.keys()
+
+
+def test_task_verifies_what_is_due(signed):
+    current_app.loader.import_default_modules()
+
+    current_app.tasks["registry.verify_sign_offs_when_due"].apply(throw=True)
+
+    assert SignOffVerification.objects.get().requests == 1
