@@ -8,6 +8,7 @@ seen from outside only, and monitors and people say so (`revalidations`).
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -87,25 +88,21 @@ def call_by_policy(policy: Policy, *, actor: User, now: datetime) -> None:
     Policies have no major versions: what counts is whether a mandatory gate or an
     attestation came, went or changed since the policy that governed before.
     """
-    demanded = read_policy_document(policy.document).demands()
     for slot in _bound_by(policy):
         model, version = slot.registered_model, slot.approved_champion
         if version is None or governing_policy(model, slot.environment, now) != policy:
             continue
         former = former_policy(policy, model, now)
-        if former and read_policy_document(former.document).demands() == demanded:
-            continue
-        if _has_called(version, policy.subject):
-            continue
-        add_trigger(
-            model,
-            version=version,
-            kind=TriggerKind.POLICY_CHANGE,
-            cause=policy.subject,
-            detail=f"{policy} demands something else in {policy.environment}.",
-            actor=actor,
-            now=now,
-        )
+        if former is None or _demands(former) != _demands(policy):
+            _add_by_policy(version, policy, actor=actor, now=now)
+
+
+def call_by_promotion(request: PromotionRequest, *, actor: User, now: datetime) -> None:
+    """Call for a version that was approved under a policy that others have followed."""
+    version = request.model_version
+    policy = governing_policy(version.registered_model, request.environment, now)
+    if policy and _demands(policy) != _demands(request.policy):
+        _add_by_policy(version, policy, actor=actor, now=now)
 
 
 def call_by_finding(finding: Finding, *, actor: User, now: datetime) -> None:
@@ -134,6 +131,26 @@ def call_by_time(now: datetime) -> int:
     called = _called()
     found = [*_ended_waivers(called, now), *_changed_data(called, now)]
     return sum(_recorded(call, now) for call in found)
+
+
+def _demands(policy: Policy) -> dict[str, dict[str, Any]]:
+    return read_policy_document(policy.document).demands()
+
+
+def _add_by_policy(
+    version: ModelVersion, policy: Policy, *, actor: User, now: datetime
+) -> None:
+    if _has_called(version, policy.subject):
+        return
+    add_trigger(
+        version.registered_model,
+        version=version,
+        kind=TriggerKind.POLICY_CHANGE,
+        cause=policy.subject,
+        detail=f"{policy} demands something else in {policy.environment}.",
+        actor=actor,
+        now=now,
+    )
 
 
 def _recorded(call: Call, now: datetime) -> bool:

@@ -5,15 +5,18 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.models import Event
 from audit.sequencer import sequence_pending
 from registry.models import ModelVersion, RegisteredModel, RevalidationTrigger, Slot
 from registry.models.finding import FindingCause, Severity
+from registry.models.revalidation import TriggerKind
 from registry.models.tier import Tier
 from registry.services.due_dates import due_dates
 from registry.services.promotion import promote
+from registry.services.revalidation_triggers import add_trigger
 from registry.services.timers import end_what_is_over
 from tests import factories
 from tracking.models.dataset import Sensitivity
@@ -89,6 +92,21 @@ def test_policy_that_demands_something_else_calls_for_the_champion(
         {"kind": "policy_change", "version": champion.subject, "cause": cause}
     ]
     assert why_due(champion) == "policy_change"
+
+
+def test_version_that_was_approved_under_a_former_policy_is_due_once_it_serves(
+    workspace, cast
+):
+    factories.policy(workspace, cast)
+    approved = factories.approved(factories.version(workspace, cast), cast)
+    policy = factories.policy(workspace, cast, STRICTER)
+    assert called() == []
+
+    promote(approved, actor=cast.rex)
+
+    version = approved.model_version
+    assert called() == [("policy_change", policy.subject, version.pk, "rex")]
+    assert why_due(version) == "policy_change"
 
 
 @pytest.mark.parametrize(
@@ -303,3 +321,20 @@ def test_revalidation_answers_what_called_for_it(cast, champion):
     with in_days(1):
         factories.revalidated(Slot.objects.get(), champion, cast)
         assert why_due(champion) == ""
+
+
+def test_database_keeps_a_cause_from_calling_for_a_version_twice(cast, champion):
+    said = {
+        "version": champion,
+        "kind": TriggerKind.INCIDENT,
+        "detail": "It did harm.",
+        "actor": cast.bob,
+        "now": timezone.now(),
+    }
+    for cause in (None, None, "finding/1"):
+        add_trigger(champion.registered_model, cause=cause, **said)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        add_trigger(champion.registered_model, cause="finding/1", **said)
+
+    assert [cause for _, cause, *_ in called()] == [None, None, "finding/1"]
