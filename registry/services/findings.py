@@ -28,6 +28,7 @@ from registry.permissions import (
     may_request_promotion,
     may_sign_as,
 )
+from registry.services.revalidation_triggers import call_by_finding
 from registry.signing import reauthenticate
 from tracking.models import ServiceAccount
 from tracking.services.log_ins import tries_counted
@@ -114,6 +115,7 @@ def add_finding(
         },
         private={"title": title, "description": description},
     )
+    call_by_finding(finding, actor=actor, now=now)
     return finding
 
 

@@ -13,6 +13,16 @@ from tracking.models import Workspace
 from tracking.permissions import Role
 from tracking.services.roles import group_of
 
+# How a request came to its end is for who asked and who owns the model.
+_ENDS = frozenset(
+    {
+        NotificationType.REQUEST_REJECTED,
+        NotificationType.REQUEST_WITHDRAWN,
+        NotificationType.REQUEST_INVALIDATED,
+        NotificationType.REQUEST_EXPIRED,
+        NotificationType.VERSION_PROMOTED,
+    }
+)
 _SIGNING = [f"sign_as_{role}" for role in SignerRole]
 
 
@@ -28,7 +38,7 @@ def people_to_tell(kind: NotificationType, request: PromotionRequest) -> list[Us
         return list(_holders(request, ["promote_version"]))
     if kind == NotificationType.GATES_FINISHED:
         return [request.requested_by]
-    if kind == NotificationType.VERSION_PROMOTED:
+    if kind in _ENDS:
         owner = request.model_version.registered_model.owner
         people = [request.requested_by, *([owner] if owner else [])]
         return list(dict.fromkeys(people))
