@@ -13,7 +13,7 @@ def test_json_is_canonical_and_complete():
 
     content = json.loads(report.to_json())
 
-    assert content["schema"] == "attestry.lineage-report.v1"
+    assert content["schema"] == "attestry.lineage-report.v2"
     assert content["identity"]["registered_model"] == "flight-delay"
     assert content["generated_at"] == "2026-03-14T14:10:00.000000+00:00"
     assert content["gates"][0]["estimate"] == report.gates[0].estimate
