@@ -457,7 +457,7 @@ class LineageReport:
                 f"approval."
             )
         if request is None:
-            return f"{name} is registered. Nobody has asked to promote it."
+            return f"{name} {self._without_request()}. Nobody has asked to promote it."
         where = request.environment
         if request.state == "promoted" and request.promoted_at:
             replaced = f"as the first champion of {where}"
@@ -493,8 +493,17 @@ class LineageReport:
 
     def _emergency(self) -> BreakGlass | None:
         """Return the emergency in which this version serves, if it does."""
-        own = (b for b in self.break_glasses if b.version == self.identity.version)
-        return next((broken for broken in own if broken.is_in_force), None)
+        return next((b for b in self._own_emergencies() if b.is_in_force), None)
+
+    def _own_emergencies(self) -> tuple[BreakGlass, ...]:
+        own = self.identity.version
+        return tuple(broken for broken in self.alarms if broken.version == own)
+
+    def _without_request(self) -> str:
+        if not (over := self._own_emergencies()):
+            return "is registered"
+        where = sorted({broken.environment for broken in over})
+        return f"served in {', '.join(where)} in an emergency, without an approval"
 
     def _rollback(self) -> Rollback | None:
         """Return the rollback that ended what the request led to, if one did."""

@@ -97,6 +97,15 @@ def test_headline_of_an_emergency_says_that_there_is_no_approval():
     )
 
 
+def test_headline_after_an_emergency_does_not_pass_over_it():
+    over = eventful.break_glass(standing="over", is_in_force=False)
+
+    assert headline(request=None, break_glasses=(over,)) == (
+        "Version 2 of flight-delay served in production in an emergency, without an "
+        "approval. Nobody has asked to promote it."
+    )
+
+
 def test_headline_after_a_rollback_says_to_which_version():
     request = replace(samples.promotion_request(), state="rolled_back")
 
