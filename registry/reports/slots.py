@@ -127,7 +127,9 @@ def standing(
         return f"Served in an emergency in {_listed(broken)}"
     if not requests:
         return "Registered, not proposed"
-    return f"{RequestState(requests[0].state).label} for {requests[0].environment}"
+    newest = requests[0]
+    state = RequestState.EXPIRED if newest.is_due(now) else RequestState(newest.state)
+    return f"{state.label} for {newest.environment}"
 
 
 def _serving(

@@ -285,6 +285,27 @@ def test_pdf_prints_a_retirement_and_what_stood_on_it():
         assert without_spaces(said) in text
 
 
+def test_hostile_text_in_the_red_box_and_below_is_printed_harmlessly():
+    hostile = (
+        '"><img src="http://attacker.example/x.png">{% load x %}\u202e' + "x" * 500
+    )
+    report = bare(
+        break_glasses=(eventful.break_glass(reason=hostile[:120], asked_by="O" * 300),),
+        card=eventful.model_card(limits_of_use=hostile, executive=hostile),
+        findings=(eventful.finding(title=hostile[:200], description=hostile),),
+        rollbacks=(eventful.rollback(reason=hostile),),
+    )
+
+    pdf = render(report)
+    text, first = text_of(pdf), without_spaces(opened(pdf).pages[0].extract_text())
+
+    said = without_spaces(hostile).replace("\u202e", "[U+202E]")
+    assert text.count(said) >= 4
+    assert said[:110] in first
+    assert "BREAK-GLASSINFORCE" in first
+    assert "<img" not in html(report, ())
+
+
 def test_texts_that_fill_pages_are_printed_to_their_end():
     long = " ".join(f"word{number}" for number in range(3_000))
     report = bare(

@@ -44,7 +44,9 @@ from registry.services.delegations import delegate_signing
 from registry.services.due_dates import add_months
 from registry.services.evidence_views import open_evidence
 from registry.services.findings import accept_risk, move_finding
-from registry.services.promotion import promote
+from registry.services.gate_runs import run_gate
+from registry.services.promotion import promote, request_promotion
+from registry.services.registered_models import rename_model
 from registry.services.revalidations import trigger_revalidation
 from registry.services.slots import add_challenger, remove_challenger
 from registry.services.timers import end_what_is_over
@@ -212,6 +214,42 @@ def test_promotion_in_due_form_ends_an_emergency_early(cast, third):
     assert report.identity.standing == "Champion in production"
     assert [broken.standing for broken in report.alarms] == ["ended early"]
     assert report.headline.endswith("and replaced version 1.")
+
+
+def test_every_environment_has_its_answer_and_its_standing(workspace, cast, first):
+    staging = factories.POLICY.replace("production", "staging")
+    factories.policy(workspace, cast, staging)
+    version = factories.version(
+        workspace, cast, content=b"3", scores=factories.predictions(strength=2.5)
+    )
+    asked = request_promotion(version, environment="staging", actor=cast.alice)
+    for pk in asked.gate_runs.values_list("pk", flat=True):
+        run_gate(pk)
+    promote(factories.approved_as_it_is(asked, cast), actor=cast.rex)
+    factories.emergency(factories.emergency_asked(version, cast), cast)
+
+    report = read(version)
+
+    assert [(d.environment, d.answer) for d in report.decisions] == [
+        ("production", "allow"),
+        ("staging", "allow"),
+    ]
+    assert report.identity.standing == (
+        "Serves in an emergency in production; Champion in staging"
+    )
+
+
+def test_approval_that_ran_out_has_expired_whether_the_timer_has_run_or_not(
+    cast, first, third
+):
+    factories.approved(third, cast)
+    fresh = read(third)
+    with in_days(31):
+        late = read(third)
+
+    assert fresh.identity.standing == "Approved for production"
+    assert late.identity.standing == "Expired for production"
+    assert [why.code for why in late.decisions[0].reasons] == ["approval_expired"]
 
 
 # Rollbacks
@@ -703,6 +741,26 @@ def test_trail_follows_slots_findings_freezes_and_emergencies_of_the_version(
         undone.freeze.subject,
     }
     assert of_second.subject not in subjects
+
+
+def test_trail_follows_the_slot_of_a_model_that_was_renamed(workspace, cast):
+    version = factories.version(workspace, cast)
+    add_challenger(
+        version, environment="production", reason="To compare.", actor=cast.alice
+    )
+    factories.emergency(factories.emergency_asked(version, cast), cast)
+    rename_model(version.registered_model, name="loans", actor=cast.alice)
+    version = ModelVersion.objects.with_lineage().get(pk=version.pk)
+    remove_challenger(
+        version, environment="production", reason="It serves.", actor=cast.alice
+    )
+
+    told = {(line.kind, line.subject) for line in read(version).trail}
+
+    assert told >= {
+        ("registry.challenger.added", "slot/default/credit/production"),
+        ("registry.challenger.removed", "slot/default/loans/production"),
+    }
 
 
 def everything_once_more(serving: ModelVersion, people: Any) -> None:
