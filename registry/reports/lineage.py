@@ -443,89 +443,6 @@ class LineageReport:
         started = [row.started_at for row in self.gates]
         return bool(self.policy and started and self.policy.published_at < min(started))
 
-    @property
-    def headline(self) -> str:
-        """What was decided, in one sentence."""
-        name = f"Version {self.identity.version} of {self.identity.registered_model}"
-        request = self.request
-        if self.retirements:
-            day = _day(self.retirements[0].retired_at)
-            return f"{name} was retired on {day} and will not serve again."
-        if emergency := self._emergency():
-            return (
-                f"{name} serves in {emergency.environment} in an emergency, without an "
-                f"approval."
-            )
-        if request is None:
-            return f"{name} {self._without_request()}. Nobody has asked to promote it."
-        where = request.environment
-        if request.state == "promoted" and request.promoted_at:
-            replaced = f"as the first champion of {where}"
-            if request.former_champion is not None:
-                replaced = f"and replaced version {request.former_champion}"
-            day = _day(request.promoted_at)
-            return f"{name} was promoted to {where} on {day} {replaced}."
-        if undone := self._rollback():
-            return (
-                f"{name} was rolled back from {where} on {_day(undone.rolled_back_at)}, "
-                f"to version {undone.to}."
-            )
-        if request.state == "blocked":
-            return f"{name} may not go to {where}: {self._open_gates()}."
-        if request.state == "in_review" and request.missing_roles:
-            roles = " and ".join(request.missing_roles)
-            return f"{name} waits for {where}; the sign-off of {roles} is missing."
-        state = request.state.replace("_", " ")
-        return f"{name} is not in {where} by this request, whose state is “{state}”."
-
-    @property
-    def tally(self) -> str:
-        """How many gates passed and how many signatures are there; "" without request."""
-        if self.request is None:
-            return ""
-        passed = sum(row.outcome == "pass" for row in self.latest_gates)
-        required = self.request.required_roles
-        given = len(required) - len(self.request.missing_roles)
-        return (
-            f"{passed} of {len(self.latest_gates)} gates passed; "
-            f"{given} of {len(required)} required sign-offs were given."
-        )
-
-    def _emergency(self) -> BreakGlass | None:
-        """Return the emergency in which this version serves, if it does."""
-        return next((b for b in self._own_emergencies() if b.is_in_force), None)
-
-    def _own_emergencies(self) -> tuple[BreakGlass, ...]:
-        own = self.identity.version
-        return tuple(broken for broken in self.alarms if broken.version == own)
-
-    def _without_request(self) -> str:
-        if not (over := self._own_emergencies()):
-            return "is registered"
-        where = sorted({broken.environment for broken in over})
-        return f"served in {', '.join(where)} in an emergency, without an approval"
-
-    def _rollback(self) -> Rollback | None:
-        """Return the rollback that ended what the request led to, if one did."""
-        if self.request is None or self.request.state != "rolled_back":
-            return None
-        where, own = self.request.environment, self.identity.version
-        return next(
-            (
-                undone
-                for undone in reversed(self.rollbacks)
-                if (undone.environment, undone.rolled_back) == (where, own)
-            ),
-            None,
-        )
-
-    def _open_gates(self) -> str:
-        latest = self.latest_gates
-        failed = [row.gate for row in latest if not row.has_passed]
-        return (
-            f"{len(failed)} of {len(latest)} gates did not pass ({', '.join(failed)})"
-        )
-
     def to_json(self) -> bytes:
         """Return the canonical JSON (RFC 8785) of every field."""
         return canonical_bytes({"schema": SCHEMA, **_plain(self)})
@@ -533,10 +450,6 @@ class LineageReport:
     def json_sha256(self) -> str:
         """Return the hex SHA-256 of `to_json()`; the PDF prints it on every page."""
         return hashlib.sha256(self.to_json()).hexdigest()
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%-d %B %Y}"
 
 
 def _plain(value: Any) -> Any:

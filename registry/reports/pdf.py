@@ -12,6 +12,7 @@ from django.conf import settings
 from django.template import Context, Engine
 
 from registry.reports import cover, figures
+from registry.reports.headline import headline, tally
 from registry.reports.lineage import Fact, LineageReport
 from registry.reports.typeface import (
     fitted,
@@ -79,6 +80,8 @@ def _context(report: LineageReport) -> dict[str, Any]:
         ],
         "artifacts": _first(shown.run.artifacts, LONGEST_LIST),
         "gate_pages": shown.latest_gates,
+        "headline": headline(shown),
+        "tally": tally(shown),
         "answers": cover.answers(shown),
         "alarms": _first(shown.alarms, LONGEST_ALARM),
         "due_dates": tuple(map(cover.due_in_words, shown.revalidation.due_dates)),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from registry.reports.cover import answers
+from registry.reports.headline import headline
 from tests.registry.reports import eventful, samples
 from tests.registry.reports.eventful import DAY, eventful_report
 from tests.registry.reports.samples import lineage_report, minutes
@@ -14,8 +15,8 @@ def told(report) -> dict[str, str]:
     return {fact.name: fact.value for fact in answers(report)}
 
 
-def headline(**changes) -> str:
-    return lineage_report(**changes).headline
+def headline_of(**changes) -> str:
+    return headline(lineage_report(**changes))
 
 
 def test_first_page_counts_what_is_open_waived_undone_and_refused():
@@ -91,7 +92,7 @@ def test_alarms_are_emergencies_of_the_version_and_those_in_force():
 
 
 def test_headline_of_an_emergency_says_that_there_is_no_approval():
-    assert headline(request=None, break_glasses=(eventful.break_glass(),)) == (
+    assert headline_of(request=None, break_glasses=(eventful.break_glass(),)) == (
         "Version 2 of flight-delay serves in production in an emergency, without an "
         "approval."
     )
@@ -100,7 +101,7 @@ def test_headline_of_an_emergency_says_that_there_is_no_approval():
 def test_headline_after_an_emergency_does_not_pass_over_it():
     over = eventful.break_glass(standing="over", is_in_force=False)
 
-    assert headline(request=None, break_glasses=(over,)) == (
+    assert headline_of(request=None, break_glasses=(over,)) == (
         "Version 2 of flight-delay served in production in an emergency, without an "
         "approval. Nobody has asked to promote it."
     )
@@ -109,14 +110,14 @@ def test_headline_after_an_emergency_does_not_pass_over_it():
 def test_headline_after_a_rollback_says_to_which_version():
     request = replace(samples.promotion_request(), state="rolled_back")
 
-    assert headline(request=request, rollbacks=(eventful.rollback(),)) == (
+    assert headline_of(request=request, rollbacks=(eventful.rollback(),)) == (
         "Version 2 of flight-delay was rolled back from production on 14 March 2026, to "
         "version 1."
     )
 
 
 def test_headline_of_a_retired_version_says_so_first():
-    assert headline(retirements=(eventful.retirement(),)) == (
+    assert headline_of(retirements=(eventful.retirement(),)) == (
         "Version 2 of flight-delay was retired on 14 March 2026 and will not serve "
         "again."
     )

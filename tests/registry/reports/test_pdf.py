@@ -13,6 +13,7 @@ import pypdf
 import pytest
 
 from registry.reports.filters import utc
+from registry.reports.headline import headline, tally
 from registry.reports.lineage import Node
 from registry.reports.pdf import html, render
 from tests.registry.reports import eventful, samples
@@ -115,8 +116,8 @@ def test_pdf_prints_identity_decision_and_log(report, pdf):
     text = text_of(pdf)
 
     for said in (
-        report.headline,
-        report.tally,
+        headline(report),
+        tally(report),
         report.identity.standing,
         report.identity.purpose,
         report.identity.artifact_sha256,

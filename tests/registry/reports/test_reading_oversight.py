@@ -19,6 +19,7 @@ from registry.models.finding import FindingState, Severity
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
+from registry.reports.headline import headline
 from registry.reports.lineage import Closing, SlotChange
 from registry.reports.oversight import (
     BreakGlass,
@@ -123,7 +124,7 @@ def test_report_of_a_version_in_an_emergency_says_so_everywhere(cast, first, thi
     assert report.break_glasses == (told,)
     assert report.alarms == (told,)
     assert report.identity.standing == "Serves in an emergency in production"
-    assert report.headline == (
+    assert headline(report) == (
         "Version 2 of credit serves in production in an emergency, without an approval."
     )
     assert report.decisions == (
@@ -213,7 +214,7 @@ def test_promotion_in_due_form_ends_an_emergency_early(cast, third):
 
     assert report.identity.standing == "Champion in production"
     assert [broken.standing for broken in report.alarms] == ["ended early"]
-    assert report.headline.endswith("and replaced version 1.")
+    assert headline(report).endswith("and replaced version 1.")
 
 
 def test_every_environment_has_its_answer_and_its_standing(workspace, cast, first):
@@ -286,7 +287,7 @@ def test_report_tells_of_a_rollback_and_the_freeze_until_it_is_reviewed(
     assert frozen.rollbacks == (Rollback(**told, is_frozen=True),)
     assert lifted.rollbacks == (Rollback(**told, is_frozen=False, **reviewed),)
     assert frozen.identity.standing == "Rolled back in production"
-    assert frozen.headline.startswith("Version 2 of credit was rolled back from")
+    assert headline(frozen).startswith("Version 2 of credit was rolled back from")
     assert [why.code for why in frozen.decisions[0].reasons] == ["rolled_back"]
     assert frozen.slot_history[-1] == SlotChange(
         environment="production",
@@ -575,7 +576,7 @@ def test_report_of_a_retired_version_says_who_signed_and_what_stood_on_it(cast, 
         ),
     )
     assert report.identity.standing == "Retired"
-    assert report.headline.endswith("and will not serve again.")
+    assert headline(report).endswith("and will not serve again.")
     assert report.slot_history[-1] == SlotChange(
         environment="production",
         version=None,
