@@ -78,6 +78,24 @@ class DomainErrorMiddleware:
         return answer_to_plain_view(request, error)
 
 
+class NoNulMiddleware:
+    """Refuses addresses with a NUL character, which no text in PostgreSQL holds."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        is_odd = "\0" in request.path_info or "%00" in request.META["QUERY_STRING"]
+        refusal = is_odd and answer_to_plain_view(
+            request,
+            InvalidError(
+                "address_has_nul",
+                "The address holds a NUL character (%00): leave it out.",
+            ),
+        )
+        return refusal or self.get_response(request)
+
+
 def answer_to_plain_view(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """Return the answer to what a plain view raised, None if it is not for us to say."""
     is_mlflow = MLFLOW_PATH.match(request.path)

@@ -821,6 +821,8 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     policy(workspace, people, WAIVABLE)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
+    for author in ("alice", "nobody"):
+        log_batch(other, tags=[("attestry.git.author", author)], actor=people.alice)
     sensitive = other.dataset_inputs.get().dataset
     card(sensitive, people.alice)
     use_dataset(run(workspace, people.alice, "sensitive"), people.alice)

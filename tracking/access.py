@@ -6,17 +6,14 @@ loaded when it is asked for. The tests hold the answers against `visible_to` and
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection, models
-from django.db.models.base import ModelState
+from django.db import connection
 
-from tracking.models import ApiToken, Experiment, Run, Workspace
+from tracking.models import ApiToken, Experiment, LoggedModel, Run, Workspace
 from tracking.models.rights import given, sees
-
-Row = TypeVar("Row", bound=models.Model)
+from tracking.models.rows import columns, fetched, taken
 
 # The columns of each; any other is loaded when it is asked for.
 _TOKEN = ("id", "user_id", "expires_at", "revoked_at", "last_used_at", "scopes")
@@ -30,10 +27,11 @@ _EXPERIMENT = (
     *("id", "workspace_id", "name", "lifecycle_stage"),
     *("created_by_id", "created_at", "updated_at"),
 )
-
-
-def _columns(alias: str, names: Sequence[str]) -> str:
-    return ", ".join(f"{alias}.{name}" for name in names)
+_MODEL = (
+    *("id", "model_id", "experiment_id", "source_run_id", "name", "model_type"),
+    *("status", "lifecycle_stage", "created_by_id", "created_at", "updated_at"),
+)
+_SOURCE = ("id", "run_id", "experiment_id", "frozen_at", "created_by_id")
 
 
 # Put together from the words above and never from what somebody sends.
@@ -46,8 +44,11 @@ _SEES_EXPERIMENT = sees(
 _MAY_LOG = given(
     "'tracking'", "'experiment'", "'log_run'", pk="r.experiment_id", user="a.id"
 )
+_MAY_LOG_MODEL = given(
+    "'tracking'", "'experiment'", "'log_run'", pk="g.experiment_id", user="a.id"
+)
 _ADMISSION = f"""
-SELECT {_columns("t", _TOKEN)}, {_columns("u", _USER)}, {_columns("w", _WORKSPACE)},
+SELECT {columns("t", _TOKEN)}, {columns("u", _USER)}, {columns("w", _WORKSPACE)},
     w.id IS NOT NULL AND {_SEES_WORKSPACE}
 FROM tracking_apitoken t
 JOIN auth_user u ON u.id = t.user_id
@@ -56,7 +57,7 @@ WHERE t.sha256 = %s
 """  # noqa: S608 - words of this module
 
 _VISIBLE_RUN = f"""
-SELECT {_columns("r", _RUN)}, {_columns("u", _USER)}, {_columns("e", _EXPERIMENT)}
+SELECT {columns("r", _RUN)}, {columns("u", _USER)}, {columns("e", _EXPERIMENT)}
 FROM tracking_run r
 JOIN tracking_experiment e ON e.id = r.experiment_id
 JOIN auth_user u ON u.id = r.created_by_id
@@ -65,17 +66,32 @@ WHERE r.run_id = %s AND e.workspace_id = %s AND {_SEES_EXPERIMENT}
 """  # noqa: S608 - words of this module
 
 _VISIBLE_EXPERIMENTS = f"""
-SELECT {_columns("e", _EXPERIMENT)}
+SELECT {columns("e", _EXPERIMENT)}
 FROM tracking_experiment e
 JOIN auth_user a ON a.id = %s
 WHERE e.workspace_id = %s AND (e.id IN ({{places}}) OR e.name = %s)
     AND {_SEES_EXPERIMENT}
 """  # noqa: S608 - words of this module
 _LOCKED_RUN = f"""
-SELECT {_columns("r", _RUN)}, {_MAY_LOG}
+SELECT {columns("r", _RUN)}, {_MAY_LOG}
 FROM tracking_run r
 JOIN auth_user a ON a.id = %s AND a.is_active
 WHERE r.id = %s
+"""  # noqa: S608 - words of this module
+_VISIBLE_MODEL = f"""
+SELECT {columns("g", _MODEL)}, {columns("e", _EXPERIMENT)}, {columns("r", _SOURCE)}
+FROM tracking_loggedmodel g
+JOIN tracking_experiment e ON e.id = g.experiment_id
+LEFT JOIN tracking_run r ON r.id = g.source_run_id
+JOIN auth_user a ON a.id = %s
+WHERE g.model_id = %s AND e.workspace_id = %s AND {_SEES_EXPERIMENT}
+"""  # noqa: S608 - words of this module
+_LOCKED_MODEL = f"""
+SELECT {columns("g", _MODEL)}, {columns("r", _SOURCE)}, {_MAY_LOG_MODEL}
+FROM tracking_loggedmodel g
+LEFT JOIN tracking_run r ON r.id = g.source_run_id
+JOIN auth_user a ON a.id = %s AND a.is_active
+WHERE g.id = %s
 """  # noqa: S608 - words of this module
 # The row of a run that the user sees and may log in as it stands, locked.
 RUN_TO_LOG_IN = f"""
@@ -96,11 +112,10 @@ def admission(
     row = _one(_ADMISSION, [workspace, sha256])
     if row is None:
         return None, None
-    *columns, is_seen = row
-    values: Sequence[Any] = columns
-    token, values = _taken(ApiToken, _TOKEN, values)
-    token.user, values = _taken(User, _USER, values)
-    return token, _taken(Workspace, _WORKSPACE, values)[0] if is_seen else None
+    *of_token, is_seen = row
+    token, values = taken(ApiToken, _TOKEN, of_token)
+    token.user, values = taken(User, _USER, values)
+    return token, taken(Workspace, _WORKSPACE, values)[0] if is_seen else None
 
 
 def visible_run(run_id: str, *, workspace: Workspace, user: User) -> Run | None:
@@ -108,9 +123,9 @@ def visible_run(run_id: str, *, workspace: Workspace, user: User) -> Run | None:
     row = _one(_VISIBLE_RUN, [user.pk, run_id, workspace.pk])
     if row is None:
         return None
-    run, values = _taken(Run, _RUN, row)
-    run.created_by, values = _taken(User, _USER, values)
-    run.experiment, _ = _taken(Experiment, _EXPERIMENT, values)
+    run, values = taken(Run, _RUN, row)
+    run.created_by, values = taken(User, _USER, values)
+    run.experiment, _ = taken(Experiment, _EXPERIMENT, values)
     run.experiment.workspace = workspace
     return run
 
@@ -121,52 +136,56 @@ def visible_experiments(
     """Return those of the experiments that the user may see; one may be meant by name."""
     places = ", ".join(["%s"] * len(ids) + ["NULL"])
     sql = _VISIBLE_EXPERIMENTS.format(places=places)
-    rows = _all(sql, [user.pk, workspace.pk, *ids, or_name])
-    found = [_taken(Experiment, _EXPERIMENT, row)[0] for row in rows]
+    rows = fetched(sql, [user.pk, workspace.pk, *ids, or_name])
+    found = [taken(Experiment, _EXPERIMENT, row)[0] for row in rows]
     for experiment in found:
         experiment.workspace = workspace
     return found
 
 
+def visible_model(
+    model_id: str, *, workspace: Workspace, user: User
+) -> LoggedModel | None:
+    """Return a logged model that the user may see, with its experiment and source run."""
+    row = _one(_VISIBLE_MODEL, [user.pk, model_id, workspace.pk])
+    if row is None:
+        return None
+    model, values = taken(LoggedModel, _MODEL, row)
+    model.experiment, values = taken(Experiment, _EXPERIMENT, values)
+    model.experiment.workspace = workspace
+    model.source_run = _source(values)
+    return model
+
+
 def locked_run(run: Run, *, user: User) -> Run | None:
     """Return the run as it stands, locked, or None if the user may not log in it."""
-    lock = " FOR UPDATE OF r" if connection.features.has_select_for_update_of else ""
-    row = _one(_LOCKED_RUN + lock, [user.pk, run.pk])
+    row = _one(_LOCKED_RUN + _lock("r"), [user.pk, run.pk])
     if row is None or not row[-1]:
         return None
-    locked, _ = _taken(Run, _RUN, row)
+    locked, _ = taken(Run, _RUN, row)
     locked.experiment, locked.created_by = run.experiment, run.created_by
     return locked
 
 
+def locked_model(model: LoggedModel, *, user: User) -> LoggedModel | None:
+    """Return the model as it stands, locked, or None if the user may not log in it."""
+    row = _one(_LOCKED_MODEL + _lock("g"), [user.pk, model.pk])
+    if row is None or not row[-1]:
+        return None
+    locked, values = taken(LoggedModel, _MODEL, row)
+    locked.experiment, locked.source_run = model.experiment, _source(values)
+    return locked
+
+
+def _source(values: Sequence[Any]) -> Run | None:
+    return None if values[0] is None else taken(Run, _SOURCE, values)[0]
+
+
+def _lock(alias: str) -> str:
+    has_locks = connection.features.has_select_for_update_of
+    return f" FOR UPDATE OF {alias}" if has_locks else ""
+
+
 def _one(sql: str, parameters: Sequence[Any]) -> Sequence[Any] | None:
-    rows = _all(sql, parameters)
+    rows = fetched(sql, parameters)
     return rows[0] if rows else None
-
-
-def _all(sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        rows: list[Sequence[Any]] = cursor.fetchall()
-        return rows
-
-
-def _taken(
-    model: type[Row], names: Sequence[str], values: Sequence[Any]
-) -> tuple[Row, Sequence[Any]]:
-    """Return a model from the first values, and the rest of them.
-
-    As `from_db` does, without the signals and the defaults of `__init__`, which take ten
-    times as long.
-    """
-    row = model.__new__(model)
-    row._state = ModelState()
-    row._state.adding, row._state.db = False, connection.alias
-    for name, value in zip(names, values, strict=False):
-        row.__dict__[name] = _moment(value) if name.endswith("_at") else value
-    return row, values[len(names) :]
-
-
-def _moment(value: datetime | None) -> datetime | None:
-    """Return a moment in UTC, as which SQLite hands it over without saying so."""
-    return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value

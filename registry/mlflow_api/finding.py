@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from audit.errors import ConflictError, InvalidError, NotFoundError
 from registry.models import ModelVersion, RegisteredModel
+from registry.models.lines import visible_model, visible_version
 from tracking.mlflow_api.endpoint import Caller
 
 LARGEST_NUMBER = 2**31 - 1
@@ -21,42 +22,35 @@ def visible_models(caller: Caller) -> QuerySet[RegisteredModel]:
 
 
 def visible_versions(caller: Caller) -> QuerySet[ModelVersion]:
-    """Return the listed versions, with what their lines print."""
-    return (
-        ModelVersion.objects.seen_by(caller.user)
-        .filter(
-            registered_model__workspace=caller.workspace,
-            registered_model__archived_at=None,
-            listing__archived_at=None,
-        )
-        .with_listing()
+    """Return the listed versions."""
+    return ModelVersion.objects.seen_by(caller.user).filter(
+        registered_model__workspace=caller.workspace,
+        registered_model__archived_at=None,
+        listing__archived_at=None,
     )
 
 
 def named_model(caller: Caller, name: str) -> RegisteredModel:
-    model = visible_models(caller).filter(name=name).first()
+    model = visible_model(name, workspace=caller.workspace, user=caller.user)
     if model is None:
         raise NotFoundError(
             "model_unknown",
             f"Registered Model with name={name[:300]} not found in {caller.workspace}: "
             f"check the name.",
         )
-    model.workspace = caller.workspace
     return model
 
 
 def named_version(caller: Caller, name: str, version: str) -> ModelVersion:
     number = _number(version)
-    found = visible_versions(caller).filter(registered_model__name=name, number=number)
-    one = found.first()
-    if one is None:
+    found = visible_version(name, number, workspace=caller.workspace, user=caller.user)
+    if found is None:
         raise NotFoundError(
             "version_unknown",
             f"Model Version (name={name[:300]}, version={number}) not found in "
             f"{caller.workspace}: check name and number.",
         )
-    one.registered_model.workspace = caller.workspace
-    return one
+    return found
 
 
 def _number(text: str) -> int:

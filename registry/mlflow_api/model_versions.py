@@ -22,6 +22,7 @@ from registry.mlflow_api.finding import (
 from registry.mlflow_api.printing import version_shown, versions_shown
 from registry.mlflow_api.sources import source_of
 from registry.mlflow_api.stages import stage_named
+from registry.models.lines import versions_of
 from registry.search.model_versions import search_model_versions
 from registry.services import tags
 from registry.services.archiving import archive_version
@@ -184,14 +185,15 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
             visible_versions(caller),
             filter_string=message.filter,
             order_by=message.order_by,
-        ),
+        ).values_list("pk", flat=True),
         query=[message.filter, message.order_by],
         size=message.max_results,
         token=message.page_token,
     )
     answer: dict[str, Any] = {}
     if page.rows:
-        answer["model_versions"] = versions_shown(page.rows, caller.workspace)
+        found = versions_of(page.rows, caller.workspace)
+        answer["model_versions"] = versions_shown(found, caller.workspace)
     if page.next_token:
         answer["next_page_token"] = page.next_token
     return answer

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from registry.models import ModelVersion, RegisteredModel
+from registry.models.lines import newest_versions
 from registry.services.standing import (
     Standing,
     Standings,
@@ -23,11 +24,14 @@ def model_shown(model: RegisteredModel) -> dict[str, Any]:
 def models_shown(
     models: Sequence[RegisteredModel], workspace: Workspace
 ) -> list[dict[str, Any]]:
-    """Return models with the newest version of each stage, in three queries."""
-    standing = standings(workspace, models=[model.pk for model in models])
-    latest = latest_versions(standing)
-    listed = [version for newest in latest.values() for version in newest.values()]
-    lines = dict(zip(listed, versions_shown(listed, workspace), strict=True))
+    """Return models with the newest version of each stage, in two queries."""
+    keys = [model.pk for model in models]
+    newest = newest_versions(keys, workspace)
+    standing = standings(
+        workspace, models=keys, versions=[version.pk for version in newest]
+    )
+    lines = dict(zip(newest, version_lines(newest, standing), strict=True))
+    latest = latest_versions(standing, newest)
     return [
         model_line(
             model,
@@ -76,6 +80,12 @@ def versions_shown(
         models=[version.registered_model_id for version in versions],
         versions=[version.pk for version in versions],
     )
+    return version_lines(versions, standing)
+
+
+def version_lines(
+    versions: Sequence[ModelVersion], standing: Standings
+) -> list[dict[str, Any]]:
     named = {pk: _by_number(one) for pk, one in standing.models.items()}
     return [
         _line(

@@ -19,15 +19,16 @@ from registry.mlflow_api.finding import (
     named_version,
     saying_where_to_ask,
     visible_models,
-    visible_versions,
 )
 from registry.mlflow_api.printing import (
     model_shown,
     models_shown,
     new_model_shown,
+    version_shown,
     versions_shown,
 )
 from registry.mlflow_api.stages import stage_named
+from registry.models.lines import models_of, newest_versions
 from registry.search.registered_models import search_registered_models
 from registry.services import aliases, registered_models, tags
 from registry.services.archiving import archive_model
@@ -204,8 +205,8 @@ def get_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
             f"Registered model alias {message.alias} not found: {model} has none of "
             f"that name.",
         )
-    version = visible_versions(caller).get(registered_model=model, number=number)
-    return {"model_version": versions_shown([version], caller.workspace)[0]}
+    version = named_version(caller, message.name, str(number))
+    return {"model_version": version_shown(version)}
 
 
 @endpoint(LatestVersions)
@@ -213,9 +214,10 @@ def get_latest_versions(caller: Caller, message: LatestVersions) -> dict[str, An
     wanted = {stage_named(word) for word in message.stages}
     model = named_model(caller, message.name)
     standing = standings(caller.workspace, models=[model.pk])
-    newest = latest_versions(standing).get(model.pk, {})
+    newest = newest_versions([model.pk], caller.workspace)
+    latest = latest_versions(standing, newest).get(model.pk, {})
     found = [
-        version for stage, version in newest.items() if not wanted or stage in wanted
+        version for stage, version in latest.items() if not wanted or stage in wanted
     ]
     return {"model_versions": versions_shown(found, caller.workspace)} if found else {}
 
@@ -227,14 +229,15 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
             visible_models(caller),
             filter_string=message.filter,
             order_by=message.order_by,
-        ),
+        ).values_list("pk", flat=True),
         query=[message.filter, message.order_by],
         size=message.max_results,
         token=message.page_token,
     )
     answer: dict[str, Any] = {}
     if page.rows:
-        answer["registered_models"] = models_shown(page.rows, caller.workspace)
+        found = models_of(page.rows, caller.workspace)
+        answer["registered_models"] = models_shown(found, caller.workspace)
     if page.next_token:
         answer["next_page_token"] = page.next_token
     return answer

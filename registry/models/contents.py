@@ -11,6 +11,8 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from tracking.models.rows import fetched
+
 _ANY_OF = {
     "postgresql": "= ANY(%s)",
     "sqlite": "IN (SELECT value FROM json_each(%s))",
@@ -22,15 +24,19 @@ JOIN registry_policypublication u ON u.policy_id = p.id
 LEFT JOIN registry_registeredmodel m ON m.id = p.registered_model_id
 WHERE (p.workspace_id = %s OR m.workspace_id = %s) AND u.published_at <= %s
 """
-_FACTS = f"""
-SELECT 'governed', 0, environment, '', 0 FROM ({_GOVERNED}) g
-UNION ALL
-SELECT 'slot', s.registered_model_id, s.environment, CAST(v.id AS text), v.number
+# The slots of some models and the version that serves there, as `Slot.serving` says.
+SERVING = """
 FROM registry_slot s
 LEFT JOIN registry_breakglassconfirmation b ON b.id = s.break_glass_id
 JOIN registry_modelversion v ON v.id =
     CASE WHEN b.expires_at <= %s THEN b.fallback_id ELSE s.champion_id END
-WHERE s.registered_model_id {{any_of}}
+WHERE s.registered_model_id {any_of}
+"""
+_FACTS = f"""
+SELECT 'governed', 0, environment, '', 0 FROM ({_GOVERNED}) g
+UNION ALL
+SELECT 'slot', s.registered_model_id, s.environment, CAST(v.id AS text), v.number
+{SERVING}
 UNION ALL
 SELECT 'alias', a.registered_model_id, a.name, '', v.number
 FROM registry_alias a JOIN registry_modelversion v ON v.id = a.version_id
@@ -46,7 +52,7 @@ FROM registry_versiontag t WHERE t.version_id {{any_of}}
 
 def governed_environments(workspace: int) -> list[str]:
     """Return the environments of a workspace for which a policy was ever published."""
-    return [name for (name,) in _rows(_GOVERNED, _whose(workspace))]
+    return [name for (name,) in fetched(_GOVERNED, _whose(workspace))]
 
 
 def facts(
@@ -54,33 +60,30 @@ def facts(
 ) -> list[Sequence[Any]]:
     """Return `(kind, owner, key, value, number)` of some models and versions.
 
-    Kinds are governed, slot (with key and number of who serves, as `Slot.serving` says),
-    alias (with a number), model tag and version tag.
+    Kinds are governed, slot (with key and number of who serves), alias (with a number),
+    model tag and version tag.
     """
-    sql = _FACTS.format(any_of=_ANY_OF[connection.vendor])
-    in_models, in_versions = _listed(models), _listed(versions)
+    in_models, in_versions = any_of(models), any_of(versions)
     parameters = [
         *_whose(workspace),
-        _now(),
+        now(),
         *(in_models, in_models, in_models, in_versions),
     ]
-    return _rows(sql, parameters)
+    return fetched(with_any_of(_FACTS), parameters)
 
 
 def _whose(workspace: int) -> list[Any]:
-    return [workspace, workspace, _now()]
+    return [workspace, workspace, now()]
 
 
-def _now() -> Any:
+def now() -> Any:
     return connection.ops.adapt_datetimefield_value(timezone.now())
 
 
-def _listed(keys: Sequence[int]) -> Any:
+def with_any_of(sql: str) -> str:
+    """Return SQL in which `{any_of}` compares with a parameter made by `any_of`."""
+    return sql.format(any_of=_ANY_OF[connection.vendor])
+
+
+def any_of(keys: Sequence[int]) -> Any:
     return list(keys) if connection.vendor == "postgresql" else json.dumps(list(keys))
-
-
-def _rows(sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        rows: list[Sequence[Any]] = cursor.fetchall()
-        return rows

@@ -38,12 +38,6 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
             "artifact",
         )
 
-    def with_listing(self) -> Self:
-        """Bring along what a line of MLflow's catalogue prints."""
-        return self.select_related(
-            "listing", "registered_model", "source_run", "logged_model", "created_by"
-        )
-
 
 class ModelVersion(models.Model):
     """Append-only; its stage is derived from slots and requests, never stored."""

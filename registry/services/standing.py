@@ -8,9 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from django.db.models import Max, Q
-
-from registry.models import ModelVersion, RegisteredModel, Stage, VersionListing
+from registry.models import ModelVersion, RegisteredModel, Stage
 from registry.models.contents import facts
 from registry.models.version_listing import ENVIRONMENT_OF
 from tracking.models import Workspace
@@ -113,22 +111,13 @@ def standings(
     )
 
 
-def latest_versions(standing: Standings) -> dict[int, dict[Stage, ModelVersion]]:
-    """Return the newest version in each stage of some models, in one query."""
-    staged = [pk for one in standing.models.values() for pk in one.staged]
-    newest_of_stages = (
-        VersionListing.objects.active()
-        .filter(registered_model__in=list(standing.models))
-        .exclude(pk__in=staged)
-        .order_by()
-        .values("registered_model_id", "stage")
-        .annotate(newest=Max("pk"))
-        .values("newest")
-    )
-    wanted = Q(pk__in=newest_of_stages) | Q(pk__in=staged)
+def latest_versions(
+    standing: Standings, newest: Iterable[ModelVersion]
+) -> dict[int, dict[Stage, ModelVersion]]:
+    """Return the newest version in each stage of some models, of their `newest_versions`."""
     found: dict[int, dict[Stage, ModelVersion]] = defaultdict(dict)
-    # In this order the newest counts, where two stored stages mean none.
-    for version in ModelVersion.objects.with_listing().filter(wanted).order_by("pk"):
+    # By key, so that the newest counts where two stored stages mean none.
+    for version in newest:
         one = standing.models[version.registered_model_id]
         stage = one.stage(version.pk, version.listing.stage)
         found[version.registered_model_id][stage] = version

@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from audit.errors import InvalidError
 from audit.tlog.canonical import digest
 from tracking.search import limits
 
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row")
 LARGEST_OFFSET = 2**31
 
 
@@ -25,12 +25,12 @@ class Page(Generic[Row]):
 
 
 def page_of(
-    rows: "QuerySet[Row]",
+    rows: "QuerySet[Any, Row]",
     *,
     query: Any,
     size: int,
     token: str,
-    first: "QuerySet[Row] | None" = None,
+    first: "QuerySet[Any, Row] | None" = None,
 ) -> Page[Row]:
     """Return the page that a token names; `query` is what the client asked, as JSON.
 
@@ -50,7 +50,7 @@ def page_of(
     return Page(found[:size], _token(offset + size, name) if has_more else None)
 
 
-def _part(rows: "QuerySet[Row]", offset: int, size: int) -> list[Row]:
+def _part(rows: "QuerySet[Any, Row]", offset: int, size: int) -> list[Row]:
     """Return the page, and one row more if there is one."""
     return list(rows[offset : offset + size + 1])
 
