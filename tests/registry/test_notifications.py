@@ -9,6 +9,7 @@ from django.core import mail
 from django.db import transaction
 
 from audit.errors import ConflictError
+from audit.services import system_account
 from registry.jobs import DELIVER
 from registry.models import (
     Delivery,
@@ -35,6 +36,7 @@ from tests import factories
 from tests.registry.receiver import internal, receiver
 from tracking.permissions import WORKSPACE_GRANTS, Role
 from tracking.services.accounts import change_email, deactivate_account
+from tracking.services.roles import revoke_role
 from tracking.services.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
@@ -427,3 +429,22 @@ def test_state_of_a_promoted_request_is_told_as_it_is_then(workspace, cast):
 
 def test_only_administrators_connect_systems():
     assert WORKSPACE_GRANTS["connect_systems"] == {Role.ADMINISTRATOR}
+
+
+def test_who_lost_the_role_that_they_asked_in_is_told_no_more(
+    workspace, cast, mailboxes
+):
+    factories.policy(workspace, cast)
+    request = factories.request(factories.version(workspace, cast), cast)
+    revoke_role(
+        cast.alice, role=Role.DEVELOPER, workspace=workspace, actor=system_account()
+    )
+    for pk in request.gate_runs.values_list("pk", flat=True):
+        run_gate(pk)
+    finished = Delivery.objects.filter(
+        notification__type=NotificationType.GATES_FINISHED
+    )
+    assert not finished.exists()
+    assert Delivery.objects.filter(
+        notification__type=NotificationType.SIGN_OFF_WANTED, recipient=cast.bob
+    ).exists()
