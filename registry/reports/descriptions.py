@@ -3,13 +3,17 @@
 from registry import models
 from registry.reports.oversight import ModelCard, TierAssessment
 from registry.reports.people import name_of
+from registry.reports.sight import Sight
 
 
-def newest_card(model: models.RegisteredModel) -> ModelCard | None:
+def newest_card(model: models.RegisteredModel, sight: Sight) -> ModelCard | None:
     row = models.ModelCard.objects.newest().filter(registered_model=model)
     card = row.with_people().first()
     if card is None:
         return None
+    upstream, unnamed = sight.names(
+        sorted(named.upstream.name for named in card.dependencies.all())
+    )
     return ModelCard(
         number=card.number,
         purpose=card.purpose,
@@ -18,9 +22,8 @@ def newest_card(model: models.RegisteredModel) -> ModelCard | None:
         vendor=card.vendor,
         owner=name_of(card.owner),
         executive=name_of(card.executive) if card.executive else "",
-        upstream=tuple(
-            sorted(named.upstream.name for named in card.dependencies.all())
-        ),
+        upstream=upstream,
+        upstream_unnamed=unnamed,
         revalidation_months=card.revalidation_months,
         revalidation_reason=card.revalidation_reason,
         written_by=name_of(card.created_by),

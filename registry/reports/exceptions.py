@@ -8,6 +8,7 @@ from registry import models
 from registry.reports.lineage import Attestation, Closing, Waiver
 from registry.reports.oversight import BreakGlass, Retirement, Rollback
 from registry.reports.people import name_of
+from registry.reports.sight import Sight
 
 IN_FORCE = "in force"
 
@@ -183,15 +184,19 @@ def _lifting(lifting: models.FreezeLifting | None) -> dict[str, Any]:
     }
 
 
-def retirements(rows: Iterable[models.Retirement]) -> Iterator[Retirement]:
+def retirements(
+    rows: Iterable[models.Retirement], sight: Sight
+) -> Iterator[Retirement]:
     for row in rows:
+        dependants, unnamed = sight.subjects(row.dependants)
         yield Retirement(
             version=row.model_version.number if row.model_version else None,
             reason=row.reason,
             printed_name=row.printed_name,
             authentication=row.method,
             retired_at=row.retired_at,
-            dependants=tuple(row.dependants),
+            dependants=dependants,
+            dependants_unnamed=unnamed,
         )
 
 

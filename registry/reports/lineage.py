@@ -38,7 +38,10 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Which model version this report is about."""
+    """Which model version this report is about.
+
+    `downstream_unnamed` counts the models that who ordered the report does not see.
+    """
 
     workspace: str
     registered_model: str
@@ -53,6 +56,7 @@ class Identity:
     artifact_bytes: int
     standing: str
     downstream: tuple[str, ...] = ()
+    downstream_unnamed: int = 0
 
     @property
     def name(self) -> str:

@@ -35,7 +35,10 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """The newest card of the model; `executive` is "" where it names nobody."""
+    """The newest card of the model; `executive` is "" where it names nobody.
+
+    `upstream_unnamed` counts the models that who ordered the report does not see.
+    """
 
     number: int
     purpose: str
@@ -45,6 +48,7 @@ class ModelCard:
     owner: str
     executive: str
     upstream: tuple[str, ...]
+    upstream_unnamed: int
     revalidation_months: int | None
     revalidation_reason: str
     written_by: str
@@ -159,7 +163,10 @@ class Rollback:
 
 @dataclass(frozen=True, kw_only=True)
 class Retirement:
-    """The version will not serve again, or the whole model where `version` is None."""
+    """The version will not serve again, or the whole model where `version` is None.
+
+    `dependants_unnamed` counts the models that who ordered the report does not see.
+    """
 
     version: int | None
     reason: str
@@ -167,6 +174,7 @@ class Retirement:
     authentication: str
     retired_at: datetime
     dependants: tuple[str, ...]
+    dependants_unnamed: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,7 @@ from registry.reports.lineage import (
 from registry.reports.oversight import BreakGlass, Decision, Reason
 from registry.reports.people import name_of
 from registry.reports.requests import ReadRequest
+from registry.reports.sight import Sight, sight_of
 from registry.services import decisions
 from registry.services.retirements import models_that_stand_on
 from registry.services.version_content import pinned_content
@@ -45,10 +46,11 @@ ENVIRONMENT_TAG = "environment."
 
 
 def read_lineage(
-    version: ModelVersion, *, now: datetime | None = None
+    version: ModelVersion, *, reader: User, now: datetime | None = None
 ) -> LineageReport:
     """Return all that is on record about a version.
 
+    Other models are named as far as the reader sees them, and counted otherwise.
     Files are hashed again while they are read: evidence that is gone or altered raises
     a ConflictError instead of making a report that looks whole.
     """
@@ -57,13 +59,14 @@ def read_lineage(
     requests = _requests(version)
     reported = _reported(requests)
     model = version.registered_model
+    sight = sight_of(reader, model.workspace)
     held = _slots(model)
     promotions = _promotions(version)
     retired = _retirements(model)
     emergencies = exceptions.break_glasses(held, moment)
     rollbacks = exceptions.rollbacks(held, moment)
     findings = reviews.findings(model, moment)
-    card = descriptions.newest_card(model)
+    card = descriptions.newest_card(model, sight)
     run = _run(version.linked_run)
     decision = ReadRequest(reported) if reported else None
     rows = decision.gates if decision else ()
@@ -86,6 +89,7 @@ def read_lineage(
         generator=f"Attestry {settings.VERSION}",
         identity=_identity(
             version,
+            sight,
             standing=slots.standing(
                 version,
                 slots=held,
@@ -119,7 +123,7 @@ def read_lineage(
         tier_assessments=descriptions.tier_assessments(model),
         break_glasses=emergencies,
         rollbacks=rollbacks,
-        retirements=tuple(exceptions.retirements(_own(retired, version))),
+        retirements=tuple(exceptions.retirements(_own(retired, version), sight)),
         findings=findings,
         challengers=reviews.challengers(held, promotions),
         revalidation=reviews.revalidation(version, held, card, moment),
@@ -183,8 +187,10 @@ def _own(retired: Iterable[Retirement], version: ModelVersion) -> list[Retiremen
     return [row for row in retired if row.model_version_id in about]
 
 
-def _identity(version: ModelVersion, *, standing: str) -> Identity:
+def _identity(version: ModelVersion, sight: Sight, *, standing: str) -> Identity:
     model = version.registered_model
+    leaning = [other.name for other in models_that_stand_on(model)]
+    downstream, unnamed = sight.names(leaning)
     return Identity(
         workspace=model.workspace.name,
         registered_model=model.name,
@@ -198,7 +204,8 @@ def _identity(version: ModelVersion, *, standing: str) -> Identity:
         artifact_sha256=version.linked_sha256,
         artifact_bytes=pinned_content(version).size_bytes,
         standing=standing,
-        downstream=tuple(other.name for other in models_that_stand_on(model)),
+        downstream=downstream,
+        downstream_unnamed=unnamed,
     )
 
 

@@ -6,7 +6,6 @@ from operator import attrgetter
 
 from registry import models
 from registry.models.finding import Severity
-from registry.models.tier import Tier
 from registry.reports.oversight import (
     Challenger,
     DueDate,
@@ -18,7 +17,7 @@ from registry.reports.oversight import (
     SignedRevalidation,
 )
 from registry.reports.people import name_of
-from registry.services.due_dates import INTERVAL_MONTHS, due_dates
+from registry.services.due_dates import due_dates, longest_interval
 
 _BY_SEVERITY = list(Severity)
 
@@ -132,9 +131,11 @@ def revalidation(
 def _interval(
     model: models.RegisteredModel, card: ModelCard | None
 ) -> tuple[int | None, str]:
-    if card and card.revalidation_months:
-        return card.revalidation_months, card.revalidation_reason
-    return INTERVAL_MONTHS[Tier(model.tier or Tier.CRITICAL)], ""
+    longest = longest_interval(model)
+    stated = card.revalidation_months if card else None
+    if card and stated and (longest is None or stated <= longest):
+        return stated, card.revalidation_reason
+    return longest, ""
 
 
 def _due_dates(

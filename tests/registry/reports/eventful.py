@@ -65,6 +65,7 @@ def model_card(**changes: Any) -> ModelCard:
         "owner": "Oskar Lindström",
         "executive": "Edda Castellanos",
         "upstream": ("weather-nowcast",),
+        "upstream_unnamed": 3,
         "revalidation_months": 6,
         "revalidation_reason": "Timetables change twice a year.",
         "written_by": "Oskar Lindström",
@@ -363,6 +364,7 @@ def retirement(**changes: Any) -> Retirement:
         "authentication": TWO_FACTORS,
         "retired_at": minutes(129),
         "dependants": ("slot/default/flight-delay/production",),
+        "dependants_unnamed": 2,
     }
     return Retirement(**values | changes)
 
@@ -391,6 +393,7 @@ def eventful_report(**changes: Any) -> LineageReport:
             standing="Serves in an emergency in production",
             purpose=model_card().purpose,
             downstream=("crew-roster",),
+            downstream_unnamed=5,
         ),
         "sign_offs": (
             replace(vera, delegation=delegation(), evidence_opened_at=minutes(63)),

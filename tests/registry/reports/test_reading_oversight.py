@@ -12,6 +12,7 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 from audit.sequencer import sequence_pending
 from registry.models import ModelVersion, Slot
@@ -60,7 +61,7 @@ METHOD = "password re-entered"
 
 def read(version: ModelVersion) -> Any:
     """Return the report; untyped, because each test knows which parts are there."""
-    return read_lineage(version)
+    return read_lineage(version, reader=version.created_by)
 
 
 @pytest.fixture
@@ -421,6 +422,7 @@ def test_report_tells_the_newest_card_and_who_signed_the_tier(workspace, cast, f
         owner="Olivia Example",
         executive="Carol Example",
         upstream=("bureau",),
+        upstream_unnamed=0,
         revalidation_months=6,
         revalidation_reason="Wages change twice a year.",
         written_by="Olivia Example",
@@ -450,6 +452,38 @@ def test_report_of_a_model_that_nobody_described_says_nothing_of_it(first):
 
     assert (report.card, report.tier_assessments) == (None, ())
     assert report.identity.downstream == ()
+
+
+def test_report_counts_other_models_that_who_ordered_it_does_not_see(
+    workspace, cast, first
+):
+    credit = first.registered_model
+    hidden, below = (
+        factories.model(workspace, cast, name)
+        for name in ("hidden-upstream", "hidden-downstream")
+    )
+    factories.model_card(credit, cast, upstream=[hidden])
+    factories.model_card(below, cast, upstream=[credit])
+    factories.retired(credit, cast)
+    narrow = factories.person("narrow", workspace, None)
+    assign_perm("registry.view_registeredmodel", narrow, credit)
+
+    report: Any = read_lineage(first, reader=narrow)
+    told = report.to_json().decode()
+
+    assert "hidden" not in told
+    assert (report.card.upstream, report.card.upstream_unnamed) == ((), 1)
+    assert report.identity.downstream_unnamed == 1
+    assert [
+        (retired.dependants, retired.dependants_unnamed)
+        for retired in report.retirements
+    ] == [(("slot/default/credit/production",), 1)]
+    by_bob: Any = read_lineage(first, reader=cast.bob)
+    assert (by_bob.card.upstream, by_bob.identity.downstream) == (
+        ("hidden-upstream",),
+        ("hidden-downstream",),
+    )
+    assert by_bob.retirements[0].dependants[1:] == ("model/default/hidden-downstream",)
 
 
 # Challengers
@@ -573,6 +607,7 @@ def test_report_of_a_retired_version_says_who_signed_and_what_stood_on_it(cast, 
             authentication=METHOD,
             retired_at=signed.retired_at,
             dependants=("slot/default/credit/production",),
+            dependants_unnamed=0,
         ),
     )
     assert report.identity.standing == "Retired"
@@ -788,6 +823,7 @@ def everything_once_more(serving: ModelVersion, people: Any) -> None:
 
 def test_reading_takes_as_many_queries_however_much_there_is_to_tell(cast, first):
     factories.what_comes_after(first, cast)
+    read(first)  # so that the reader's own rights are known
     with CaptureQueriesContext(connection) as once:
         before = read(first)
     everything_once_more(first, cast)
