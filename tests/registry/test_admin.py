@@ -24,7 +24,7 @@ REQUESTS = "/admin/registry/promotionrequest/"
 LISTS = {
     "registry/promotionrequest/": 13,
     "registry/modelversion/": 12,
-    "registry/registeredmodel/": 21,
+    "registry/registeredmodel/": 22,
     "registry/policy/": 11,
     "registry/slot/": 12,
 }

@@ -234,6 +234,8 @@ def test_role_on_one_model_tells_nothing_of_the_others(workspace, cast, as_token
     with pytest.raises(PermissionDeniedError) as refusal:
         order_report(version, actor=narrow)
     assert refusal.value.code == "report_tells_more"
+    ordered = order_report(version, actor=cast.carol)
+    assert api.get(f"/api/v1/reports/{ordered.pk}/").status_code == 404
 
     (line,) = [
         line
