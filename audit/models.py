@@ -307,9 +307,12 @@ class VerificationTurnQuerySet(models.QuerySet["VerificationTurn"]):
 
 
 class VerificationTurn(models.Model):
-    """When the installation last began a verification of a mode by itself."""
+    """When the installation last began a verification by itself.
 
-    mode = models.CharField(max_length=11, choices=VerificationMode, primary_key=True)
+    `mode` is one of the log's, or what another floor verifies against the log.
+    """
+
+    mode = models.CharField(max_length=11, primary_key=True)
     taken_at = models.DateTimeField()
 
     objects = VerificationTurnQuerySet.as_manager()

@@ -18,6 +18,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 
 from audit.errors import DomainError, PermissionDeniedError
 from audit.proofs import soundness
+from registry.services.sign_off_verification import last_sign_off_verification
 from registry.services.waiting import waiting_for
 from tracking.models import Workspace
 from tracking.services.accounts import change_password
@@ -89,6 +90,7 @@ class AttestryAdminSite(AdminSite):
         context = super().each_context(request)
         if context["has_permission"]:
             context["log"] = soundness()
+            context["sign_offs_verified"] = last_sign_off_verification()
         return context
 
     def index(

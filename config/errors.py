@@ -60,7 +60,9 @@ MLFLOW_EXISTS = {"experiment_exists", "model_exists"}
 MLFLOW_INVALID = {"experiment_archived", "run_archived"}
 LONGEST_MESSAGE = 4000
 NATIVE_PATH = re.compile(r"^(?:/w/[^/]+)?/api/v1/")
-MLFLOW_PATH = re.compile(r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|get-artifact\Z)")
+MLFLOW_PATH = re.compile(
+    r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|(?:model-versions/)?get-artifact\Z)"
+)
 
 
 class DomainErrorMiddleware:
@@ -76,6 +78,24 @@ class DomainErrorMiddleware:
         self, request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
         return answer_to_plain_view(request, error)
+
+
+class NoNulMiddleware:
+    """Refuses addresses with a NUL character, which no text in PostgreSQL holds."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        is_odd = "\0" in request.path_info or "%00" in request.META["QUERY_STRING"]
+        refusal = is_odd and answer_to_plain_view(
+            request,
+            InvalidError(
+                "address_has_nul",
+                "The address holds a NUL character (%00): leave it out.",
+            ),
+        )
+        return refusal or self.get_response(request)
 
 
 def answer_to_plain_view(request: HttpRequest, error: Exception) -> HttpResponse | None:

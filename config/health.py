@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from audit import proofs
 from registry.models import GateRun, ReportOrder
+from registry.services.sign_off_verification import last_sign_off_verification
 
 WAITS_TOO_LONG = timedelta(minutes=5)
 
@@ -38,7 +39,7 @@ def summary(_request: HttpRequest) -> JsonResponse:
         "problems": problems,
     }
     if not problems:
-        state |= {"log": _log(), "work": _work()}
+        state |= {"log": _log(), "sign_offs": _sign_offs(), "work": _work()}
     return JsonResponse(state, status=503 if problems else 200)
 
 
@@ -65,6 +66,15 @@ def _log() -> dict[str, Any]:
         "first_bad_index": now.finding.first_bad_index if now.finding else None,
         "verified_at": proofs.last_verified_at(),
         "is_verified_in_time": not now.is_overdue,
+    }
+
+
+def _sign_offs() -> dict[str, Any]:
+    found = last_sign_off_verification()
+    return {
+        "are_intact": not (found and found.altered),
+        "altered_requests": found.altered if found else 0,
+        "verified_at": found.finished_at if found else None,
     }
 
 

@@ -110,6 +110,9 @@ ATTESTRY_LOG_VERIFY_NEW_EVERY_SECONDS = env.integer(
 ATTESTRY_LOG_VERIFY_FULL_EVERY_SECONDS = env.integer(
     "ATTESTRY_LOG_VERIFY_FULL_EVERY_SECONDS", 86400, least=0, most=31 * 86400
 )
+ATTESTRY_SIGN_OFFS_VERIFY_EVERY_SECONDS = env.integer(
+    "ATTESTRY_SIGN_OFFS_VERIFY_EVERY_SECONDS", 86400, least=0, most=31 * 86400
+)
 ATTESTRY_LOG_LAG_ALARM_SECONDS = env.integer(
     "ATTESTRY_LOG_LAG_ALARM_SECONDS", 5, least=0, most=86400
 )
@@ -241,6 +244,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.short_way.ShortWayMiddleware",
+    "config.errors.NoNulMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -317,7 +321,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.parsers.TextParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "tracking.api.pages.Pages",
@@ -339,6 +343,13 @@ SPECTACULAR_SETTINGS = {
         "GrantStateEnum": "tracking.models.role_grant.GrantState",
         "RequestStateEnum": "registry.models.RequestState",
         "DeliveryStateEnum": "registry.models.DeliveryState",
+        "TierEnum": "registry.models.tier.Tier",
+        "FindingCauseEnum": "registry.models.finding.FindingCause",
+        "FindingStateEnum": "registry.models.finding.FindingState",
+        "AttestationKindEnum": "registry.models.AttestationKind",
+        "TriggerKindEnum": "registry.models.revalidation.TriggerKind",
+        "EmergencyRoleEnum": "registry.api.special_paths.ROLES",
+        "FieldKindEnum": "tracking.models.metadata.FieldKind",
     },
 }
 
@@ -428,6 +439,11 @@ CELERY_BEAT_SCHEDULE = {
     "send the newest checkpoint when it is due": {
         "task": "audit.send_copies_when_due",
         "schedule": 60.0,
+    },
+    "hold the sign-offs against the log when it is due": {
+        "task": "registry.verify_sign_offs_when_due",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
     },
     "verify the log when it is due": {
         "task": "audit.verify_when_due",

@@ -49,6 +49,8 @@ class RegistryEvent(StrEnum):
     VERDICT_GIVEN = "registry.verdict.given"
     SIGN_OFF_GIVEN = "registry.sign_off.given"
     SIGN_OFF_REFUSED = "registry.sign_off.refused"
+    SIGN_OFFS_FOUND_ALTERED = "registry.sign_offs.found_altered"
+    SIGN_OFFS_FOUND_INTACT = "registry.sign_offs.found_intact"
     DELEGATION_GIVEN = "registry.delegation.given"
     DELEGATION_REFUSED = "registry.delegation.refused"
     DELEGATION_WITHDRAWN = "registry.delegation.withdrawn"

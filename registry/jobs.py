@@ -14,6 +14,7 @@ RUN_GATE = "registry.run_gate"
 PRODUCE_REPORT = "registry.produce_report"
 END_WHAT_IS_OVER = "registry.end_what_is_over"
 DELIVER = "registry.deliver"
+VERIFY_SIGN_OFFS_WHEN_DUE = "registry.verify_sign_offs_when_due"
 REDISPATCH_UNFINISHED_WORK = "registry.redispatch_unfinished_work"
 
 

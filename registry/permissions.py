@@ -24,14 +24,19 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from tracking.events import TrackingEvent
 from tracking.evidence import AUTHOR_TAGS
+from tracking.lineage import runs_in_lineage
 from tracking.models import (
+    Artifact,
     DatasetLabeller,
+    FormerAuthor,
     LoggedModel,
     LoggedModelArtifact,
     Run,
     ServiceAccount,
+    Tag,
     Workspace,
 )
+from tracking.models.run import subject_of
 from tracking.permissions import (
     EVERY_ROLE,
     KEEPERS,
@@ -336,58 +341,67 @@ def duties_of_signer(user: User, role: SignerRole, version: ModelVersion) -> lis
 
 
 def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
-    """Return what the user did to make a version, which forbids them to judge it (R1)."""
+    """Return what the user did to make a version, which forbids them to judge it (R1).
+
+    In its source run or in any run that this one came of.
+    """
     run = version.linked_run
+    lineage = runs_in_lineage(run)
+    runs = Run.objects.filter(pk__in=lineage)
+    created = set(runs.filter(created_by=user).values_list("pk", flat=True))
     duties = {
-        "created the source run": run.created_by_id == user.pk,
-        "wrote its commit": wrote_commit_of(user, run),
-        "uploaded evidence": _uploaded_evidence(user, version),
-        "logged in the source run": _logged_in(user, run),
-        "labelled its data": _labelled_data_of(user, run),
+        "created the source run": run.pk in created,
+        "created a run that it came of": bool(created - {run.pk}),
+        "wrote its commit": wrote_commit_of(user, lineage),
+        "uploaded evidence": _uploaded_evidence(user, version, lineage),
+        "logged in the source run": _logged_in(user, runs.exclude(created_by=user)),
+        "labelled its data": _labelled_data_of(user, lineage),
         "registered this version": version.created_by_id == user.pk,
     }
     return [duty for duty, is_theirs in duties.items() if is_theirs]
 
 
-def _uploaded_evidence(user: User, version: ModelVersion) -> bool:
-    run = version.linked_run
-    models = Q(logged_model__in=_models_of(run))
+def _uploaded_evidence(user: User, version: ModelVersion, lineage: set[int]) -> bool:
+    models = Q(logged_model__in=_models_of(lineage))
     if version.logged_model_id is not None:
         models |= Q(logged_model=version.logged_model_id)
     return (
-        run.artifacts.filter(uploaded_by=user).exists()
+        Artifact.objects.filter(run__in=lineage, uploaded_by=user).exists()
         or LoggedModelArtifact.objects.filter(models, uploaded_by=user).exists()
     )
 
 
-def _models_of(run: Run) -> QuerySet[LoggedModel]:
-    """Return what the run made, and what it was trained further from or evaluated."""
-    return LoggedModel.objects.filter(Q(source_run=run) | Q(uses__run=run))
+def _models_of(lineage: set[int]) -> QuerySet[LoggedModel]:
+    """Return what runs made, and what they were trained further from or evaluated."""
+    return LoggedModel.objects.filter(
+        Q(source_run__in=lineage) | Q(uses__run__in=lineage)
+    )
 
 
-def _logged_in(user: User, run: Run) -> bool:
-    """Say whether somebody else's run has content of this user, as the log tells."""
-    if run.created_by_id == user.pk:
-        return False  # which is said already
-    return has_acted(pseudonym(user), kinds=WRITES_TO_A_RUN, subjects=[run.subject])
+def _logged_in(user: User, runs: QuerySet[Run]) -> bool:
+    """Say whether runs of somebody else have content of this user, as the log tells."""
+    subjects = [subject_of(run_id) for run_id in runs.values_list("run_id", flat=True)]
+    return has_acted(pseudonym(user), kinds=WRITES_TO_A_RUN, subjects=subjects)
 
 
-def _labelled_data_of(user: User, run: Run) -> bool:
+def _labelled_data_of(user: User, lineage: set[int]) -> bool:
     """Ask every card of the datasets used: who labelled is not undone by a new card."""
     return DatasetLabeller.objects.filter(
-        user=user, card__dataset__uses__run=run
+        user=user, card__dataset__uses__run__in=lineage
     ).exists()
 
 
-def wrote_commit_of(user: User, run: Run) -> bool:
-    """Say whether tags of the run name the user as an author of its commit.
+def wrote_commit_of(user: User, lineage: set[int]) -> bool:
+    """Say whether tags of the runs name, or ever named, the user as their author.
 
     By username, address or full name: too many people are refused rather than too few.
     """
     names = {user.username, user.email, user.get_full_name()} - {""}
     known_as = {name.casefold() for name in names}
-    values = run.tags.filter(key__in=AUTHOR_TAGS).values_list("value", flat=True)
-    authors = (author for value in values for author in re.split(r"[,;\n]", value))
+    said = Tag.objects.filter(run__in=lineage, key__in=AUTHOR_TAGS)
+    former = FormerAuthor.objects.filter(run__in=lineage)
+    values = said.values_list("value").union(former.values_list("value"))
+    authors = (author for (value,) in values for author in re.split(r"[,;\n]", value))
     return any(known_as & _names_in(author) for author in authors)
 
 

@@ -111,6 +111,13 @@ class PolicyDocument:
             document["attestations"] = [item.as_json() for item in self.attestations]
         return document | _unless_default(self, "attempts_after_fail", "request_days")
 
+    def demands(self) -> dict[str, dict[str, Any]]:
+        """Return what a version cannot do without, by name, in whatever order it stands."""
+        gates = {
+            clause.slug: clause.as_json() for clause in self.gates if clause.mandatory
+        }
+        return gates | {item.kind: item.as_json() for item in self.attestations}
+
     def clause(self, gate: str) -> GateClause:
         return next(clause for clause in self.gates if clause.slug == gate)
 

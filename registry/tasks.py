@@ -6,7 +6,15 @@ from celery import shared_task
 
 from registry import jobs
 from registry.reports import production
-from registry.services import deliveries, dispatch, gate_runs, timers
+from registry.services import (
+    deliveries,
+    dispatch,
+    gate_runs,
+    sign_off_verification,
+    timers,
+)
+
+VERIFICATION_SECONDS = 6 * 3600
 
 
 @shared_task(name=jobs.RUN_GATE)
@@ -32,3 +40,13 @@ def redispatch_unfinished_work() -> None:
 @shared_task(name=jobs.END_WHAT_IS_OVER)
 def end_what_is_over() -> None:
     timers.end_what_is_over()
+
+
+# Many requests take longer than any other task may.
+@shared_task(
+    name=jobs.VERIFY_SIGN_OFFS_WHEN_DUE,
+    time_limit=VERIFICATION_SECONDS,
+    soft_time_limit=VERIFICATION_SECONDS - 60,
+)
+def verify_sign_offs_when_due() -> None:
+    sign_off_verification.verify_sign_offs_when_due()

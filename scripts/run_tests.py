@@ -40,7 +40,8 @@ def main() -> int:
                 database,
                 arguments.pytest,
                 environment,
-                again=database != arguments.databases[0],
+                is_first=database == arguments.databases[0],
+                is_last=database == arguments.databases[-1],
             )
             if code == PYTEST_INTERRUPTED:
                 return code
@@ -74,9 +75,14 @@ def _clean_environment() -> dict[str, str]:
 
 
 def _run_suite(
-    database: str, chosen: list[str], environment: Mapping[str, str], *, again: bool
+    database: str,
+    chosen: list[str],
+    environment: Mapping[str, str],
+    *,
+    is_first: bool,
+    is_last: bool,
 ) -> int:
-    """Run the suite; what times a running installation gets the machine to itself."""
+    """Run the suite, phase by phase; return how the first that failed ended."""
     with tempfile.TemporaryDirectory(prefix="attestry-test-") as var:
         settings = {**environment, "ATTESTRY_VAR": var}
         if database == "postgresql":
@@ -85,13 +91,29 @@ def _run_suite(
         pytest = [sys.executable, "-m", "pytest"]
         if any(not word.startswith("-") for word in chosen):
             return run_command([*pytest, *chosen], settings)
-        # What touches no database is proven by the first run.
-        left_out = "installation or no_database" if again else "installation"
-        parallel = ["-n", "2", "-m", f"not ({left_out})"]
-        code = run_command([*pytest, *parallel, *chosen], settings)
-        if code == PYTEST_INTERRUPTED:
-            return code
-        return run_command([*pytest, "-m", "installation", *chosen], settings) or code
+        first_failure = 0
+        for selected, ways in _phases(is_first=is_first, is_last=is_last):
+            code = run_command([*pytest, "-m", selected, *ways, *chosen], settings)
+            if code == PYTEST_INTERRUPTED:
+                return code
+            first_failure = first_failure or code
+        return first_failure
+
+
+def _phases(*, is_first: bool, is_last: bool) -> list[tuple[str, tuple[str, ...]]]:
+    """Return what is run in turn, and how.
+
+    Each test runs once, unless the database may make a difference to it.
+    """
+    left_out = "" if is_last else " and not on_postgresql"
+    left_out += "" if is_first else " and not no_database and not browser"
+    return [
+        (f"not installation{left_out}", ("-n", "2")),
+        # Each process has an installation of its own, for whole files.
+        (f"installation and not timed{left_out}", ("-n", "2", "--dist", "loadfile")),
+        # What times a running installation gets the machine to itself.
+        (f"installation and timed{left_out}", ()),
+    ]
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ from registry.services.reports import order_report, store_report
 from registry.services.retirements import retire
 from registry.services.revalidations import revalidate, trigger_revalidation
 from registry.services.rollbacks import lift_freeze, roll_back
+from registry.services.sign_off_verification import verify_sign_offs
 from registry.services.sign_offs import sign_off
 from registry.services.slots import add_challenger, remove_challenger
 from registry.services.tickets import link_request, set_ticket_template
@@ -834,11 +835,13 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     policy(workspace, people, WAIVABLE)
     other = run(workspace, people.alice, "other")
     everything_logged(other, people.alice)
+    for author in ("alice", "nobody"):
+        log_batch(other, tags=[("attestry.git.author", author)], actor=people.alice)
     sensitive = other.dataset_inputs.get().dataset
     card(sensitive, people.alice)
     use_dataset(run(workspace, people.alice, "sensitive"), people.alice)
     acknowledge_sensitive_use(
-        sensitive.sensitive_uses.get(), note="Seen.", actor=people.stella
+        sensitive.sensitive_uses.earliest("pk"), note="Seen.", actor=people.stella
     )
     logged_model(other, people.alice)
     upload(other, "wrong.txt", b"wrong", people.alice)
@@ -857,6 +860,7 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     report(serving, people.carol)
     waived_attested_and_withdrawn(workspace, people)
     delegation(workspace, people)
+    verify_sign_offs()
     what_comes_after(serving, people)
     sequence_pending()
     log = Head.objects.current()

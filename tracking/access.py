@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import connection
 
-from tracking.models import ApiToken, Experiment, Run, Workspace
+from tracking.models import ApiToken, Experiment, LoggedModel, Run, Workspace
 from tracking.models.rights import given, sees
 from tracking.models.rows import columns, fetched, taken
 
@@ -27,6 +27,11 @@ _EXPERIMENT = (
     *("id", "workspace_id", "name", "lifecycle_stage"),
     *("created_by_id", "created_at", "updated_at"),
 )
+_MODEL = (
+    *("id", "model_id", "experiment_id", "source_run_id", "name", "model_type"),
+    *("status", "lifecycle_stage", "created_by_id", "created_at", "updated_at"),
+)
+_SOURCE = ("id", "run_id", "experiment_id", "frozen_at", "created_by_id")
 
 
 # Put together from the words above and never from what somebody sends.
@@ -38,6 +43,9 @@ _SEES_EXPERIMENT = sees(
 )
 _MAY_LOG = given(
     "'tracking'", "'experiment'", "'log_run'", pk="r.experiment_id", user="a.id"
+)
+_MAY_LOG_MODEL = given(
+    "'tracking'", "'experiment'", "'log_run'", pk="g.experiment_id", user="a.id"
 )
 _ADMISSION = f"""
 SELECT {columns("t", _TOKEN)}, {columns("u", _USER)}, {columns("w", _WORKSPACE)},
@@ -69,6 +77,21 @@ SELECT {columns("r", _RUN)}, {_MAY_LOG}
 FROM tracking_run r
 JOIN auth_user a ON a.id = %s AND a.is_active
 WHERE r.id = %s
+"""  # noqa: S608 - words of this module
+_VISIBLE_MODEL = f"""
+SELECT {columns("g", _MODEL)}, {columns("e", _EXPERIMENT)}, {columns("r", _SOURCE)}
+FROM tracking_loggedmodel g
+JOIN tracking_experiment e ON e.id = g.experiment_id
+LEFT JOIN tracking_run r ON r.id = g.source_run_id
+JOIN auth_user a ON a.id = %s
+WHERE g.model_id = %s AND e.workspace_id = %s AND {_SEES_EXPERIMENT}
+"""  # noqa: S608 - words of this module
+_LOCKED_MODEL = f"""
+SELECT {columns("g", _MODEL)}, {columns("r", _SOURCE)}, {_MAY_LOG_MODEL}
+FROM tracking_loggedmodel g
+LEFT JOIN tracking_run r ON r.id = g.source_run_id
+JOIN auth_user a ON a.id = %s AND a.is_active
+WHERE g.id = %s
 """  # noqa: S608 - words of this module
 # The row of a run that the user sees and may log in as it stands, locked.
 RUN_TO_LOG_IN = f"""
@@ -120,15 +143,47 @@ def visible_experiments(
     return found
 
 
+def visible_model(
+    model_id: str, *, workspace: Workspace, user: User
+) -> LoggedModel | None:
+    """Return a logged model that the user may see, with its experiment and source run."""
+    row = _one(_VISIBLE_MODEL, [user.pk, model_id, workspace.pk])
+    if row is None:
+        return None
+    model, values = taken(LoggedModel, _MODEL, row)
+    model.experiment, values = taken(Experiment, _EXPERIMENT, values)
+    model.experiment.workspace = workspace
+    model.source_run = _source(values)
+    return model
+
+
 def locked_run(run: Run, *, user: User) -> Run | None:
     """Return the run as it stands, locked, or None if the user may not log in it."""
-    lock = " FOR UPDATE OF r" if connection.features.has_select_for_update_of else ""
-    row = _one(_LOCKED_RUN + lock, [user.pk, run.pk])
+    row = _one(_LOCKED_RUN + _lock("r"), [user.pk, run.pk])
     if row is None or not row[-1]:
         return None
     locked, _ = taken(Run, _RUN, row)
     locked.experiment, locked.created_by = run.experiment, run.created_by
     return locked
+
+
+def locked_model(model: LoggedModel, *, user: User) -> LoggedModel | None:
+    """Return the model as it stands, locked, or None if the user may not log in it."""
+    row = _one(_LOCKED_MODEL + _lock("g"), [user.pk, model.pk])
+    if row is None or not row[-1]:
+        return None
+    locked, values = taken(LoggedModel, _MODEL, row)
+    locked.experiment, locked.source_run = model.experiment, _source(values)
+    return locked
+
+
+def _source(values: Sequence[Any]) -> Run | None:
+    return None if values[0] is None else taken(Run, _SOURCE, values)[0]
+
+
+def _lock(alias: str) -> str:
+    has_locks = connection.features.has_select_for_update_of
+    return f" FOR UPDATE OF {alias}" if has_locks else ""
 
 
 def _one(sql: str, parameters: Sequence[Any]) -> Sequence[Any] | None:

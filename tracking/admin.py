@@ -10,7 +10,7 @@ from typing import ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group, User
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Prefetch, Q, QuerySet
 from django.http import (
     Http404,
     HttpRequest,
@@ -111,13 +111,14 @@ class UserAdmin(VisibleRowsAdmin[User]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        users = User.objects.prefetch_related("groups")
-        if request.user.has_perm("auth.view_user"):
-            return users
         shared = Q(pk=None)
         for workspace in Workspace.objects.visible_to(_user(request)):
-            shared |= Q(groups__name__startswith=f"{workspace.name}:")
-        return users.filter(shared).distinct()
+            shared |= Q(name__startswith=f"{workspace.name}:")
+        groups = Group.objects.filter(shared)
+        users = User.objects.prefetch_related(Prefetch("groups", groups))
+        if request.user.has_perm("auth.view_user"):
+            return users
+        return users.filter(groups__in=groups).distinct()
 
     def lookup_allowed(
         self, lookup: str, value: str, request: HttpRequest | None = None

@@ -39,11 +39,13 @@ class SourceTag(StrEnum):
 
 # Who wrote the commit, as `Name <address>`, an address, a name or an account's username;
 # several are parted by commas. MLflow's client sends none of them by itself.
-AUTHOR_TAGS = (
-    "attestry.git.author",
-    "attestry.git.author_email",
-    "mlflow.source.git.author",
-    "mlflow.source.git.author_email",
+AUTHOR_TAGS = frozenset(
+    {
+        "attestry.git.author",
+        "attestry.git.author_email",
+        "mlflow.source.git.author",
+        "mlflow.source.git.author_email",
+    }
 )
 
 

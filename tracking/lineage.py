@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 
+from tracking.hierarchy import nested_in
 from tracking.models import (
     Dataset,
     DatasetInput,
@@ -24,7 +25,7 @@ from tracking.models import (
 from tracking.models.logged_model import UseDirection
 from tracking.models.pairs import INDEXED_CHARACTERS
 from tracking.models.run import RunQuerySet
-from tracking.models.tag import COMMIT_TAG
+from tracking.models.tag import COMMIT_TAG, PARENT_TAG
 
 DEEPEST = 10
 MOST_USES = 500
@@ -162,6 +163,40 @@ def origins_of(run: Run, *, user: User) -> Walk:
         leaving=DatasetInput.objects.used,
         user=user,
     )
+
+
+def runs_in_lineage(run: Run) -> set[int]:
+    """Return the keys of a run and of all that it came of, whoever may see them.
+
+    Those that made the datasets or the models that it used, what those came of, and the
+    runs that they are nested in or that are nested in them.
+    """
+    found: set[int] = set()
+    frontier = {run.pk}
+    while frontier:
+        found |= frontier
+        used = DatasetInput.objects.used().filter(run__in=frontier).values("dataset")
+        made = DatasetInput.objects.produced().filter(dataset__in=used)
+        models = ModelUse.objects.filter(
+            run__in=frontier,
+            direction=UseDirection.INPUT,
+            logged_model__source_run__isnull=False,
+        )
+        came_of = made.values_list("run", flat=True).union(
+            models.values_list("logged_model__source_run", flat=True)
+        )
+        frontier = {int(key) for key in came_of} | _nested_with(frontier)
+        frontier -= found
+    return found
+
+
+def _nested_with(keys: Iterable[int]) -> set[int]:
+    """Return the runs that some runs are nested in, and those nested in them."""
+    names = Run.objects.filter(pk__in=keys).values_list("run_id", flat=True)
+    claimed = Tag.objects.filter(run__in=keys, key=PARENT_TAG)
+    above = Run.objects.filter(run_id__in=claimed.values_list("value", flat=True))
+    below = nested_in(names).only("run")
+    return {*above.values_list("pk", flat=True), *(tag.run_id for tag in below)}
 
 
 def uses_of(datasets: Iterable[int], *, user: User) -> QuerySet[DatasetInput]:

@@ -72,7 +72,11 @@ class Entries(APIView):
 
     permission_classes = (MayReadTheLog,)
 
-    @extend_schema(parameters=[EntriesInput], responses=LogEntriesOutput)
+    @extend_schema(
+        operation_id="log_entries_list",
+        parameters=[EntriesInput],
+        responses=LogEntriesOutput,
+    )
     def get(self, request: Request, **_path: str) -> Response:
         wanted = _valid(EntriesInput, request.query_params)
         limit = wanted["limit"]

@@ -1,5 +1,6 @@
 """Writing to the log: `record()` for one event; start, keys, and what is found of it."""
 
+from audit.services.alarms import raise_alarm
 from audit.services.copies import send_copies_when_due
 from audit.services.erasure import Opening, erase_openings, openings_of
 from audit.services.log import init_log
@@ -10,7 +11,7 @@ from audit.services.recording import (
     refusals_recorded,
     system_account,
 )
-from audit.services.verification import verify_when_due
+from audit.services.verification import take_turn, verify_when_due
 
 __all__ = [
     "Opening",
@@ -19,9 +20,11 @@ __all__ = [
     "init_log",
     "openings_of",
     "pseudonym",
+    "raise_alarm",
     "record",
     "refusals_recorded",
     "send_copies_when_due",
     "system_account",
+    "take_turn",
     "verify_when_due",
 ]

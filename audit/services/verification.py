@@ -52,14 +52,19 @@ def scrub_log() -> tuple[range, tuple[Fault, ...]]:
 def verify_when_due() -> VerificationMode | None:
     """Do the most thorough verification whose turn it is; return which one it was."""
     for mode, seconds in _periods().items():
-        period = timedelta(seconds=seconds)
-        if seconds and VerificationTurn.objects.take(
-            mode, now=timezone.now(), period=period
-        ):
+        if take_turn(mode, every_seconds=seconds):
             _say_when_late()
             _verify_every_log(mode)
             return mode
     return None
+
+
+def take_turn(mode: str, *, every_seconds: int) -> bool:
+    """Say whether a verification is due, and that the caller does it; 0 is never."""
+    period = timedelta(seconds=every_seconds)
+    return bool(every_seconds) and VerificationTurn.objects.take(
+        mode, now=timezone.now(), period=period
+    )
 
 
 def _say_when_late() -> None:

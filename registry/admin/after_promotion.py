@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 
 from audit.admin import NOTHING, badge, link, linked, moment, table, utc
 from registry.admin.after_promotion_forms import (
@@ -15,7 +16,7 @@ from registry.admin.after_promotion_forms import (
     MoveFindingForm,
 )
 from registry.admin.row_acts import Act, ActsAdmin
-from registry.models import BreakGlass, Finding, Freeze
+from registry.models import BreakGlass, Finding, Freeze, TicketLink, TicketSubject
 from registry.models.finding import FINDING_MOVES, FindingState
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_break_glass, may_sign_as
@@ -62,6 +63,7 @@ class FindingAdmin(ActsAdmin[Finding]):
         person("opened_by", "opened by"),
         moment("opened_at", "opened at"),
         moment("accepted_until", "risk borne until"),
+        "tickets",
         "history",
     )
     acts: ClassVar[dict[str, Act]] = {
@@ -92,6 +94,12 @@ class FindingAdmin(ActsAdmin[Finding]):
             return "before the next promotion"
         is_late = finding.is_overdue(timezone.now())
         return f"{utc(finding.due_at)}{', overdue' if is_late else ''}"
+
+    @admin.display(description="tickets")
+    def tickets(self, finding: Finding) -> str:
+        tickets = TicketLink.objects.about(TicketSubject.FINDING, finding.pk)
+        shown = format_html_join(", ", "{}", ((_ticket(one),) for one in tickets))
+        return shown or NOTHING
 
     @admin.display(description="what was done about it")
     def history(self, finding: Finding) -> str:
@@ -256,3 +264,10 @@ class BreakGlassAdmin(ActsAdmin[BreakGlass]):
     def fallback(self, asked: BreakGlass) -> str:
         given = getattr(asked, "confirmation", None)
         return link(given.fallback) if given else NOTHING
+
+
+def _ticket(found: TicketLink) -> str:
+    """Print where a ticket is, or its number where no template says so."""
+    if found.url is None:
+        return found.ticket
+    return format_html('<a href="{}" rel="noreferrer">{}</a>', found.url, found.ticket)

@@ -1,7 +1,7 @@
 """Registered models, their versions and slots, each linked to the others."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -104,7 +104,8 @@ class RegisteredModelAdmin(ActsAdmin[RegisteredModel]):
         """Read what the inventory says of the models on the page, all at once."""
         changelist = super().get_changelist_instance(request)
         shown = list(changelist.result_list)
-        for model, line in zip(shown, inventory(shown, timezone.now()), strict=True):
+        lines = inventory(shown, timezone.now(), user=cast("User", request.user))
+        for model, line in zip(shown, lines, strict=True):
             model.line = line
         changelist.result_list = shown
         return changelist

@@ -55,10 +55,10 @@ class ActsAdmin(VisibleRowsAdmin[Row]):
         subject = self.get_queryset(request).filter(pk=pk).first()
         if subject is None or act not in self.acts:
             raise Http404
-        form = self.acts[act].form(
-            request.POST or None, subject=subject, actor=_person(request)
-        )
-        if request.method == "POST" and form.is_done():
+        # A form without fields is sent empty, so that its data say nothing of the method.
+        given = request.POST if request.method == "POST" else None
+        form = self.acts[act].form(given, subject=subject, actor=_person(request))
+        if form.is_done():
             self.message_user(request, form.done)
             return HttpResponseRedirect(page_of(subject))
         context = {

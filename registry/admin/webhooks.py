@@ -1,12 +1,23 @@
 """Webhooks and deliveries, for administrators: what is sent where, and what came of it."""
 
+from typing import ClassVar
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
 from audit.admin import NOTHING, badge, code, link, moment, table, utc
-from registry.models import Delivery, Notification, NotificationType, Webhook
+from registry.admin.act_forms import ActForm
+from registry.admin.row_acts import Act, ActsAdmin
+from registry.models import (
+    Delivery,
+    DeliveryState,
+    Notification,
+    NotificationType,
+    Webhook,
+)
+from registry.services.deliveries import replay
 from tracking.admin import VisibleRowsAdmin, link_to_person, person
 
 NEWEST = 50
@@ -58,8 +69,19 @@ class WebhookAdmin(VisibleRowsAdmin[Webhook]):
         )
 
 
+class ReplayForm(ActForm):
+    """The same message again, under its old `webhook-id`."""
+
+    heading = "Send again"
+    button = "Send the same message again"
+    done = "It is sent again, as often as a new message would be tried."
+
+    def act(self) -> None:
+        replay(self.subject, actor=self.actor)
+
+
 @admin.register(Delivery)
-class DeliveryAdmin(VisibleRowsAdmin[Delivery]):
+class DeliveryAdmin(ActsAdmin[Delivery]):
     """One message to one receiver; the dead letters are those that are dead."""
 
     subject_pattern = r"delivery/(?P<pk>\d+)"
@@ -87,6 +109,12 @@ class DeliveryAdmin(VisibleRowsAdmin[Delivery]):
         "attempts",
         "body",
     )
+    acts: ClassVar[dict[str, Act]] = {
+        "replay": Act(
+            ReplayForm,
+            lambda _actor, delivery: delivery.state != DeliveryState.WAITING,
+        )
+    }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         return super().get_queryset(request).with_message()  # type: ignore[attr-defined,no-any-return]  # its own QuerySet

@@ -39,7 +39,7 @@ class RegisteredModels(RegistryView, ListAPIView[RegisteredModel]):
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page: Any = super().paginate_queryset(queryset)
-        return inventory(page, timezone.now())
+        return inventory(page, timezone.now(), user=self.user)
 
     @extend_schema(request=RegisterModelInput, responses={201: RegisteredModelOutput})
     def post(self, request: Request, **_path: str) -> Response:

@@ -69,6 +69,7 @@ class TriggerOutput(serializers.ModelSerializer[RevalidationTrigger]):
             "registered_model",
             "version",
             "kind",
+            "cause",
             "detail",
             "recorded_by",
             "recorded_at",

@@ -13,6 +13,7 @@ from registry.api.outputs import ModelVersionOutput, PromotionRequestLine
 from registry.api.registry_views import RegistryView
 from registry.lineage import lineage_of_version
 from registry.models import ModelVersion
+from tracking.api.datasets import NamedDataset
 from tracking.api.pages import FARTHEST
 from tracking.api.workspace_views import parsed_query
 
@@ -32,15 +33,7 @@ class LineageQuestion(serializers.Serializer[Any]):
         return attrs
 
 
-class NamedDataset(serializers.Serializer[Any]):
-    """A dataset by what identifies it."""
-
-    id = serializers.IntegerField(source="pk")
-    name = serializers.CharField()
-    digest = serializers.CharField()
-
-
-class UsedDataset(NamedDataset):
+class UsedDataset(serializers.Serializer[Any]):
     """A dataset, and what the run used it for."""
 
     id = serializers.IntegerField(source="dataset.pk")

@@ -100,7 +100,9 @@ class ModelCardOutput(serializers.ModelSerializer[ModelCard]):
         )
 
     def get_upstream(self, card: ModelCard) -> list[str]:
-        return sorted(item.upstream.name for item in card.dependencies.all())
+        """Name what the reader may see of what the model works with."""
+        stated = [item.upstream for item in card.dependencies.all()]
+        return sorted(model.name for model in stated if model in self.context["seen"])
 
 
 class TierAssessmentOutput(serializers.ModelSerializer[TierAssessment]):
@@ -131,6 +133,14 @@ class ModelCards(_OfOneModel, ListAPIView[ModelCard]):
 
     serializer_class = ModelCardOutput
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "seen": self.seen()}
+
+    def seen(self) -> set[RegisteredModel]:
+        """Return the models on which others stand, as far as the reader sees them."""
+        seen = RegisteredModel.objects.visible_to(self.user)
+        return set(seen.filter(workspace=self.workspace, dependants__isnull=False))
+
     def get_queryset(self) -> QuerySet[ModelCard]:
         return self.asked().cards.with_people().order_by("-number")
 
@@ -149,7 +159,8 @@ class ModelCards(_OfOneModel, ListAPIView[ModelCard]):
             self.model(name) for name in sorted({*fields["upstream"]})
         ]
         card = write_model_card(model, **fields, actor=self.user)
-        return Response(ModelCardOutput(card).data, status=201)
+        shown = self.get_serializer(card)
+        return Response(shown.data, status=201)
 
 
 class TierAssessments(_OfOneModel, ListAPIView[TierAssessment]):

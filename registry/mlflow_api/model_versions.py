@@ -1,9 +1,13 @@
 """`model-versions/…` of MLflow's API."""
 
+import posixpath
 from typing import Annotated, Any
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from msgspec import Meta, Struct, field
 
+from audit.errors import NotFoundError
 from registry.mlflow_api.fields import (
     Address,
     ModelName,
@@ -29,8 +33,10 @@ from registry.services.archiving import archive_version
 from registry.services.model_versions import version_of_source
 from registry.services.stages import move_version
 from registry.services.version_listings import describe_version
-from tracking.mlflow_api.endpoint import Caller, endpoint
+from tracking.mlflow_api.artifacts import download, without_nul
+from tracking.mlflow_api.endpoint import Caller, authenticate, endpoint
 from tracking.mlflow_api.fields import Key, Text
+from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.search.pages import page_of
 
 MOST_VERSIONS = 200_000
@@ -176,6 +182,27 @@ def transition_stage(caller: Caller, message: TransitionStage) -> dict[str, Any]
 def get_download_uri(caller: Caller, message: Named) -> dict[str, Any]:
     version = named_version(caller, message.name, message.version)
     return {"artifact_uri": version.artifact_uri}
+
+
+def one_file(
+    request: HttpRequest, workspace: str = DEFAULT_WORKSPACE
+) -> HttpResponseBase:
+    """Stream `?path=` of a version (`?name=&version=`), as links of MLflow's pages do."""
+    caller = authenticate(request, workspace)
+    name, number, path = (
+        without_nul(request.GET.get(field, "")) for field in ("name", "version", "path")
+    )
+    version = named_version(caller, name, number)
+    holder = version.logged_model or version.source_run
+    if holder is None:
+        raise NotFoundError(
+            "version_unlinked",
+            f"The files of {version} are not stored here: fetch them from where its "
+            f"source says.",
+        )
+    if version.artifact is not None:
+        return download(holder, version.artifact.path)
+    return download(holder, posixpath.join(version.folder, path))
 
 
 @endpoint(Search)

@@ -1,6 +1,9 @@
 """The routes of MLflow's registry API, relative to a workspace."""
 
+from django.urls import path
+
 from registry.mlflow_api import model_versions, registered_models
+from tracking.mlflow_api.endpoint import by_method
 from tracking.mlflow_api.urls import PREFIXES, mlflow_routes
 
 MODELS, VERSIONS = "registered-models", "model-versions"
@@ -30,5 +33,6 @@ REGISTRY = (
 )
 
 urlpatterns = [
-    route for prefix in PREFIXES for route in mlflow_routes(prefix, REGISTRY)
+    *(route for prefix in PREFIXES for route in mlflow_routes(prefix, REGISTRY)),
+    path(f"{VERSIONS}/get-artifact", by_method({"GET": model_versions.one_file})),
 ]

@@ -41,6 +41,7 @@ from registry.models.retirement import Retirement
 from registry.models.revalidation import Revalidation, RevalidationTrigger
 from registry.models.rollback import Freeze, FreezeLifting, Rollback
 from registry.models.sign_off import SignOff
+from registry.models.sign_off_verification import SignOffVerification
 from registry.models.slot import Promotion, Slot
 from registry.models.tag import ModelTag, VersionTag
 from registry.models.ticket import TicketLink, TicketSubject, TicketTemplate
@@ -93,6 +94,7 @@ __all__ = [
     "RevalidationTrigger",
     "Rollback",
     "SignOff",
+    "SignOffVerification",
     "Slot",
     "Stage",
     "TicketLink",

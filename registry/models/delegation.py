@@ -22,7 +22,10 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
             Q(delegator=user)
             | Q(delegate=user)
             | Q(registered_model__in=models_seen)
-            | Q(registered_model=None, workspace__in=Workspace.objects.visible_to(user))
+            | Q(
+                registered_model=None,
+                workspace__in=Workspace.objects.worked_in_by(user),
+            )
         )
 
     def in_force(self, now: datetime) -> Self:

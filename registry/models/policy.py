@@ -19,10 +19,10 @@ class PolicyQuerySet(models.QuerySet["Policy"]):
     """Questions about many policies."""
 
     def visible_to(self, user: User) -> Self:
-        """Whoever sees a workspace sees what it demands of all its models."""
+        """Whoever works in a workspace sees what it demands of all its models."""
         return self.filter(
             Q(registered_model__in=RegisteredModel.objects.visible_to(user))
-            | Q(workspace__in=Workspace.objects.visible_to(user))
+            | Q(workspace__in=Workspace.objects.worked_in_by(user))
         )
 
     def of_workspace(self, workspace: Workspace) -> Self:

@@ -9,14 +9,17 @@ from django.db import models
 from registry.models.leased_work import LeasedWork, LeasedWorkQuerySet
 from registry.models.model_version import ModelVersion
 from registry.models.registered_model import RegisteredModel
+from tracking.models import Run
 
 
 class ReportOrderQuerySet(LeasedWorkQuerySet):
     """Questions about many report orders."""
 
     def visible_to(self, user: User) -> Self:
+        """Keep those whose model and source run one sees: a report tells of both."""
         return self.filter(
-            model_version__registered_model__in=RegisteredModel.objects.visible_to(user)
+            model_version__registered_model__in=RegisteredModel.objects.visible_to(user),
+            model_version__source_run__in=Run.objects.visible_to(user),
         )
 
 

@@ -23,7 +23,10 @@ class TriggerKind(models.TextChoices):
 
 
 class RevalidationTrigger(models.Model):
-    """Something happened to a model, or one version of it; append-only."""
+    """Something happened to a model, or one version of it; append-only.
+
+    `cause` is what Attestry found by itself, as the log names it; null: somebody said so.
+    """
 
     registered_model = models.ForeignKey(
         RegisteredModel, models.PROTECT, related_name="revalidation_triggers"
@@ -32,6 +35,7 @@ class RevalidationTrigger(models.Model):
         ModelVersion, models.PROTECT, null=True, related_name="+"
     )
     kind = models.CharField(max_length=20, choices=TriggerKind)
+    cause = models.CharField(max_length=600, null=True)  # noqa: DJ001 - nulls are no cause twice
     detail = models.CharField(max_length=2000)
     recorded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
@@ -44,6 +48,12 @@ class RevalidationTrigger(models.Model):
             models.Index(
                 fields=["registered_model", "recorded_at"],
                 name="registry_trigger_by_time",
+            )
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["model_version", "cause"],
+                name="registry_a_cause_calls_for_a_version_once",
             )
         ]
 

@@ -1,5 +1,6 @@
 """A slot: which version serves a model in an environment, and how it got there."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import ClassVar, Self
 
@@ -72,6 +73,13 @@ class Slot(models.Model):
     def subject(self) -> str:
         model = self.registered_model
         return f"slot/{model.workspace.name}/{model.name}/{self.environment}"
+
+    def subjects(self, of_model: Iterable[str]) -> list[str]:
+        """As what the log knows the slot, by the subjects of its model."""
+        return [
+            f"slot/{subject.removeprefix('model/')}/{self.environment}"
+            for subject in of_model
+        ]
 
     @property
     def approved_champion(self) -> ModelVersion | None:

@@ -49,6 +49,13 @@ class WaiverQuerySet(models.QuerySet["Waiver"]):
     def in_force(self, now: datetime) -> Self:
         return self.granted().filter(starts_at__lte=now, expires_at__gt=now)
 
+    def ended(self, now: datetime) -> Self:
+        """Keep those that were in force, and are over or were withdrawn."""
+        over = Q(expires_at__lte=now) | Q(withdrawal__isnull=False)
+        return self.annotate(given=Count("approvals")).filter(
+            over, given__gte=F("approvals_needed")
+        )
+
     def with_people(self) -> Self:
         return self.select_related(
             "requested_by",

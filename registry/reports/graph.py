@@ -1,6 +1,6 @@
 """Names the nodes and edges of a version's lineage, from its data to its slot."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from registry.models import ModelVersion
 from registry.reports.lineage import (
@@ -12,6 +12,7 @@ from registry.reports.lineage import (
     PromotionRequest,
     SourceRun,
 )
+from registry.reports.oversight import BreakGlass
 
 COMMIT_TAG = "mlflow.source.git.commit"
 BRANCH_TAG = "mlflow.source.git.branch"
@@ -30,6 +31,7 @@ def drawn_from(
     policy: PinnedPolicy | None,
     champion: ModelVersion | None,
     evidence_paths: tuple[str, ...],
+    emergencies: Iterable[BreakGlass],
 ) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
     """Return the graph; what ought to be there and is not becomes a broken node."""
     parts: list[Part] = [
@@ -48,6 +50,7 @@ def drawn_from(
     ]
     if request and policy:
         parts += _request(request, policy, champion)
+    parts += _emergencies(version, emergencies)
     return (
         tuple(part for part in parts if isinstance(part, Node)),
         tuple(part for part in parts if isinstance(part, Edge)),
@@ -143,3 +146,18 @@ def _request(
     if request.promoted_at:
         yield Node(key="slot", kind="Slot", name=request.environment)
         yield Edge(source="request", target="slot", label="led to")
+
+
+def _emergencies(
+    version: ModelVersion, emergencies: Iterable[BreakGlass]
+) -> Iterator[Part]:
+    """Draw where the version served without an approval, once an environment."""
+    served = {
+        told.environment
+        for told in emergencies
+        if told.is_confirmed and told.version == version.number
+    }
+    for environment in sorted(served):
+        key = f"break-glass {environment}"
+        yield Node(key=key, kind="Slot, by break-glass", name=environment)
+        yield Edge(source="version", target=key, label="was let into")

@@ -9,9 +9,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audit.tlog.canonical import canonical_bytes
+from registry.reports.oversight import (
+    BreakGlass,
+    Challenger,
+    Decision,
+    Delegation,
+    Finding,
+    ModelCard,
+    Retirement,
+    Revalidation,
+    Rollback,
+    TierAssessment,
+)
 
-SCHEMA = "attestry.lineage-report.v1"
+SCHEMA = "attestry.lineage-report.v2"
 
+NOTHING_VALIDATED = Revalidation()
 PASSING = frozenset({"pass", "waived", "not_applicable"})
 
 
@@ -25,7 +38,10 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Which model version this report is about."""
+    """Which model version this report is about.
+
+    `downstream_unnamed` counts the models that who ordered the report does not see.
+    """
 
     workspace: str
     registered_model: str
@@ -39,6 +55,8 @@ class Identity:
     artifact_sha256: str
     artifact_bytes: int
     standing: str
+    downstream: tuple[str, ...] = ()
+    downstream_unnamed: int = 0
 
     @property
     def name(self) -> str:
@@ -246,6 +264,7 @@ class SignOff:
     """A signature as it has to appear in print (21 CFR 11.50).
 
     `is_valid` is False once the request has another subject digest than was signed.
+    `evidence_opened_at` is when the signer first opened what that digest covers.
     """
 
     printed_name: str
@@ -257,6 +276,8 @@ class SignOff:
     subject_digest: str
     is_valid: bool
     reason: str = ""
+    evidence_opened_at: datetime | None = None
+    delegation: Delegation | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,6 +296,9 @@ class Waiver:
     expires_at: datetime
     renews: int | None
     approved_by: tuple[str, ...]
+    withdrawn_by: str = ""
+    withdrawn_at: datetime | None = None
+    withdrawal_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,11 +314,14 @@ class Attestation:
     attested_by: str
     attested_at: datetime
     expires_at: datetime
+    withdrawn_by: str = ""
+    withdrawn_at: datetime | None = None
+    withdrawal_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Closing:
-    """How a request of the version ended without a promotion."""
+    """How a request of the version ended without a promotion; some ends are signed."""
 
     request: int
     state: str
@@ -302,14 +329,20 @@ class Closing:
     closed_by: str
     role: str
     closed_at: datetime
+    authentication: str = ""
+    subject_digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlotChange:
-    """Who took the slot of the model in an environment, and when."""
+    """Who serves the model in an environment since when, and how it came about.
+
+    `version` is None where nothing has served since.
+    """
 
     environment: str
-    version: int
+    version: int | None
+    how: str
     changed_at: datetime
     changed_by: str
     request_number: int | None
@@ -361,6 +394,35 @@ class LineageReport:
     waivers: tuple[Waiver, ...] = ()
     attestations: tuple[Attestation, ...] = ()
     closings: tuple[Closing, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    card: ModelCard | None = None
+    tier_assessments: tuple[TierAssessment, ...] = ()
+    break_glasses: tuple[BreakGlass, ...] = ()
+    rollbacks: tuple[Rollback, ...] = ()
+    retirements: tuple[Retirement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    challengers: tuple[Challenger, ...] = ()
+    revalidation: Revalidation = NOTHING_VALIDATED
+
+    @property
+    def alarms(self) -> tuple[BreakGlass, ...]:
+        """The emergencies that the first page must not hide, those in force first.
+
+        These are all of this version, and of others those that are in force.
+        """
+        own = self.identity.version
+        told = [
+            broken
+            for broken in self.break_glasses
+            if broken.is_in_force or (broken.is_confirmed and broken.version == own)
+        ]
+        return tuple(sorted(told, key=lambda broken: not broken.is_in_force))
+
+    @property
+    def findings_about_it(self) -> tuple[Finding, ...]:
+        """The findings on this version and on the whole model."""
+        about = (None, self.identity.version)
+        return tuple(found for found in self.findings if found.version in about)
 
     @property
     def latest_gates(self) -> tuple[GateRow, ...]:
@@ -384,48 +446,6 @@ class LineageReport:
         """Whether the thresholds were public before the first verdict was worked on."""
         started = [row.started_at for row in self.gates]
         return bool(self.policy and started and self.policy.published_at < min(started))
-
-    @property
-    def headline(self) -> str:
-        """What was decided, in one sentence."""
-        name = f"Version {self.identity.version} of {self.identity.registered_model}"
-        request = self.request
-        if request is None:
-            return f"{name} is registered. Nobody has asked to promote it."
-        where = request.environment
-        if request.state == "promoted" and request.promoted_at:
-            replaced = f"as the first champion of {where}"
-            if request.former_champion is not None:
-                replaced = f"and replaced version {request.former_champion}"
-            day = f"{request.promoted_at.astimezone(UTC):%-d %B %Y}"
-            return f"{name} was promoted to {where} on {day} {replaced}."
-        if request.state == "blocked":
-            return f"{name} may not go to {where}: {self._open_gates()}."
-        if request.state == "in_review" and request.missing_roles:
-            roles = " and ".join(request.missing_roles)
-            return f"{name} waits for {where}; the sign-off of {roles} is missing."
-        state = request.state.replace("_", " ")
-        return f"{name} is not in {where} by this request, whose state is “{state}”."
-
-    @property
-    def tally(self) -> str:
-        """How many gates passed and how many signatures are there; "" without request."""
-        if self.request is None:
-            return ""
-        passed = sum(row.outcome == "pass" for row in self.latest_gates)
-        required = self.request.required_roles
-        given = len(required) - len(self.request.missing_roles)
-        return (
-            f"{passed} of {len(self.latest_gates)} gates passed; "
-            f"{given} of {len(required)} required sign-offs were given."
-        )
-
-    def _open_gates(self) -> str:
-        latest = self.latest_gates
-        failed = [row.gate for row in latest if not row.has_passed]
-        return (
-            f"{len(failed)} of {len(latest)} gates did not pass ({', '.join(failed)})"
-        )
 
     def to_json(self) -> bytes:
         """Return the canonical JSON (RFC 8785) of every field."""

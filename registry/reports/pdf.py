@@ -11,7 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.template import Context, Engine
 
-from registry.reports import figures
+from registry.reports import cover, figures
+from registry.reports.headline import headline, tally
 from registry.reports.lineage import Fact, LineageReport
 from registry.reports.typeface import (
     fitted,
@@ -23,6 +24,9 @@ ATTACHMENT_NAME = "lineage-report.json"
 # A long trail or a talkative run would take minutes to set; the JSON holds all of it.
 LONGEST_TRAIL = 500
 LONGEST_LIST = 150
+# Of what takes a block of its own, such as a finding with all that was done about it.
+MOST_BLOCKS = 50
+LONGEST_ALARM = 3
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,20 @@ def _context(report: LineageReport) -> dict[str, Any]:
         ],
         "artifacts": _first(shown.run.artifacts, LONGEST_LIST),
         "gate_pages": shown.latest_gates,
+        "headline": headline(shown),
+        "tally": tally(shown),
+        "answers": cover.answers(shown),
+        "alarms": _first(shown.alarms, LONGEST_ALARM),
+        "due_dates": tuple(map(cover.due_in_words, shown.revalidation.due_dates)),
+        "findings": _first(shown.findings, LONGEST_LIST),
+        "finding_blocks": _first(shown.findings, MOST_BLOCKS),
+        "waivers": _first(shown.waivers, MOST_BLOCKS),
+        "break_glasses": _newest(shown.break_glasses, MOST_BLOCKS),
+        "rollbacks": _newest(shown.rollbacks, MOST_BLOCKS),
+        "closings": _first(shown.closings, MOST_BLOCKS),
+        "challengers": _newest(shown.challengers, LONGEST_LIST),
+        "triggers": _newest(shown.revalidation.triggers, LONGEST_LIST),
+        "revalidations": _newest(shown.revalidation.signed, MOST_BLOCKS),
         "running_subject": f"{fitted(shown.identity.name, 7.5, 220)} · lineage report",
         "broken_nodes": ", ".join(
             f"{node.kind} ({node.name})" for node in shown.nodes if node.is_broken
@@ -94,3 +112,8 @@ def _context(report: LineageReport) -> dict[str, Any]:
 
 def _first(rows: tuple[Any, ...], limit: int) -> _Shown:
     return _Shown(rows=rows[:limit], left_out=max(0, len(rows) - limit))
+
+
+def _newest(rows: tuple[Any, ...], limit: int) -> _Shown:
+    """Show the last rows, in their order, where there are too many."""
+    return _Shown(rows=rows[-limit:], left_out=max(0, len(rows) - limit))

@@ -21,7 +21,7 @@ def produce_report(order_pk: int) -> None:
     order = ReportOrder.objects.get(pk=order_pk)
     try:
         with lease_kept(ReportOrder.objects.all(), order_pk, claim=claim):
-            report = read_lineage(order.model_version)
+            report = read_lineage(order.model_version, reader=order.ordered_by)
             pdf = render(report)
     except Exception as error:  # the order must not be tried for ever
         logger.exception("Report order %s failed", order_pk)

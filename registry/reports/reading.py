@@ -1,5 +1,7 @@
 """Reads the lineage report of a model version from the tables, the files and the log."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
@@ -7,55 +9,48 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from audit import proofs
-from registry.evidence import Evidence, FileName
+from registry import models
 from registry.models import (
-    EvidenceSnapshot,
     ModelVersion,
     Policy,
     Promotion,
     PromotionRequest,
+    RegisteredModel,
     RequestState,
+    Retirement,
     Slot,
-    Verdict,
 )
-from registry.policy_document import PolicyDocument, read_policy_document
-from registry.reports import exceptions, graph, verdicts
-from registry.reports.curves import reliability_bins, roc_curve, score_histogram
+from registry.reports import descriptions, exceptions, graph, reviews, slots
 from registry.reports.lineage import (
     ArtifactFile,
-    ChampionComparison,
     Dataset,
     Fact,
-    GateRow,
     Identity,
     LineageReport,
     LogState,
     OtherRequest,
     PinnedPolicy,
-    Reliability,
-    RocCurve,
-    SignOff,
-    SlotChange,
     SourceRun,
     TrailLine,
 )
-from registry.reports.lineage import PromotionRequest as ReportedRequest
-from registry.services.evidence import pinned_evidence
-from registry.services.quorum import required_signers
-from registry.services.sign_offs import missing_roles
+from registry.reports.oversight import BreakGlass, Decision, Reason
+from registry.reports.people import name_of
+from registry.reports.requests import ReadRequest
+from registry.reports.sight import Sight, sight_of
+from registry.services import decisions
+from registry.services.retirements import models_that_stand_on
 from registry.services.version_content import pinned_content
-from registry.statistics.delong import area_under_curve
 from tracking.models import DatasetInput, Run
 
 ENVIRONMENT_TAG = "environment."
-USUAL_BINS = 15
 
 
 def read_lineage(
-    version: ModelVersion, *, now: datetime | None = None
+    version: ModelVersion, *, reader: User, now: datetime | None = None
 ) -> LineageReport:
     """Return all that is on record about a version.
 
+    Other models are named as far as the reader sees them, and counted otherwise.
     Files are hashed again while they are read: evidence that is gone or altered raises
     a ConflictError instead of making a report that looks whole.
     """
@@ -63,9 +58,17 @@ def read_lineage(
     version = _with_people(version)
     requests = _requests(version)
     reported = _reported(requests)
+    model = version.registered_model
+    sight = sight_of(reader, model.workspace)
+    held = _slots(model)
     promotions = _promotions(version)
+    retired = _retirements(model)
+    emergencies = exceptions.break_glasses(held, moment)
+    rollbacks = exceptions.rollbacks(held, moment)
+    findings = reviews.findings(model, moment)
+    card = descriptions.newest_card(model, sight)
     run = _run(version.linked_run)
-    decision = _Decision(reported) if reported else None
+    decision = ReadRequest(reported) if reported else None
     rows = decision.gates if decision else ()
     request = decision.request(promotions) if decision else None
     datasets = _datasets(version.linked_run)
@@ -78,12 +81,25 @@ def read_lineage(
         policy=policy,
         champion=decision.snapshot.champion if decision else None,
         evidence_paths=decision.evidence_paths if decision else (),
+        emergencies=emergencies,
     )
-    trail = _trail(version, requests)
-    return LineageReport(
+    sign_offs = decision.sign_offs() if decision else ()
+    report = LineageReport(
         generated_at=moment,
         generator=f"Attestry {settings.VERSION}",
-        identity=_identity(version, requests, promotions),
+        identity=_identity(
+            version,
+            sight,
+            standing=slots.standing(
+                version,
+                slots=held,
+                requests=requests,
+                promotions=promotions,
+                emergencies=emergencies,
+                is_retired=bool(_own(retired, version)),
+                now=moment,
+            ),
+        ),
         request=request,
         other_requests=tuple(_other(r) for r in requests if r != reported),
         policy=policy,
@@ -95,119 +111,24 @@ def read_lineage(
         roc=decision.roc(version) if decision else (),
         reliability=decision.reliability() if decision else None,
         comparison=decision.comparison() if decision else None,
-        sign_offs=decision.sign_offs() if decision else (),
-        slot_history=tuple(_slot_change(promotion) for promotion in promotions),
-        trail=trail,
+        sign_offs=sign_offs,
+        slot_history=slots.history(promotions, emergencies, rollbacks, retired),
+        trail=(),
         log=_log(),
         waivers=exceptions.waivers(version, moment),
         attestations=exceptions.attestations(version, moment),
         closings=exceptions.closings(requests),
+        decisions=_decisions(version, requests, emergencies, moment),
+        card=card,
+        tier_assessments=descriptions.tier_assessments(model),
+        break_glasses=emergencies,
+        rollbacks=rollbacks,
+        retirements=tuple(exceptions.retirements(_own(retired, version), sight)),
+        findings=findings,
+        challengers=reviews.challengers(held, promotions),
+        revalidation=reviews.revalidation(version, held, card, moment),
     )
-
-
-class _Decision:
-    """What belongs to one promotion request: evidence, verdicts, signatures."""
-
-    def __init__(self, row: PromotionRequest) -> None:
-        self.row = row
-        self.policy: PolicyDocument = read_policy_document(row.policy.document)
-        self.snapshot: EvidenceSnapshot = row.snapshots.select_related(
-            "champion__registered_model",
-            "champion__source_run",
-            "champion__logged_model",
-            "champion__artifact",
-        ).get(attempt=row.attempt)
-        self.evidence: Evidence = pinned_evidence(row, attempt=row.attempt)
-        self.verdicts = list(
-            Verdict.objects.filter(gate_run__request=row)
-            .select_related("gate_run")
-            .order_by("gate_run__attempt", "gate_run__position")
-        )
-        self.gates: tuple[GateRow, ...] = tuple(map(verdicts.gate_row, self.verdicts))
-
-    @property
-    def evidence_paths(self) -> tuple[str, ...]:
-        return tuple(self.policy.evidence.values())
-
-    def request(self, promotions: list[Promotion]) -> ReportedRequest:
-        row = self.row
-        promotion = next((p for p in promotions if p.request_id == row.pk), None)
-        former = promotion.superseded if promotion else self.snapshot.champion
-        return ReportedRequest(
-            number=row.pk,
-            environment=row.environment,
-            state=row.state,
-            attempt=row.attempt,
-            submitted_by=_name(row.requested_by),
-            submitted_at=row.created_at,
-            subject_digest=row.subject_digest,
-            required_roles=required_signers(row),
-            missing_roles=tuple(missing_roles(row)),
-            promoted_by=_name(promotion.promoted_by) if promotion else "",
-            promoted_at=promotion.promoted_at if promotion else None,
-            former_champion=former.number if former else None,
-        )
-
-    def roc(self, version: ModelVersion) -> tuple[RocCurve, ...]:
-        candidate, champion = self.evidence.candidate, self.evidence.champion
-        if FileName.PREDICTIONS not in candidate.files:
-            return ()
-        shown = [(f"Version {version.number}", candidate)]
-        if champion and self.snapshot.champion:
-            shown.append((f"Champion, v{self.snapshot.champion.number}", champion))
-        return tuple(
-            roc_curve(
-                label,
-                files.predictions.labels,
-                files.predictions.scores,
-                auc=area_under_curve(
-                    files.predictions.labels, files.predictions.scores
-                ).value,
-            )
-            for label, files in shown
-        )
-
-    def reliability(self) -> Reliability | None:
-        candidate = self.evidence.candidate
-        if FileName.PREDICTIONS not in candidate.files:
-            return None
-        labels, scores = candidate.predictions.labels, candidate.predictions.scores
-        bins = reliability_bins(labels, scores, count=self._bins())
-        return Reliability(
-            binning=f"{len(bins)} bins of equally many rows",
-            bins=bins,
-            histogram=score_histogram(scores),
-        )
-
-    def _bins(self) -> int:
-        """Return the bins of the policy's calibration gate, so that figure and gate agree."""
-        chosen = (
-            getattr(clause.parameters, "bins", None) for clause in self.policy.gates
-        )
-        return next((bins for bins in chosen if bins), USUAL_BINS)
-
-    def comparison(self) -> ChampionComparison | None:
-        champion = self.snapshot.champion
-        latest = [v for v in self.verdicts if v.gate_run.attempt == self.row.attempt]
-        compared = (verdicts.comparison(v, champion) for v in latest if champion)
-        return next(filter(None, compared), None)
-
-    def sign_offs(self) -> tuple[SignOff, ...]:
-        signed = self.row.sign_offs.select_related("signer").order_by("signed_at", "pk")
-        return tuple(
-            SignOff(
-                printed_name=row.printed_name,
-                username=row.signer.get_username(),
-                role=row.role,
-                signed_at=row.signed_at,
-                meaning=row.meaning,
-                reason=row.reason,
-                authentication=row.method,
-                subject_digest=row.subject_digest,
-                is_valid=row.subject_digest == self.row.subject_digest,
-            )
-            for row in signed
-        )
+    return replace(report, trail=_trail(version, requests, held, report))
 
 
 def _with_people(version: ModelVersion) -> ModelVersion:
@@ -249,44 +170,74 @@ def _promotions(version: ModelVersion) -> list[Promotion]:
     )
 
 
-def _identity(
-    version: ModelVersion,
-    requests: list[PromotionRequest],
-    promotions: list[Promotion],
-) -> Identity:
+def _slots(model: RegisteredModel) -> list[Slot]:
+    slots = Slot.objects.filter(registered_model=model).with_champion()
+    return list(slots.order_by("environment"))
+
+
+def _retirements(model: RegisteredModel) -> list[Retirement]:
+    """Return those of the model and of every version, oldest first."""
+    return list(
+        model.retirements.select_related("model_version").order_by("retired_at", "pk")
+    )
+
+
+def _own(retired: Iterable[Retirement], version: ModelVersion) -> list[Retirement]:
+    about = {None, version.pk}
+    return [row for row in retired if row.model_version_id in about]
+
+
+def _identity(version: ModelVersion, sight: Sight, *, standing: str) -> Identity:
     model = version.registered_model
+    leaning = [other.name for other in models_that_stand_on(model)]
+    downstream, unnamed = sight.names(leaning)
     return Identity(
         workspace=model.workspace.name,
         registered_model=model.name,
         version=version.number,
         purpose=model.purpose,
         tier=model.tier,
-        owner=_name(model.owner) if model.owner else "nobody named",
-        registered_by=_name(version.created_by),
+        owner=name_of(model.owner) if model.owner else "nobody named",
+        registered_by=name_of(version.created_by),
         registered_at=version.created_at,
         artifact_path=version.content_name,
         artifact_sha256=version.linked_sha256,
         artifact_bytes=pinned_content(version).size_bytes,
-        standing=_standing(version, requests, promotions),
+        standing=standing,
+        downstream=downstream,
+        downstream_unnamed=unnamed,
     )
 
 
-def _standing(
+def _decisions(
     version: ModelVersion,
-    requests: list[PromotionRequest],
-    promotions: list[Promotion],
-) -> str:
-    serving = Slot.objects.filter(champion=version).order_by("environment")
-    served = {p.slot.environment for p in promotions if p.request in requests}
-    if names := list(serving.values_list("environment", flat=True)):
-        return f"Champion in {', '.join(names)}"
-    if served:
-        return f"Superseded in {', '.join(sorted(served))}"
-    if not requests:
-        return "Registered, not proposed"
-    newest = requests[0]
-    state = RequestState(newest.state).label
-    return f"{state} for {newest.environment}"
+    requests: Iterable[PromotionRequest],
+    emergencies: Iterable[BreakGlass],
+    now: datetime,
+) -> tuple[Decision, ...]:
+    """Ask wherever somebody wanted the version to serve."""
+    wanted = {request.environment for request in requests}
+    wanted |= {e.environment for e in emergencies if e.version == version.number}
+    answers = (
+        decisions.decide(version, environment=environment, now=now)
+        for environment in sorted(wanted)
+    )
+    return tuple(
+        Decision(
+            environment=answer.environment,
+            answer=str(answer.answer),
+            reasons=_reasons(answer.reasons),
+            warnings=_reasons(answer.warnings),
+            waivers=tuple(waiver.pk for waiver in answer.waivers),
+            restrictions=answer.restrictions,
+            expires_at=answer.expires_at,
+        )
+        for answer in answers
+    )
+
+
+def _reasons(given: Iterable[decisions.Reason]) -> tuple[Reason, ...]:
+    return tuple(Reason(code=why.code, sentence=why.sentence) for why in given)
 
 
 def _other(request: PromotionRequest) -> OtherRequest:
@@ -305,18 +256,8 @@ def _policy(policy: Policy) -> PinnedPolicy:
         version=policy.version,
         digest=policy.digest,
         published_at=policy.publication.published_at,
-        published_by=_name(policy.publication.published_by),
+        published_by=name_of(policy.publication.published_by),
         text=policy.document,
-    )
-
-
-def _slot_change(promotion: Promotion) -> SlotChange:
-    return SlotChange(
-        environment=promotion.slot.environment,
-        version=promotion.request.model_version.number,
-        changed_at=promotion.promoted_at,
-        changed_by=_name(promotion.promoted_by),
-        request_number=promotion.request_id,
     )
 
 
@@ -344,7 +285,7 @@ def _run(run: Run) -> SourceRun:
         run_id=run.run_id,
         name=run.name,
         status=run.status,
-        created_by=_name(run.created_by),
+        created_by=name_of(run.created_by),
         started_at=run.started_at,
         ended_at=run.ended_at,
         seal_digest=seal.digest if seal else "",
@@ -369,7 +310,10 @@ def _run(run: Run) -> SourceRun:
 
 
 def _trail(
-    version: ModelVersion, requests: list[PromotionRequest]
+    version: ModelVersion,
+    requests: Iterable[PromotionRequest],
+    held: Iterable[Slot],
+    report: LineageReport,
 ) -> tuple[TrailLine, ...]:
     of_model, logged_model = version.registered_model.subjects, version.logged_model
     subjects = {
@@ -379,6 +323,7 @@ def _trail(
         *([logged_model.subject] if logged_model else []),
         *(request.subject for request in requests),
         *(request.policy.subject for request in requests),
+        *_oversight_subjects(held, of_model, report),
     }
     entries = proofs.trail(sorted(subjects))
     names = _names_of({entry.actor for entry in entries})
@@ -395,18 +340,38 @@ def _trail(
     )
 
 
+def _oversight_subjects(
+    held: Iterable[Slot], of_model: Iterable[str], report: LineageReport
+) -> Iterator[str]:
+    """Yield as what the log knows slots, emergencies, freezes, findings, delegations."""
+    number = report.identity.version
+    asked = {decision.environment for decision in report.decisions}
+    for slot in held:
+        if slot.environment in asked:
+            yield from slot.subjects(of_model)
+    for broken in report.break_glasses:
+        if number in {broken.version, broken.fallback}:
+            yield models.BreakGlass(pk=broken.number).subject
+    for undone in report.rollbacks:
+        if number in {undone.rolled_back, undone.to}:
+            yield models.Freeze(pk=undone.freeze).subject
+    for found in report.findings_about_it:
+        yield models.Finding(pk=found.number).subject
+    for signed in report.sign_offs:
+        if signed.delegation:
+            yield models.Delegation(pk=signed.delegation.number).subject
+
+
 def _names_of(pseudonyms: set[str]) -> dict[str, str]:
     """Return the names behind the log's `user/<id>`, which only our tables know."""
     ids = [
         int(number) for p in pseudonyms if (number := p.removeprefix("user/")).isdigit()
     ]
-    return {f"user/{user.pk}": _name(user) for user in User.objects.filter(pk__in=ids)}
+    return {
+        f"user/{user.pk}": name_of(user) for user in User.objects.filter(pk__in=ids)
+    }
 
 
 def _log() -> LogState:
     head = proofs.log_head()
     return LogState(origin=head.origin, size=head.size, root=head.root)
-
-
-def _name(user: User) -> str:
-    return user.get_full_name() or user.get_username()

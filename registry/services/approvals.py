@@ -19,12 +19,7 @@ def refuse_unredeemable(request: PromotionRequest, now: datetime) -> None:
         raise not_approved(request)
     refuse_due(request, now)
     refuse_changed_subject(request, now)
-    altered = next(sign_off_faults([request]), None)
-    if altered is not None:
-        raise ConflictError(
-            "sign_off_altered",
-            f"{altered.sentence} Have the log verified before anything else.",
-        )
+    refuse_altered_sign_offs(request)
     lacking = lacking_roles(request)
     if lacking:
         raise ConflictError(
@@ -65,6 +60,16 @@ def refuse_changed_subject(request: PromotionRequest, now: datetime) -> None:
         "What was signed, or is to be, is no longer what was evaluated. Have the log "
         "verified before anything else.",
     )
+
+
+def refuse_altered_sign_offs(request: PromotionRequest) -> None:
+    """Refuse when a signature was moved here, altered or lost."""
+    altered = next(sign_off_faults([request]), None)
+    if altered is not None:
+        raise ConflictError(
+            "sign_off_altered",
+            f"{altered.sentence} Have the log verified before anything else.",
+        )
 
 
 def not_approved(request: PromotionRequest) -> ConflictError:

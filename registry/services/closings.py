@@ -10,12 +10,18 @@ from django.utils import timezone
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import record, refusals_recorded, system_account
 from registry.events import RegistryEvent
-from registry.models import Closing, PromotionRequest, RequestState
+from registry.models import (
+    Closing,
+    NotificationType,
+    PromotionRequest,
+    RequestState,
+)
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_invalidate, may_reject, may_request_promotion
 from registry.services.approvals import refuse_due
 from registry.services.conclusions import locked_request
 from registry.services.delegations import authority_to_sign
+from registry.services.notifications import notify
 from registry.services.sign_offs import (
     printed_name,
     refuse_deactivated,
@@ -27,6 +33,12 @@ from registry.services.sign_offs import (
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
 
+NEWS = {
+    RequestState.REJECTED: NotificationType.REQUEST_REJECTED,
+    RequestState.WITHDRAWN: NotificationType.REQUEST_WITHDRAWN,
+    RequestState.INVALIDATED: NotificationType.REQUEST_INVALIDATED,
+    RequestState.EXPIRED: NotificationType.REQUEST_EXPIRED,
+}
 EVENTS = {
     RequestState.REJECTED: RegistryEvent.REQUEST_REJECTED,
     RequestState.WITHDRAWN: RegistryEvent.REQUEST_WITHDRAWN,
@@ -219,4 +231,5 @@ def _close(
         },
         private={"printed_name": closing.printed_name, "reason": reason},
     )
+    notify(NEWS[to], request)
     return closing

@@ -11,6 +11,7 @@ from django.db.models import Max
 from registry.models import (
     ModelCard,
     Promotion,
+    RegisteredModel,
     Revalidation,
     RevalidationTrigger,
     Slot,
@@ -106,18 +107,23 @@ def _validated_at(serving: dict[int, Slot], now: datetime) -> dict[int, datetime
     return newest
 
 
-def _months(slots: Iterable[Slot]) -> dict[int, int | None]:
-    """Return the interval by model: what its card justifies, or else that of its tier.
+def longest_interval(model: RegisteredModel) -> int | None:
+    """Return after how many months a model is validated again at the latest.
 
-    A model that nobody has classified is judged as critical.
+    None: whenever something calls for it. Who has no tier is judged as critical.
     """
+    return INTERVAL_MONTHS[Tier(model.tier or Tier.CRITICAL)]
+
+
+def _months(slots: Iterable[Slot]) -> dict[int, int | None]:
+    """Return the interval by model: that of its tier, or a shorter one of its card."""
     models = {slot.registered_model_id: slot.registered_model for slot in slots}
     stated = ModelCard.objects.newest().filter(
         registered_model__in=models, revalidation_months__isnull=False
     )
     own = dict(stated.values_list("registered_model", "revalidation_months"))
     return {
-        pk: own.get(pk) or INTERVAL_MONTHS[Tier(model.tier or Tier.CRITICAL)]
+        pk: min(filter(None, (own.get(pk), longest_interval(model))), default=None)
         for pk, model in models.items()
     }
 

@@ -35,6 +35,7 @@ from registry.permissions import (
     may_sign_as,
     people_behind,
 )
+from registry.services.revalidation_triggers import call_by_finding
 from registry.signing import reauthenticate
 from tracking.models import ServiceAccount
 from tracking.services.log_ins import tries_counted
@@ -122,6 +123,7 @@ def add_finding(
         },
         private={"title": title, "description": description},
     )
+    call_by_finding(finding, actor=actor, now=now)
     return finding
 
 

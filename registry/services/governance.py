@@ -5,6 +5,7 @@ from datetime import datetime
 from audit.errors import ConflictError
 from registry.models import Policy, RegisteredModel
 from registry.models.contents import governed_environments
+from registry.models.policy import PolicyQuerySet
 
 
 def governing_policy(
@@ -15,7 +16,21 @@ def governing_policy(
     None says that no version of the model may be promoted there in a governed
     environment, and that nothing is asked in one that is not governed.
     """
-    in_force = Policy.objects.in_force(now).filter(environment=environment).with_home()
+    return _newest_of(Policy.objects.in_force(now), model, environment)
+
+
+def former_policy(
+    policy: Policy, model: RegisteredModel, now: datetime
+) -> Policy | None:
+    """Return what would govern a model if a policy had not been published."""
+    others = Policy.objects.in_force(now).exclude(pk=policy.pk)
+    return _newest_of(others, model, policy.environment)
+
+
+def _newest_of(
+    policies: PolicyQuerySet, model: RegisteredModel, environment: str
+) -> Policy | None:
+    in_force = policies.filter(environment=environment).with_home()
     own = in_force.filter(registered_model=model).first()
     if own is not None or model.tier is None:
         return own

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count
+from django.contrib.auth.models import User
+from django.db.models import Count, QuerySet
 
 from registry.models import (
     Finding,
@@ -47,16 +48,21 @@ class InventoryLine:
         return min((s.due.at for s in self.serving if s.due.at), default=None)
 
 
-def inventory(models: Sequence[RegisteredModel], now: datetime) -> list[InventoryLine]:
-    """Return a line a model, in a fixed number of queries however many models."""
+def inventory(
+    models: Sequence[RegisteredModel], now: datetime, *, user: User
+) -> list[InventoryLine]:
+    """Return a line a model, in a fixed number of queries however many models.
+
+    Of what stands above and below them, it names what the user may see.
+    """
     cards = {
         card.registered_model_id: card
         for card in ModelCard.objects.newest()
         .filter(registered_model__in=models)
-        .with_people()
+        .select_related("owner", "executive", "created_by")
     }
+    upstream, downstream = _dependencies(models, user)
     serving = _serving(models, now)
-    downstream = _downstream(models)
     findings = _findings(models, now)
     overdue = _overdue(models, now)
     retired = set(
@@ -68,7 +74,7 @@ def inventory(models: Sequence[RegisteredModel], now: datetime) -> list[Inventor
         InventoryLine(
             model=model,
             card=cards.get(model.pk),
-            upstream=_upstream(cards.get(model.pk)),
+            upstream=tuple(upstream[model.pk]),
             downstream=tuple(downstream[model.pk]),
             serving=tuple(serving[model.pk]),
             open_findings=findings[model.pk],
@@ -77,12 +83,6 @@ def inventory(models: Sequence[RegisteredModel], now: datetime) -> list[Inventor
         )
         for model in models
     ]
-
-
-def _upstream(card: ModelCard | None) -> tuple[str, ...]:
-    if card is None:
-        return ()
-    return tuple(sorted(item.upstream.name for item in card.dependencies.all()))
 
 
 def _serving(
@@ -105,16 +105,27 @@ def _serving(
     return by_model
 
 
-def _downstream(models: Iterable[RegisteredModel]) -> dict[int, list[str]]:
-    named = ModelDependency.objects.filter(
-        upstream__in=models, card__in=ModelCard.objects.newest()
+def _dependencies(
+    models: Iterable[RegisteredModel], user: User
+) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+    """Return the names of what some models stand on, and of what stands on them."""
+    seen = RegisteredModel.objects.visible_to(user)
+    stated = ModelDependency.objects.filter(card__in=ModelCard.objects.newest())
+    above = stated.filter(card__registered_model__in=models, upstream__in=seen)
+    below = stated.filter(upstream__in=models, card__registered_model__in=seen)
+    return (
+        _names(above, "card__registered_model", "upstream__name"),
+        _names(below, "upstream", "card__registered_model__name"),
     )
-    by_model: dict[int, list[str]] = defaultdict(list)
-    for upstream, name in named.values_list(
-        "upstream", "card__registered_model__name"
-    ).order_by("card__registered_model__name"):
-        by_model[upstream].append(name)
-    return by_model
+
+
+def _names(
+    stated: QuerySet[ModelDependency], of: str, name: str
+) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    for pk, other in stated.values_list(of, name).order_by(name):
+        found[pk].append(other)
+    return found
 
 
 def _findings(

@@ -12,6 +12,12 @@ _ASKS = {
     NotificationType.GATES_FINISHED: "The gates have run. Look at what they found.",
     NotificationType.SIGN_OFF_WANTED: "Your signature is wanted. Read the evidence first.",
     NotificationType.REQUEST_APPROVED: "The request is approved. It can be promoted now.",
+    NotificationType.REQUEST_REJECTED: "A reviewer refused it. Its page says why.",
+    NotificationType.REQUEST_WITHDRAWN: "It was taken back. Its page says why.",
+    NotificationType.REQUEST_INVALIDATED: (
+        "Its evidence proves nothing any more. Its page says why."
+    ),
+    NotificationType.REQUEST_EXPIRED: "Its time has run out. Open a new request.",
     NotificationType.VERSION_PROMOTED: "The version serves now.",
     NotificationType.WAIVER_EXPIRING: "A waiver expires soon. Renew it or do without.",
     NotificationType.FINDING_OVERDUE: "A finding is overdue. Close it or move its date.",

@@ -10,8 +10,10 @@ from audit.services import pseudonym, record
 from registry.events import RegistryEvent
 from registry.models import ModelCard, ModelDependency, RegisteredModel
 from registry.models.model_card import Origin
+from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
-from registry.permissions import may_describe_model
+from registry.permissions import may_describe_model, may_sign_in_own_right
+from registry.services.due_dates import longest_interval
 from tracking.models import ServiceAccount
 
 
@@ -52,6 +54,8 @@ def write_model_card(
             .get(pk=model.pk)
         )
         _refuse_strange_upstream(model, upstream)
+        _refuse_to_take_over(model, owner, actor)
+        _refuse_longer_interval(model, revalidation_months)
         if model.tier == Tier.CRITICAL and executive is None:
             raise InvalidError(
                 "executive_missing",
@@ -111,6 +115,28 @@ def _refuse_vague_vendor(origin: Origin, vendor: str) -> None:
         raise InvalidError(
             "vendor_unclear",
             "Name the vendor of a model that was bought, and none of your own model.",
+        )
+
+
+def _refuse_to_take_over(model: RegisteredModel, owner: User, actor: User) -> None:
+    """Let a model be handed over by who owns it or by the risk role, and by no other."""
+    if model.owner_id in {None, owner.pk, actor.pk}:
+        return
+    if not may_sign_in_own_right(actor, SignerRole.RISK, model):
+        raise PermissionDeniedError(
+            "may_not_take_over",
+            f"{model} has an owner, who hands it over, or else the risk role does: ask "
+            f"one of them.",
+        )
+
+
+def _refuse_longer_interval(model: RegisteredModel, months: int | None) -> None:
+    longest = longest_interval(model)
+    if months and longest and months > longest:
+        raise InvalidError(
+            "interval_too_long",
+            f"A model of tier {model.tier or Tier.CRITICAL:d} is validated again within "
+            f"{longest} months: choose fewer.",
         )
 
 

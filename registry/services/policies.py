@@ -11,6 +11,7 @@ from registry.events import RegistryEvent
 from registry.models import Policy, PolicyPublication, RegisteredModel
 from registry.permissions import may_draft_policy, may_publish_policy
 from registry.policy_document import PolicyDocument, read_policy_document
+from registry.services.revalidation_triggers import call_by_policy
 from registry.services.tier_minimum import refuse_weaker_than_tier
 from tracking.models import Workspace
 
@@ -82,8 +83,9 @@ def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
         refuse_weaker_than_tier(
             read_policy_document(policy.document), _strictest_tier(policy)
         )
+        now = timezone.now()
         publication = PolicyPublication.objects.create(
-            policy=policy, published_by=actor, published_at=timezone.now()
+            policy=policy, published_by=actor, published_at=now
         )
         record(
             RegistryEvent.POLICY_PUBLISHED,
@@ -91,6 +93,7 @@ def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
             subject=policy.subject,
             payload={"digest": policy.digest, "environment": policy.environment},
         )
+        call_by_policy(policy, actor=actor, now=now)
     return publication
 
 

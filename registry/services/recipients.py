@@ -10,9 +10,19 @@ from registry.models import NotificationType, PromotionRequest
 from registry.models.sign_off import SignerRole
 from registry.services.waiting import roles_open_to
 from tracking.models import Workspace
-from tracking.permissions import Role
+from tracking.permissions import Role, holds
 from tracking.services.roles import group_of
 
+# How a request came to its end is for who asked and who owns the model.
+_ENDS = frozenset(
+    {
+        NotificationType.REQUEST_REJECTED,
+        NotificationType.REQUEST_WITHDRAWN,
+        NotificationType.REQUEST_INVALIDATED,
+        NotificationType.REQUEST_EXPIRED,
+        NotificationType.VERSION_PROMOTED,
+    }
+)
 _SIGNING = [f"sign_as_{role}" for role in SignerRole]
 
 
@@ -26,13 +36,18 @@ def people_to_tell(kind: NotificationType, request: PromotionRequest) -> list[Us
         ]
     if kind == NotificationType.REQUEST_APPROVED:
         return list(_holders(request, ["promote_version"]))
+    model = request.model_version.registered_model
+    people = []
     if kind == NotificationType.GATES_FINISHED:
-        return [request.requested_by]
-    if kind == NotificationType.VERSION_PROMOTED:
-        owner = request.model_version.registered_model.owner
-        people = [request.requested_by, *([owner] if owner else [])]
-        return list(dict.fromkeys(people))
-    return []
+        people = [request.requested_by]
+    if kind in _ENDS:
+        people = [request.requested_by, *([model.owner] if model.owner else [])]
+    # Whoever has lost the role that they asked in is told no more.
+    return [
+        person
+        for person in dict.fromkeys(people)
+        if holds(person, "view_registeredmodel", model)
+    ]
 
 
 def holders_of(role: Role, workspace: Workspace) -> QuerySet[User]:

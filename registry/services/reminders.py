@@ -12,6 +12,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from registry.models import (
@@ -135,8 +136,18 @@ def _of_findings(now: datetime) -> Iterator[Reminder]:
 
 
 def _of_sensitive_uses(now: datetime) -> Iterator[Reminder]:
+    """Return one for what was noticed at once: a card may bring many runs to light."""
     lately = SensitiveUse.objects.filter(noticed_at__gt=now - USES_ARE_TOLD_WITHIN)
-    for use in lately.unacknowledged().with_people().order_by("pk"):
+    together = lately.values("dataset", "noticed_at").annotate(
+        first=Min("pk"),
+        uses=Count("pk"),
+        unacknowledged=Count("pk", filter=Q(acknowledgement=None)),
+    )
+    counted = {
+        found["first"]: found["uses"] for found in together.filter(unacknowledged__gt=0)
+    }
+    firsts = SensitiveUse.objects.filter(pk__in=counted).with_people()
+    for use in firsts.order_by("pk"):
         workspace = use.dataset.workspace
         keepers = (
             person
@@ -149,6 +160,7 @@ def _of_sensitive_uses(now: datetime) -> Iterator[Reminder]:
             f"sensitive-use/{use.pk}",
             {
                 "use": use.pk,
+                "uses": counted[use.pk],
                 "dataset": use.dataset.name,
                 "digest": use.dataset.digest,
                 "labels": use.labels,

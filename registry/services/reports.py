@@ -10,6 +10,7 @@ from registry.jobs import produce_report_later
 from registry.models import ModelVersion, Report, ReportOrder
 from registry.permissions import may_order_report
 from tracking import storage
+from tracking.models import Run
 
 
 def order_report(version: ModelVersion, *, actor: User) -> ReportOrder:
@@ -21,7 +22,13 @@ def order_report(version: ModelVersion, *, actor: User) -> ReportOrder:
             f"that may, such as auditor.",
         )
     # A report tells where a version comes from; one that is not linked has nothing there.
-    _ = version.linked_run, version.linked_sha256
+    run, _ = version.linked_run, version.linked_sha256
+    if not Run.objects.visible_to(actor).filter(pk=run.pk).exists():
+        raise PermissionDeniedError(
+            "report_tells_more",
+            "A report tells of the source run, which you may not see: ask somebody who "
+            "may, or for a role on its experiment.",
+        )
     with transaction.atomic():
         order = ReportOrder.objects.create(model_version=version, ordered_by=actor)
         record(

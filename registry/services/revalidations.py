@@ -19,6 +19,7 @@ from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_of_signer, may_open_finding, may_sign_as
 from registry.services.findings import refuse_blocking_findings
+from registry.services.revalidation_triggers import add_trigger
 from registry.services.slots import locked_slot
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
@@ -42,25 +43,14 @@ def trigger_revalidation(
             f"You may not call for a validation of {model}: ask somebody who reviews it.",
         )
     with transaction.atomic():
-        trigger = RevalidationTrigger.objects.create(
-            registered_model=model,
-            model_version=version,
+        return add_trigger(
+            model,
+            version=version,
             kind=kind,
             detail=detail,
-            recorded_by=actor,
-            recorded_at=timezone.now(),
-        )
-        record(
-            RegistryEvent.REVALIDATION_TRIGGERED,
             actor=actor,
-            subject=model.subject,
-            payload={
-                "kind": kind,
-                "version": version.subject if version else None,
-            },
-            private={"detail": detail},
+            now=timezone.now(),
         )
-    return trigger
 
 
 def revalidate(

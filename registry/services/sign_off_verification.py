@@ -2,13 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
 
 from audit.proofs import TrailEntry, trail
-from audit.services import pseudonym
+from audit.services import pseudonym, raise_alarm, record, system_account, take_turn
 from registry.events import RegistryEvent
-from registry.models import PromotionRequest, SignOff
+from registry.models import PromotionRequest, SignOff, SignOffVerification
+from registry.services.conclusions import locked_request
 
 Stated = tuple[str, str, str, str]
+TURN = "sign_offs"
+KEPT_FAULTS = 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,75 @@ def sign_off_faults(requests: Iterable[PromotionRequest]) -> Iterator[SignOffFau
                 f"The log tells of a signature of {who} as {role} at {when} over request "
                 f"{request.pk}, which is not there any more.",
             )
+
+
+def verify_sign_offs() -> tuple[SignOffFault, ...]:
+    """Hold every signature against the log, keep what was found, and alarm."""
+    started_at = timezone.now()
+    requests = PromotionRequest.objects.order_by("pk")
+    signed = requests.prefetch_related("sign_offs__signer").iterator(100)
+    faults = tuple(
+        fault
+        for request in signed
+        if any(sign_off_faults([request]))
+        for fault in _faults_under_lock(request.pk)
+    )
+    _keep(faults, requests.count(), started_at)
+    return faults
+
+
+def verify_sign_offs_when_due() -> bool:
+    """Verify them if nobody else does and it is time; say whether they were."""
+    is_due = take_turn(
+        TURN, every_seconds=settings.ATTESTRY_SIGN_OFFS_VERIFY_EVERY_SECONDS
+    )
+    if is_due:
+        verify_sign_offs()
+    return is_due
+
+
+def last_sign_off_verification() -> SignOffVerification | None:
+    return SignOffVerification.objects.order_by("-pk").first()
+
+
+def _faults_under_lock(request_pk: int) -> list[SignOffFault]:
+    """Look again with the lock that signing takes, so that none is being given."""
+    with transaction.atomic():
+        return list(sign_off_faults([locked_request(request_pk)]))
+
+
+def _keep(
+    faults: tuple[SignOffFault, ...], requests: int, started_at: datetime
+) -> None:
+    former = last_sign_off_verification()
+    was_intact = former is None or not former.altered
+    altered = sorted({fault.request for fault in faults})
+    with transaction.atomic():
+        kept = SignOffVerification.objects.create(
+            started_at=started_at,
+            finished_at=timezone.now(),
+            requests=requests,
+            altered=len(altered),
+            faults="\n".join(fault.sentence for fault in faults[:KEPT_FAULTS]),
+        )
+        if was_intact == bool(altered):
+            _tell(kept, altered)
+    if altered and was_intact:
+        raise_alarm("Sign-offs are NOT as they were given.", kept.faults)
+
+
+def _tell(found: SignOffVerification, altered: list[int]) -> None:
+    kind = (
+        RegistryEvent.SIGN_OFFS_FOUND_ALTERED
+        if altered
+        else RegistryEvent.SIGN_OFFS_FOUND_INTACT
+    )
+    record(
+        kind,
+        actor=system_account(),
+        subject=found.subject,
+        payload={"altered": len(altered), "requests": altered[:KEPT_FAULTS]},
+    )
 
 
 def _is_given(entry: TrailEntry) -> bool:

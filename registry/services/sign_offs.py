@@ -19,7 +19,11 @@ from registry.models import (
 )
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
-from registry.services.approvals import refuse_changed_subject, refuse_due
+from registry.services.approvals import (
+    refuse_altered_sign_offs,
+    refuse_changed_subject,
+    refuse_due,
+)
 from registry.services.conclusions import approve_when_complete, locked_request
 from registry.services.delegations import authority_to_sign, refuse_second_signature
 from registry.services.quorum import lacking_roles, required_signers
@@ -79,6 +83,7 @@ def sign_off(
         refuse_second_signature(request, actor, delegation)
         opened = refuse_unread_evidence(request, seen_digest, actor)
         refuse_changed_subject(request, now)
+        refuse_altered_sign_offs(request)
         signed = SignOff.objects.create(
             request=request,
             role=role,

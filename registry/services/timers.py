@@ -1,6 +1,7 @@
 """What ends by itself is ended here: requests, approvals, emergencies, waived gates.
 
-What is about to end, or is overdue, is told of at the same time.
+What is about to end, or is overdue, is told of at the same time, and what calls for
+another validation of a champion is recorded.
 
 The timer only tidies up. Whoever decides asks the clock again, so that a timer that is
 late lets nothing through.
@@ -16,6 +17,7 @@ from registry.services.break_glass import end_emergencies
 from registry.services.closings import expire_if_due
 from registry.services.conclusions import reconsider
 from registry.services.reminders import remind
+from registry.services.revalidation_triggers import call_by_time
 
 
 def end_what_is_over() -> int:
@@ -29,6 +31,7 @@ def end_what_is_over() -> int:
             reconsider(pk, cause="time", actor=system_account(), now=now)
         ended += 1
     ended += end_emergencies()
+    call_by_time(now)
     remind()
     return ended
 

@@ -43,15 +43,15 @@ def roles_open_to(person: User, request: PromotionRequest) -> tuple[SignerRole, 
         return ()
     if any(signed.signer_id == person.pk for signed in given_for_now(request)):
         return ()
-    if duties_that_conflict(person, request, now=now):
-        return ()
     lacking = lacking_roles(request)
     model = request.model_version.registered_model
-    return tuple(
+    roles = tuple(
         role
         for role in SignerRole
         if role in lacking and may_sign_as(person, role, model)
     )
+    # Asked last, because it goes through all that the version came of.
+    return () if roles and duties_that_conflict(person, request, now=now) else roles
 
 
 def _within_reach(person: User) -> list[PromotionRequest]:

@@ -53,7 +53,7 @@ def test_list_costs_the_same_number_of_queries_however_long(
     carol = as_person(cast.carol)
     carol.get(EVENTS)  # content types are kept from here on
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         shown = text(carol.get(EVENTS))
 
     assert f"alice (user/{cast.alice.pk})" in shown

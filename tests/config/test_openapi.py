@@ -29,6 +29,7 @@ from tracking.models import Dataset
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.on_postgresql,
     # Schemathesis says itself where the document is too loose for it to be sure.
     pytest.mark.filterwarnings("ignore"),
 ]

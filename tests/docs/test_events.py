@@ -29,6 +29,7 @@ from registry.models import (
     Freeze,
     PromotionRequest,
     ReportOrder,
+    SignOff,
     Stage,
     Webhook,
 )
@@ -47,6 +48,7 @@ from registry.services.policies import publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.registered_models import describe_model
 from registry.services.reports import fail_report, order_report
+from registry.services.sign_off_verification import verify_sign_offs
 from registry.services.stages import move_version
 from registry.services.tags import remove_model_tag as remove_registered_tag
 from registry.services.tags import remove_version_tag, tag_model, tag_version
@@ -55,6 +57,7 @@ from registry.services.version_content import Source
 from registry.services.version_listings import describe_version
 from registry.services.webhooks import disable_webhook, enable_webhook, rotate_key
 from tests import factories
+from tests.audit.happenings import triggers_switched_off
 from tracking.events import TrackingEvent
 from tracking.permissions import Role
 from tracking.services.accounts import change_email, change_password
@@ -206,6 +209,7 @@ def record_every_kind(workspace, cast) -> None:
     fail_report(order, failure="no fonts", claim=claim)
     switch_webhook(workspace, cast)
     find_altered_and_intact_again()
+    find_sign_offs_altered_and_intact_again()
     factories.token(cast.paul)
     erase_subject(cast.paul, reason="asked for it", kept=(), actor=cast.ada)
     rotate_log_key()
@@ -351,6 +355,14 @@ def fail_to_log_in(user) -> None:
     record_failed_log_in(None, door="token", code="token_unknown")
     for _ in range(5):
         count_failed_try(user)
+
+
+def find_sign_offs_altered_and_intact_again() -> None:
+    signed = SignOff.objects.latest("pk")
+    for meant in ("another", signed.subject_digest):
+        with triggers_switched_off("registry_signoff"):
+            SignOff.objects.filter(pk=signed.pk).update(subject_digest=meant)
+        verify_sign_offs()
 
 
 def find_altered_and_intact_again() -> None:

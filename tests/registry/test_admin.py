@@ -22,11 +22,11 @@ pytestmark = pytest.mark.django_db
 
 REQUESTS = "/admin/registry/promotionrequest/"
 LISTS = {
-    "registry/promotionrequest/": 12,
-    "registry/modelversion/": 11,
-    "registry/registeredmodel/": 20,
-    "registry/policy/": 10,
-    "registry/slot/": 11,
+    "registry/promotionrequest/": 13,
+    "registry/modelversion/": 12,
+    "registry/registeredmodel/": 22,
+    "registry/policy/": 11,
+    "registry/slot/": 12,
 }
 
 

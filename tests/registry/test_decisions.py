@@ -239,7 +239,7 @@ def test_findings_deny_what_serves(workspace, cast, champion):
         actor=cast.rita,
     )
     borne = decision(champion)
-    assert told(borne) == ("allow", [], ["risk_accepted"])
+    assert told(borne) == ("allow", [], ["revalidation_due", "risk_accepted"])
     assert told(decision(champion, later=timedelta(days=11)))[:2] == (
         "deny",
         ["finding_critical"],
@@ -247,6 +247,8 @@ def test_findings_deny_what_serves(workspace, cast, champion):
 
     move_finding(finding, to=FindingState.FIXED, reason="F", actor=cast.alice)
     move_finding(finding, to=FindingState.VERIFIED, reason="V", actor=cast.bob)
+    assert told(decision(champion)) == ("allow", [], ["revalidation_due"])
+    factories.revalidated(champion.slots.get(), champion, cast)
     assert told(decision(champion)) == ("allow", [], [])
     factories.finding(model, cast, Severity.HIGH)
     assert told(decision(champion, later=timedelta(days=31)))[:2] == (

@@ -1,15 +1,25 @@
 """What one workspace holds, members of another neither see nor guess."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import URLPattern
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
+from audit.errors import PermissionDeniedError
 from audit.services import system_account
 from registry.api import urls as registry_urls
+from registry.models.sign_off import SignerRole
+from registry.services.delegations import delegate_signing
+from registry.services.policies import draft_policy
+from registry.services.reports import order_report
 from tests import factories
 from tests.tracking.conftest import Mlflow
 from tracking.api import urls as tracking_urls
 from tracking.models import Dataset, Run
-from tracking.permissions import Role
+from tracking.models.workspace import KEEPER_GROUPS
+from tracking.permissions import KEEPERS, Role
 from tracking.services.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
@@ -154,3 +164,89 @@ def test_admin_shows_no_row_of_another_workspace(stranger, client, workspace):
         assert answer.status_code == 200
         assert "credit" not in answer.text, page
         assert "Bob Example" not in answer.text, page
+
+
+@pytest.fixture
+def keeper(workspace, cast):
+    """Keeps the accounts of the installation, and grants the first roles elsewhere."""
+    return factories.person("keeper", workspace, Role.ADMINISTRATOR)
+
+
+def test_who_keeps_the_accounts_sees_nothing_of_what_they_decide(
+    workspace, cast, keeper, client
+):
+    other = create_workspace("other", actor=system_account())
+    author = factories.person("author", other, Role.POLICY_AUTHOR)
+    document = factories.POLICY.replace("registered_model: credit\n", "tier: [3]\n")
+    draft_policy(other, document=document, actor=author)
+    rita = factories.person("risky", other, Role.RISK)
+    bob = factories.person("checker", other, Role.VALIDATOR)
+    delegate_signing(
+        other,
+        role=SignerRole.RISK,
+        delegate=bob,
+        starts_at=timezone.now(),
+        ends_at=timezone.now() + timedelta(days=3),
+        reason="On leave.",
+        password=factories.PASSWORD,
+        is_interactive=True,
+        actor=rita,
+    )
+
+    def seen_by(person, path):
+        client.force_login(person)
+        answer = client.get(f"/w/other/api/v1/{path}/")
+        assert answer.status_code == 200
+        return answer.json()["count"]
+
+    for path in ("policies", "delegations"):
+        assert (seen_by(keeper, path), seen_by(bob, path)) == (0, 1)
+
+
+def test_page_of_accounts_names_no_group_of_a_workspace_one_does_not_see(
+    workspace, cast, keeper, client
+):
+    other = create_workspace("other", actor=system_account())
+    factories.grant(cast.bob, Role.VALIDATOR, other)
+    client.force_login(cast.rita)
+    page = client.get("/admin/auth/user/").text
+    assert "default:validator" in page
+    assert "other:validator" not in page
+
+
+def test_role_on_one_model_tells_nothing_of_the_others(workspace, cast, as_token):
+    credit = factories.model(workspace, cast)
+    hidden = factories.model(workspace, cast, "hidden-upstream")
+    factories.model_card(credit, cast, upstream=[hidden])
+    below = factories.model(workspace, cast, "hidden-downstream")
+    factories.model_card(below, cast, upstream=[credit])
+    version = factories.version(workspace, cast)
+    narrow = factories.person("narrow", workspace, None)
+    for permission in ("view_registeredmodel", "order_report"):
+        assign_perm(f"registry.{permission}", narrow, credit)
+    assign_perm("tracking.view_workspace", narrow, workspace)
+
+    api = as_token(narrow)
+    (line,) = api.get("/api/v1/registered-models/").json()["results"]
+    assert (line["upstream"], line["downstream"]) == ([], [])
+    cards = api.get("/api/v1/model-cards/?registered_model=credit").json()["results"]
+    assert [card["upstream"] for card in cards] == [[]]
+    with pytest.raises(PermissionDeniedError) as refusal:
+        order_report(version, actor=narrow)
+    assert refusal.value.code == "report_tells_more"
+    ordered = order_report(version, actor=cast.carol)
+    assert api.get(f"/api/v1/reports/{ordered.pk}/").status_code == 404
+
+    (line,) = [
+        line
+        for line in as_token(cast.bob)
+        .get("/api/v1/registered-models/")
+        .json()["results"]
+        if line["name"] == "credit"
+    ]
+    assert line["upstream"] == ["hidden-upstream"]
+    assert line["downstream"] == ["hidden-downstream"]
+
+
+def test_groups_of_keepers_are_those_of_their_roles():
+    assert set(KEEPER_GROUPS) == {f":{role}" for role in KEEPERS}

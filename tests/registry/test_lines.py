@@ -63,6 +63,7 @@ def test_line_holds_what_the_tables_say(version, workspace, cast):
         visible_model(stored_model.name, workspace=workspace, user=cast.alice),
         *models_of([stored_model.pk], workspace),
     ):
+        assert model
         assert fields(model) == fields(stored_model)
         assert model.workspace == workspace
 
@@ -101,4 +102,5 @@ def test_keys_come_back_in_their_order(version, workspace, cast):
     second = factories.version(workspace, cast, content=b"model 2")
     assert versions_of([second.pk, version.pk], workspace) == [second, version]
     assert versions_of([version.pk, second.pk], workspace) == [version, second]
-    assert versions_of([], workspace) == models_of([], workspace) == []
+    assert versions_of([], workspace) == []
+    assert models_of([], workspace) == []

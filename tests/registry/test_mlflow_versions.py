@@ -473,3 +473,25 @@ def test_version_that_is_not_whole_cannot_be_submitted(
     assert refused.value.code == code
     run.refresh_from_db()
     assert not run.is_frozen
+
+
+def test_file_of_a_version_is_streamed_to_a_link_of_a_page(
+    alice, version, run, registry_as, cast
+):
+    def fetched(path, api=alice, **query):
+        asked = {"name": "scorer", "version": "1", "path": path} | query
+        return api.client.get(f"{api.prefix}/model-versions/get-artifact", asked)
+
+    found = fetched("MLmodel")
+    assert found.status_code == 200
+    assert found.getvalue() == f"model/MLmodel of {run.run_id}".encode()
+    for refused in (
+        fetched("none"),
+        fetched("../notes.txt"),
+        fetched("MLmodel", version="2"),
+        fetched("MLmodel", api=registry_as(cast.mallory)),
+    ):
+        assert refused.status_code == 404
+        assert refused.json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+    assert fetched("MLmodel", version="x").status_code == 400
+    assert fetched("a\0").status_code == 400

@@ -9,6 +9,7 @@ from registry.models import ModelCard, RegisteredModel, TierAssessment
 from registry.models.model_card import Origin
 from registry.models.tier import Tier
 from tests import factories
+from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -36,6 +37,33 @@ def test_card_hands_the_model_to_another_owner(cast, model):
     factories.model_card(model, cast, owner=cast.rita, actor=cast.rita)
 
     assert RegisteredModel.objects.get(pk=model.pk).owner == cast.rita
+
+
+def test_owner_hands_the_model_over_and_nobody_takes_it(workspace, cast, model):
+    zoe = factories.person("zoe", workspace, Role.OWNER)
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.model_card(model, cast, owner=zoe, actor=zoe)
+    assert refusal.value.code == "may_not_take_over"
+    factories.model_card(model, cast, owner=zoe, actor=cast.olivia)
+    assert RegisteredModel.objects.get(pk=model.pk).owner == zoe
+
+
+@pytest.mark.parametrize(
+    ("tier", "months", "is_taken"),
+    [(1, 12, True), (1, 13, False), (2, 24, False), (3, 24, True), (4, 36, True)],
+)
+def test_card_shortens_the_interval_of_the_tier_and_never_lengthens_it(
+    workspace, cast, tier, months, is_taken
+):
+    model = factories.model(workspace, cast, "other", tier=tier)
+    said = {"revalidation_months": months, "revalidation_reason": "Rates move."}
+    if is_taken:
+        factories.model_card(model, cast, executive=cast.eve, **said)
+        assert model.cards.get().revalidation_months == months
+        return
+    with pytest.raises(InvalidError) as refusal:
+        factories.model_card(model, cast, executive=cast.eve, **said)
+    assert refusal.value.code == "interval_too_long"
 
 
 @pytest.mark.parametrize("name", ["alice", "bob", "carol", "ada", "bot", "mallory"])

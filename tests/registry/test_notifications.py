@@ -4,9 +4,12 @@ import json
 from datetime import datetime
 
 import pytest
+import time_machine
 from django.core import mail
 from django.db import transaction
 
+from audit.errors import ConflictError
+from audit.services import system_account
 from registry.jobs import DELIVER
 from registry.models import (
     Delivery,
@@ -18,18 +21,22 @@ from registry.models import (
     TicketSubject,
 )
 from registry.models.sign_off import SignerRole
+from registry.services.closings import invalidate_request, reject_request
 from registry.services.deliveries import deliver
 from registry.services.dispatch import unfinished_work
+from registry.services.evidence_views import open_evidence
 from registry.services.gate_runs import run_gate
 from registry.services.notifications import announce
 from registry.services.promotion import promote
 from registry.services.recipients import holders_of
 from registry.services.tickets import link_ticket
+from registry.services.timers import end_what_is_over
 from registry.services.webhooks import disable_webhook
 from tests import factories
 from tests.registry.receiver import internal, receiver
 from tracking.permissions import WORKSPACE_GRANTS, Role
 from tracking.services.accounts import change_email, deactivate_account
+from tracking.services.roles import revoke_role
 from tracking.services.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
@@ -205,6 +212,86 @@ def test_each_step_is_mailed_to_whoever_can_act_on_it(workspace, cast):
     ]
 
 
+def reject(request, cast):
+    open_evidence(request, actor=cast.bob)
+    reject_request(
+        request,
+        role=SignerRole.VALIDATOR,
+        reason="The test set is a year old.",
+        password=factories.PASSWORD,
+        seen_digest=request.subject_digest,
+        is_interactive=True,
+        actor=cast.bob,
+    )
+
+
+def withdraw(request, cast):
+    factories.withdrawn(request, cast)
+
+
+def invalidate(request, cast):
+    invalidate_request(
+        request,
+        reason="The labels were wrong.",
+        password=factories.PASSWORD,
+        is_interactive=True,
+        actor=cast.bob,
+    )
+
+
+def let_expire(request, _cast):
+    with time_machine.travel(request.expires_at, tick=False):
+        end_what_is_over()
+
+
+@pytest.mark.usefixtures("mailboxes")
+@pytest.mark.parametrize(
+    ("act", "state", "title"),
+    [
+        (reject, "rejected", "Request rejected"),
+        (withdraw, "withdrawn", "Request withdrawn"),
+        (invalidate, "invalidated", "Evidence revoked"),
+        (let_expire, "expired", "Request expired"),
+    ],
+)
+def test_end_of_a_request_is_told_to_who_asked_and_who_owns(
+    workspace, cast, act, state, title
+):
+    kind = NotificationType(f"dev.attestry.request.{state}.v1")
+    factories.webhook(workspace, cast, event_types=[kind])
+    factories.policy(workspace, cast)
+    request = factories.evaluated(factories.version(workspace, cast), cast)
+
+    act(request, cast)
+
+    [notification] = Notification.objects.filter(type=kind)
+    event = json.loads(notification.document)
+    assert (event["subject"], event["data"]["state"]) == (request.subject, state)
+    assert "year old" not in notification.document
+    assert set(
+        notification.deliveries.values_list("webhook__url", "recipient__username")
+    ) == {("https://localhost/hook", None), (None, "alice"), (None, "olivia")}
+    with time_machine.travel(notification.created_at, tick=False):
+        for delivery in notification.deliveries.filter(webhook=None):
+            deliver(delivery.pk, jitter=lambda: 0.0)
+    assert {message.subject for message in mail.outbox} == {
+        f"[Attestry] {title}: credit v1 to production"
+    }
+
+
+def test_end_that_is_refused_is_not_told(workspace, cast):
+    factories.webhook(workspace, cast, event_types=[NotificationType.REQUEST_WITHDRAWN])
+    factories.policy(workspace, cast)
+    request = factories.withdrawn(
+        factories.request(factories.version(workspace, cast), cast), cast
+    )
+
+    with pytest.raises(ConflictError):
+        withdraw(request, cast)
+
+    assert Notification.objects.count() == 1
+
+
 @pytest.mark.usefixtures("mailboxes")
 def test_somebody_too_close_to_the_version_is_not_asked_to_sign(workspace, cast):
     factories.policy(workspace, cast)
@@ -342,3 +429,22 @@ def test_state_of_a_promoted_request_is_told_as_it_is_then(workspace, cast):
 
 def test_only_administrators_connect_systems():
     assert WORKSPACE_GRANTS["connect_systems"] == {Role.ADMINISTRATOR}
+
+
+def test_who_lost_the_role_that_they_asked_in_is_told_no_more(
+    workspace, cast, mailboxes
+):
+    factories.policy(workspace, cast)
+    request = factories.request(factories.version(workspace, cast), cast)
+    revoke_role(
+        cast.alice, role=Role.DEVELOPER, workspace=workspace, actor=system_account()
+    )
+    for pk in request.gate_runs.values_list("pk", flat=True):
+        run_gate(pk)
+    finished = Delivery.objects.filter(
+        notification__type=NotificationType.GATES_FINISHED
+    )
+    assert not finished.exists()
+    assert Delivery.objects.filter(
+        notification__type=NotificationType.SIGN_OFF_WANTED, recipient=cast.bob
+    ).exists()

@@ -208,6 +208,20 @@ def test_data_that_are_not_stated_to_be_sensitive_add_nobody(
     assert missing_roles(asked) == ["validator", "owner"]
 
 
+def test_card_that_calls_data_sensitive_during_review_adds_the_ethics_signer(
+    workspace, cast
+):
+    factories.policy(workspace, cast)
+    asked = with_sensitive_data(workspace, cast, [])
+    dataset = asked.model_version.linked_run.dataset_inputs.get().dataset
+
+    factories.card(dataset, cast.stella, labellers=[], sensitivity=["phi"])
+
+    assert dataset.sensitive_uses.get().run == asked.model_version.source_run
+    asked = factories.approved_as_it_is(asked, cast)
+    assert (asked.state, missing_roles(asked)) == (RequestState.IN_REVIEW, ["ethics"])
+
+
 def test_card_that_is_corrected_after_the_approval_holds_up_the_promotion(
     workspace, cast
 ):

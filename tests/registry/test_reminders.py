@@ -14,6 +14,7 @@ from registry.services.reminders import remind
 from registry.services.timers import end_what_is_over
 from tests import factories
 from tracking.services.accounts import change_email
+from tracking.services.sensitive_data import acknowledge_sensitive_use
 
 pytestmark = pytest.mark.django_db
 
@@ -124,6 +125,7 @@ def test_stewards_and_ethics_are_told_once_that_a_run_used_sensitive_data(
             "dev.attestry.dataset.sensitive_used.v1",
             {
                 "use": use.pk,
+                "uses": 1,
                 "dataset": "loans",
                 "digest": "abc123",
                 "labels": ["pii"],
@@ -133,6 +135,26 @@ def test_stewards_and_ethics_are_told_once_that_a_run_used_sensitive_data(
         )
     ]
     assert readers() == {"stella", "eve"}
+
+
+def test_card_that_calls_data_sensitive_later_is_told_once_for_all_runs(
+    workspace, cast
+):
+    runs = [factories.run(workspace, cast.alice) for _ in range(3)]
+    dataset, *_ = [factories.use_dataset(run, cast.alice) for run in runs]
+    assert remind() == 0
+
+    factories.card(dataset, cast.stella)
+
+    assert [remind(), remind()] == [1, 0]
+    [(kind, data)] = told()
+    assert kind == "dev.attestry.dataset.sensitive_used.v1"
+    assert (data["uses"], data["run"]) == (3, runs[0].run_id)
+    assert readers() == {"stella", "eve"}
+    acknowledge_sensitive_use(
+        runs[0].sensitive_uses.get(), note="Seen.", actor=cast.stella
+    )
+    assert remind() == 0
 
 
 def test_use_that_is_long_past_is_not_told(workspace, cast):

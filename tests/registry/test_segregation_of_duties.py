@@ -8,9 +8,11 @@ from registry.models.sign_off import SignerRole
 from registry.services.gate_runs import run_gate
 from tests import factories
 from tracking.models import Run
+from tracking.models.logged_model import UseDirection
 from tracking.permissions import Role
 from tracking.services.accounts import deactivate_account
-from tracking.services.logging import Point, log_batch
+from tracking.services.logged_models import log_model_uses
+from tracking.services.logging import Point, log_batch, remove_tag
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +100,59 @@ def test_who_labelled_data_of_the_run_does_not_sign_whatever_later_cards_say(
 def test_author_of_the_commit_does_not_sign(source, cast, vera, key, value):
     log_batch(source, tags=[(key, value)], actor=cast.alice)
     assert conflicts(in_review(source, cast), vera) == ["wrote its commit"]
+
+
+@pytest.mark.parametrize("way", ["overwritten", "removed"])
+def test_author_whom_a_tag_no_longer_names_does_not_sign(source, cast, vera, way):
+    tag = "attestry.git.author"
+    log_batch(source, tags=[(tag, "vera")], actor=cast.alice)
+    if way == "removed":
+        remove_tag(source, key=tag, actor=cast.alice)
+    for value in ("somebody", "somebody", "anybody"):
+        log_batch(source, tags=[(tag, value)], actor=cast.alice)
+    assert conflicts(in_review(source, cast), vera) == ["wrote its commit"]
+
+
+def test_who_made_the_data_does_not_sign(source, cast, vera, workspace):
+    raw = factories.run(workspace, vera, "cleaning")
+    factories.use_dataset(raw, vera, "clean", context="output")
+    middle = factories.run(workspace, cast.alice, "features")
+    factories.use_dataset(middle, cast.alice, "clean")
+    factories.use_dataset(middle, cast.alice, "features", context="output")
+    factories.use_dataset(source, cast.alice, "features")
+    assert conflicts(in_review(source, cast), vera) == ["created a run that it came of"]
+
+
+def test_who_made_the_model_that_was_trained_further_does_not_sign(
+    source, cast, vera, workspace
+):
+    model = factories.logged_model(factories.run(workspace, vera, "base"), vera)
+    log_model_uses(
+        source, models=[(model, 0)], direction=UseDirection.INPUT, actor=cast.alice
+    )
+    assert conflicts(in_review(source, cast), vera) == [
+        "created a run that it came of",
+        "uploaded evidence",
+    ]
+
+
+@pytest.mark.parametrize("is_above", [True, False])
+def test_who_made_a_run_that_is_nested_with_it_does_not_sign(
+    source, cast, vera, workspace, is_above
+):
+    other = factories.run(workspace, vera, "other")
+    inner, outer = (source, other) if is_above else (other, source)
+    log_batch(
+        inner, tags=[("mlflow.parentRunId", outer.run_id)], actor=inner.created_by
+    )
+    assert conflicts(in_review(source, cast), vera) == ["created a run that it came of"]
+
+
+def test_who_only_used_the_same_data_signs(source, cast, vera, workspace):
+    factories.use_dataset(source, cast.alice)
+    factories.use_dataset(factories.run(workspace, vera, "own"), vera)
+    signed = factories.signed(in_review(source, cast), vera, SignerRole.VALIDATOR)
+    assert signed.sign_offs.get().signer == vera
 
 
 @pytest.mark.parametrize("value", ["", "veronica", "<>", "a@b <c"])

@@ -10,7 +10,12 @@ from audit.errors import ConflictError, InvalidError
 from audit.models import Event
 from registry.models import TicketLink, TicketSubject
 from registry.models.finding import Severity
-from registry.services.tickets import MOST_TICKETS, link_request, link_ticket
+from registry.services.tickets import (
+    MOST_TICKETS,
+    link_finding,
+    link_request,
+    link_ticket,
+)
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +92,23 @@ def test_request_page_links_the_ticket(asked, cast, as_token):
     assert '<a href="https://tickets.example.org/browse/RISK-42"' in (
         page.content.decode()
     )
+
+
+def test_finding_page_links_its_tickets(workspace, cast, as_token):
+    finding = factories.finding(factories.model(workspace, cast), cast, Severity.LOW)
+    link_finding(finding, ticket="OPS-7", actor=cast.alice)
+    link_finding(finding, ticket="OPS-8", actor=cast.alice)
+    bob = Client()
+    bob.force_login(cast.bob)
+    path = f"/admin/registry/finding/{finding.pk}/change/"
+
+    assert "OPS-7, OPS-8" in bob.get(path).content.decode()
+    post(as_token(cast.ada), "ticket-template/", url_template=TEMPLATE)
+    page = bob.get(path).content.decode()
+
+    for ticket in ("OPS-7", "OPS-8"):
+        place = f"https://tickets.example.org/browse/{ticket}"
+        assert f'<a href="{place}" rel="noreferrer">{ticket}</a>' in page
 
 
 @pytest.mark.parametrize(

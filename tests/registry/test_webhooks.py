@@ -10,7 +10,7 @@ from registry.models import Delivery, DeliveryState, NotificationType, Webhook
 from registry.models.webhook import WebhookKey
 from registry.services.deliveries import deliver
 from registry.services.notifications import announce
-from registry.services.webhooks import MOST_WEBHOOKS
+from registry.services.webhooks import MOST_WEBHOOKS, disable_webhook
 from tests import factories
 from tests.registry.receiver import internal, receiver
 from tracking.permissions import Role
@@ -284,7 +284,7 @@ def test_administrator_reads_webhooks_and_dead_letters_in_the_admin(
     assert other.get(f"/admin/registry/webhook/{pk}/change/").status_code == 404
 
 
-@pytest.mark.parametrize(("path", "queries"), [("webhook/", 8), ("delivery/", 8)])
+@pytest.mark.parametrize(("path", "queries"), [("webhook/", 9), ("delivery/", 9)])
 def test_admin_list_costs_the_same_number_of_queries_however_long(
     cast, ada, workspace, django_assert_num_queries, path, queries
 ):
@@ -297,3 +297,46 @@ def test_admin_list_costs_the_same_number_of_queries_however_long(
 
     with django_assert_num_queries(queries):
         assert browser.get(f"/admin/registry/{path}").status_code == 200
+
+
+def test_dead_letter_is_sent_again_from_its_page(workspace, cast):
+    ada = Client()
+    ada.force_login(cast.ada)
+    with internal("127.0.0.0/8"), receiver() as there:
+        there.answers = [410, 200]
+        factories.webhook(workspace, cast, url=there.url)
+        given_up = dead(workspace)
+        root = f"/admin/registry/delivery/{given_up.pk}"
+        offered = ada.get(f"{root}/change/").context["acts"]
+        form = ada.get(f"{root}/acts/replay/")
+
+        answer = ada.post(f"{root}/acts/replay/")
+        waiting = ada.get(f"{root}/change/").context["acts"]
+        deliver(given_up.pk, jitter=lambda: 0.0)
+
+    assert offered == [(f"{root}/acts/replay/", "Send again")]
+    assert "Send the same message again" in form.content.decode()
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"{root}/change/")
+    assert waiting == []
+    given_up.refresh_from_db()
+    assert given_up.state == DeliveryState.DELIVERED
+    assert len({call.headers["webhook-id"] for call in there.calls}) == 1
+    assert [entry["kind"] for entry in entries(given_up.subject)] == [
+        "registry.delivery.given_up",
+        "registry.delivery.replayed",
+    ]
+
+
+def test_page_says_why_a_delivery_is_not_sent_again(workspace, cast):
+    ada, bob = Client(), Client()
+    ada.force_login(cast.ada)
+    bob.force_login(cast.bob)
+    told = factories.webhook(workspace, cast)
+    given_up = dead(workspace)
+    disable_webhook(told, actor=cast.ada)
+    path = f"/admin/registry/delivery/{given_up.pk}/acts/replay/"
+
+    assert "Nobody is there to receive this" in ada.post(path).content.decode()
+    assert bob.post(path).status_code == 404
+    given_up.refresh_from_db()
+    assert given_up.state == DeliveryState.DEAD

@@ -10,8 +10,9 @@ from guardian.shortcuts import assign_perm
 from audit.services import system_account
 from tests import factories
 from tracking import access
-from tracking.models import ApiToken, Experiment, Run, Workspace
+from tracking.models import ApiToken, Experiment, LoggedModel, Run, Workspace
 from tracking.permissions import may_log_in
+from tracking.services.logged_models import create_logged_model
 from tracking.services.runs import create_run
 from tracking.services.tokens import create_token
 from tracking.services.workspaces import create_workspace
@@ -123,6 +124,40 @@ def test_runs_and_experiments_are_seen_and_written_by_the_same_people(
             assert (listed == [run.experiment]) == sees, user
             may = may_log_in(user, run.experiment)
             assert (access.locked_run(run, user=user) == run) == may, user
+
+
+def test_logged_models_are_seen_and_written_by_the_same_people(
+    workspace, other, cast, people
+):
+    made = factories.logged_model(factories.run(workspace, cast.alice), cast.alice)
+    loose = create_logged_model(
+        Experiment.objects.get(name="shared"),
+        name="loose",
+        model_type="",
+        source_run=None,
+        params={},
+        tags={},
+        actor=cast.alice,
+    )
+    for model in LoggedModel.objects.filter(pk__in=[made.pk, loose.pk]):
+        for user in people:
+            locked = access.locked_model(model, user=user)
+            assert (locked == model) == may_log_in(user, model.experiment), user
+            if not user.is_active:
+                continue
+            sees = LoggedModel.objects.visible_to(user).filter(pk=model.pk).exists()
+            named = {"workspace": workspace, "user": user}
+            found = access.visible_model(model.model_id, **named)
+            assert (found == model) == sees, user
+            elsewhere = {"workspace": other, "user": user}
+            assert not access.visible_model(model.model_id, **elsewhere)
+            for row in filter(None, [found, locked]):
+                assert row.source_run == model.source_run
+                assert row.experiment == model.experiment
+                assert row.experiment.workspace == workspace
+                assert {name: getattr(row, name) for name in access._MODEL} == {
+                    name: getattr(model, name) for name in access._MODEL
+                }
 
 
 def test_a_thousand_experiments_may_be_asked_for(workspace, cast):

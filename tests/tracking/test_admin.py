@@ -12,7 +12,7 @@ from tracking.models import Experiment, Run
 
 pytestmark = pytest.mark.django_db
 
-LISTS = {"auth/user/": 12, "tracking/experiment/": 10, "tracking/run/": 10}
+LISTS = {"auth/user/": 13, "tracking/experiment/": 11, "tracking/run/": 11}
 GOVERNED = sorted(
     (model._meta.app_label, model._meta.model_name) for model in admin.site._registry
 )

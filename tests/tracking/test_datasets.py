@@ -652,6 +652,7 @@ def test_lineage_costs_two_queries_a_level(
 # Workspaces that are there already
 
 
+@pytest.mark.on_postgresql
 def test_migration_lets_the_roles_of_older_workspaces_describe(real_commits):
     workspace = Workspace.objects.get(name="default")
     alice = factories.person("later", workspace, Role.DEVELOPER)

@@ -124,7 +124,8 @@ def test_every_call_of_the_client_has_an_endpoint(place, prefix):
 
 @pytest.mark.parametrize("place", PLACES)
 def test_pages_beside_the_api_have_their_endpoints(place):
-    assert asked("GET", f"{place}/get-artifact") == MISSING
+    for path in ("get-artifact", "model-versions/get-artifact"):
+        assert asked("GET", f"{place}/{path}") == MISSING
     for prefix in ("api", "ajax-api"):
         status, _ = asked("GET", f"{place}/{prefix}/3.0/mlflow/server-info")
         assert status == 200

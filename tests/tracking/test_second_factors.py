@@ -16,7 +16,7 @@ from tests import factories
 from tests.factories import PASSWORD, AuthenticatorApp
 from tracking.models import FailedTries, SecondFactor
 from tracking.services.erasure import erase_subject
-from tracking.services.log_ins import tries_counted
+from tracking.services.log_ins import prove_password, tries_counted
 from tracking.services.second_factors import (
     confirm_second_factor,
     enrol_second_factor,
@@ -272,6 +272,19 @@ def test_success_begins_the_count_anew(cast):
         use(cast.bob, app.code())
     guess(cast.bob, 4)
     assert not Event.objects.filter(kind="tracking.account.locked").exists()
+
+
+def test_right_password_does_not_let_somebody_guess_codes_on(client, cast):
+    factories.second_factor(cast.bob)
+    guess(cast.bob, 4)
+    login = {"username": "bob", "password": PASSWORD}
+    assert client.post("/admin/login/", login).status_code == 302
+    with tries_counted(cast.bob):
+        prove_password(cast.bob, PASSWORD, is_interactive=True)
+    guess(cast.bob, 1)
+    with pytest.raises(PermissionDeniedError) as refusal, tries_counted(cast.bob):
+        pass
+    assert code_of(refusal) == "account_locked"
 
 
 def test_wrong_tries_far_apart_lock_nobody(cast):

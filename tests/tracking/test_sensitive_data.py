@@ -49,6 +49,29 @@ def test_same_use_is_noticed_once_and_another_run_is_another_use(use, workspace,
     assert SensitiveUse.objects.count() == 2
 
 
+def test_card_that_comes_after_the_use_starts_the_clocks_of_all_runs(workspace, cast):
+    runs = [factories.run(workspace, cast.alice) for _ in range(2)]
+    dataset, *_ = [factories.use_dataset(run, cast.alice) for run in runs]
+    factories.card(dataset, cast.stella, labellers=[], sensitivity=[])
+    assert not SensitiveUse.objects.exists()
+
+    factories.card(dataset, cast.stella, labellers=[], sensitivity=[Sensitivity.PHI])
+    factories.card(dataset, cast.stella, labellers=[], sensitivity=[Sensitivity.PII])
+
+    uses = SensitiveUse.objects.order_by("pk")
+    assert [(use.run, use.labels) for use in uses] == [
+        (runs[0], ["phi"]),
+        (runs[1], ["phi"]),
+    ]
+    entries = trail([dataset.subject])
+    assert [(entry.kind, entry.actor) for entry in entries[1:]] == [
+        ("tracking.dataset.described", f"user/{cast.stella.pk}"),
+        ("tracking.sensitive_dataset.used", f"user/{cast.stella.pk}"),
+        ("tracking.sensitive_dataset.used", f"user/{cast.stella.pk}"),
+        ("tracking.dataset.described", f"user/{cast.stella.pk}"),
+    ]
+
+
 @pytest.mark.parametrize("sensitivity", [[], None])
 def test_use_of_data_that_are_not_stated_to_be_sensitive_is_not_noticed(
     workspace, cast, sensitivity

@@ -69,7 +69,7 @@ class CreatedAccountOutput(AccountOutput):
         fields: tuple[str, ...] = (*AccountOutput.Meta.fields, "password")
 
 
-class ReasonInput(StrictInput):
+class RemoveSecondFactorInput(StrictInput):
     """Why."""
 
     reason = serializers.CharField(max_length=1000)
@@ -134,8 +134,10 @@ class Deactivation(AccountsView):
 class SecondFactorRemoval(AccountsView):
     """Take a lost second factor away."""
 
-    @extend_schema(request=ReasonInput, responses={201: AccountOutput})
+    @extend_schema(request=RemoveSecondFactorInput, responses={201: AccountOutput})
     def post(self, request: Request, username: str, **_path: Any) -> Response:
         account = self.account(username)
-        remove_second_factor(account, **parsed(ReasonInput, request), actor=self.user)
+        remove_second_factor(
+            account, **parsed(RemoveSecondFactorInput, request), actor=self.user
+        )
         return Response(AccountOutput(account).data, status=201)

@@ -57,7 +57,7 @@ def one_file(
     caller = authenticate(request, workspace)
     holder, inner = _holder_and_path(caller, path)
     if request.method == "GET":
-        return _download(holder, inner)
+        return download(holder, inner)
     if request.method == "DELETE":
         remove_artifacts(holder, path=inner, actor=caller.user)
     else:
@@ -113,8 +113,9 @@ def file_of_run(
     """Stream `?path=` of `?run_id=`, as links of MLflow's pages ask for it."""
     caller = authenticate(request, workspace)
     run_id = request.GET.get("run_id") or request.GET.get("run_uuid") or ""
-    return _download(
-        visible_run(caller, _named(run_id)), _named(request.GET.get("path", ""))
+    return download(
+        visible_run(caller, without_nul(run_id)),
+        without_nul(request.GET.get("path", "")),
     )
 
 
@@ -124,7 +125,7 @@ def file_of_model(
     """Stream `?artifact_file_path=` of a logged model."""
     caller = authenticate(request, workspace)
     path = request.GET.get("artifact_file_path", "")
-    return _download(visible_model(caller, _named(model_id)), _named(path))
+    return download(visible_model(caller, without_nul(model_id)), without_nul(path))
 
 
 @csrf_exempt
@@ -135,12 +136,12 @@ def upload(
     if request.method != "POST":
         return unknown_endpoint(request)
     caller = authenticate(request, workspace)
-    run = visible_run(caller, _named(request.GET.get("run_uuid", "")))
-    _upload(request, run, _named(request.GET.get("path", "")), caller)
+    run = visible_run(caller, without_nul(request.GET.get("run_uuid", "")))
+    _upload(request, run, without_nul(request.GET.get("path", "")), caller)
     return answer({})
 
 
-def _named(text: str) -> str:
+def without_nul(text: str) -> str:
     if "\0" in text:  # which no text in PostgreSQL holds
         raise InvalidError(
             "message_invalid", "A name holds a NUL character: leave it out."
@@ -197,7 +198,7 @@ def _content_length(request: HttpRequest) -> int | None:
     return int(length) if length.isdecimal() else None
 
 
-def _download(holder: Holder, path: str) -> FileResponse:
+def download(holder: Holder, path: str) -> FileResponse:
     artifact = current_file(holder, path)
     response = FileResponse(
         storage.open_file(artifact.sha256),

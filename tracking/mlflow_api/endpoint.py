@@ -268,15 +268,8 @@ def visible_run(caller: Caller, run_id: str) -> Run:
 def visible_model(
     caller: Caller, model_id: str, *, with_archived: bool = False
 ) -> LoggedModel:
-    models = LoggedModel.objects.visible_to(caller.user)
-    if not with_archived:
-        models = models.active()
-    model = (
-        models.filter(experiment__workspace=caller.workspace, model_id=model_id)
-        .select_related("experiment__workspace", "source_run")
-        .first()
-    )
-    if model is None:
+    model = access.visible_model(model_id, workspace=caller.workspace, user=caller.user)
+    if model is None or not (model.is_active or with_archived):
         raise NotFoundError(
             "logged_model_unknown",
             f"There is no logged model {model_id!r} in {caller.workspace} that you may "

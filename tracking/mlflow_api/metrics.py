@@ -98,7 +98,7 @@ def get_history_bulk_interval(caller: Caller, message: BulkInterval) -> dict[str
     steps = None if start is None or end is None else (start, end)
     return _answer(
         [
-            {**_shown(found), "run_id": run.run_id}
+            {**point(message.metric_key, *found), "run_id": run.run_id}
             for run in runs
             for found in sampled_points(
                 run, key=message.metric_key, steps=steps, most=message.max_results

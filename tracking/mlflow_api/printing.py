@@ -6,21 +6,24 @@ datasets and logged models.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from django.db.models import prefetch_related_objects
 
 from tracking.models import (
     DatasetInput,
     Experiment,
     LoggedModel,
-    LoggedModelMetric,
     ModelUse,
     Run,
 )
-from tracking.models.contents import have_links, latest_points, params_and_tags
+from tracking.models.contents import (
+    have_links,
+    latest_points,
+    params_and_tags,
+    params_and_tags_of_models,
+    points_of_models,
+)
 from tracking.models.logged_model import LoggedModelStatus, UseDirection
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -165,8 +168,12 @@ def _models(runs: list[int]) -> dict[tuple[int, str], list[dict[str, Any]]]:
 
 
 def models_shown(models: Sequence[LoggedModel]) -> list[dict[str, Any]]:
-    """Return logged models as MLflow prints them; a page costs three queries."""
-    prefetch_related_objects(list(models), "params", "tags", "metrics__run")
+    """Return logged models as MLflow prints them; a page costs two queries."""
+    wanted = [model.pk for model in models]
+    texts: dict[tuple[int, str], list[dict[str, str]]] = defaultdict(list)
+    for kind, pk, key, value in params_and_tags_of_models(wanted):
+        texts[pk, kind].append({"key": key, "value": value})
+    metrics = _model_metrics(models)
     return [
         {
             "info": {
@@ -179,13 +186,10 @@ def models_shown(models: Sequence[LoggedModel]) -> list[dict[str, Any]]:
                 "status": STATUS_SHOWN[LoggedModelStatus(model.status)],
                 "model_type": model.model_type,
                 "source_run_id": model.source_run.run_id if model.source_run else "",
-                **_unless_empty(tags=_pairs_of(model.tags.all())),
+                **_unless_empty(tags=texts[model.pk, "tag"]),
             },
             "data": _unless_empty(
-                params=_pairs_of(model.params.all()),
-                metrics=[
-                    _model_metric(model, metric) for metric in model.metrics.all()
-                ],
+                params=texts[model.pk, "param"], metrics=metrics[model.pk]
             ),
         }
         for model in models
@@ -199,24 +203,20 @@ STATUS_SHOWN = {
 }
 
 
-def _model_metric(model: LoggedModel, metric: LoggedModelMetric) -> dict[str, Any]:
-    on_dataset = {
-        "dataset_name": metric.dataset_name,
-        "dataset_digest": metric.dataset_digest,
-    }
-    return {
-        **point(
-            metric.key, metric.value, metric.is_nan, metric.timestamp_ms, metric.step
-        ),
-        "model_id": model.model_id,
-        "run_id": metric.run.run_id,
-        **(on_dataset if metric.dataset_name else {}),
-    }
-
-
-def _pairs_of(rows: Iterable[Any]) -> list[dict[str, str]]:
-    pairs = [{"key": row.key, "value": row.value} for row in rows]
-    return sorted(pairs, key=lambda pair: pair["key"])
+def _model_metrics(models: Sequence[LoggedModel]) -> dict[int, list[dict[str, Any]]]:
+    names = {model.pk: model.model_id for model in models}
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for pk, run_id, dataset, digest, *columns in points_of_models(list(names)):
+        on_dataset = {"dataset_name": dataset, "dataset_digest": digest}
+        found[pk].append(
+            {
+                **point(*columns),
+                "model_id": names[pk],
+                "run_id": run_id,
+                **(on_dataset if dataset else {}),
+            }
+        )
+    return found
 
 
 def _unless_empty(**lists: list[Any]) -> dict[str, Any]:

@@ -10,23 +10,39 @@ from typing import Any
 
 from django.db import connection
 
+from tracking.models.rows import fetched
+
 _ANY_OF = {
-    "postgresql": "run_id = ANY(%s)",
-    "sqlite": "run_id IN (SELECT value FROM json_each(%s))",
+    "postgresql": "= ANY(%s)",
+    "sqlite": "IN (SELECT value FROM json_each(%s))",
 }
 _LATEST = """
 SELECT run_id, key, value, is_nan, timestamp_ms, step FROM tracking_latestmetric
-WHERE {any_of} ORDER BY run_id, key
+WHERE run_id {any_of} ORDER BY run_id, key
 """
 _TEXTS = """
-SELECT 'param' AS kind, run_id, key, value FROM tracking_param WHERE {any_of}
+SELECT 'param' AS kind, run_id, key, value FROM tracking_param WHERE run_id {any_of}
 UNION ALL
-SELECT 'tag', run_id, key, value FROM tracking_tag WHERE {any_of}
+SELECT 'tag', run_id, key, value FROM tracking_tag WHERE run_id {any_of}
 ORDER BY run_id, key
 """
 _LINKS = """
-SELECT EXISTS (SELECT 1 FROM tracking_datasetinput WHERE {any_of}),
-    EXISTS (SELECT 1 FROM tracking_modeluse WHERE {any_of})
+SELECT EXISTS (SELECT 1 FROM tracking_datasetinput WHERE run_id {any_of}),
+    EXISTS (SELECT 1 FROM tracking_modeluse WHERE run_id {any_of})
+"""
+_OF_MODELS = """
+SELECT 'param' AS kind, logged_model_id, key, value FROM tracking_loggedmodelparam
+WHERE logged_model_id {any_of}
+UNION ALL
+SELECT 'tag', logged_model_id, key, value FROM tracking_loggedmodeltag
+WHERE logged_model_id {any_of}
+ORDER BY logged_model_id, key
+"""
+_POINTS_OF_MODELS = """
+SELECT m.logged_model_id, r.run_id, m.dataset_name, m.dataset_digest,
+    m.key, m.value, m.is_nan, m.timestamp_ms, m.step
+FROM tracking_loggedmodelmetric m JOIN tracking_run r ON r.id = m.run_id
+WHERE m.logged_model_id {any_of} ORDER BY m.id
 """
 
 
@@ -46,10 +62,20 @@ def have_links(runs: Sequence[int]) -> tuple[bool, bool]:
     return bool(with_datasets), bool(with_models)
 
 
-def _rows(sql: str, runs: Sequence[int]) -> list[Sequence[Any]]:
+def params_and_tags_of_models(models: Sequence[int]) -> list[Sequence[Any]]:
+    """Return `(kind, model, key, value)` in order of the keys; kind is param or tag."""
+    return _rows(_OF_MODELS, models)
+
+
+def points_of_models(models: Sequence[int]) -> list[Sequence[Any]]:
+    """Return points of logged models as they came.
+
+    `(model, run id, dataset, its digest, key, value, is_nan, timestamp_ms, step)`.
+    """
+    return _rows(_POINTS_OF_MODELS, models)
+
+
+def _rows(sql: str, keys: Sequence[int]) -> list[Sequence[Any]]:
     any_of = _ANY_OF[connection.vendor]
-    wanted = list(runs) if connection.vendor == "postgresql" else json.dumps(runs)
-    with connection.cursor() as cursor:
-        cursor.execute(sql.format(any_of=any_of), [wanted] * sql.count("{any_of}"))
-        rows: list[Sequence[Any]] = cursor.fetchall()
-        return rows
+    wanted = list(keys) if connection.vendor == "postgresql" else json.dumps(keys)
+    return fetched(sql.format(any_of=any_of), [wanted] * sql.count("{any_of}"))

@@ -240,6 +240,19 @@ class DatasetCard(models.Model):
     def __str__(self) -> str:
         return f"card {self.number} of dataset {self.dataset_id}"
 
+    def states_otherwise(self, other: "DatasetCard") -> bool:
+        """Say whether it tells anything else of the data, whoever labelled them."""
+        told = (
+            "rows",
+            "window_start",
+            "window_end",
+            "labels",
+            "licence",
+            "sensitivity",
+            "known_gaps",
+        )
+        return any(getattr(self, name) != getattr(other, name) for name in told)
+
 
 class DatasetLabeller(models.Model):
     """Somebody who labelled a dataset, as a card states; append-only.

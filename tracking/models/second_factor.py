@@ -1,11 +1,19 @@
 """The second factor of an account, and its failed tries, which lock it for a while."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+
+
+class SecondFactorQuerySet(models.QuerySet["SecondFactor"]):
+    """Questions about many second factors."""
+
+    def confirmed(self) -> Self:
+        """Keep those that are asked for."""
+        return self.filter(removed_at=None, confirmed_at__isnull=False)
 
 
 class SecondFactor(models.Model):
@@ -22,6 +30,8 @@ class SecondFactor(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SecondFactorQuerySet.as_manager()
 
     class Meta:
         default_permissions = ()

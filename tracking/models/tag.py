@@ -67,6 +67,23 @@ class Tag(models.Model):
         return f"{self.key}={self.value}"
 
 
+class FormerAuthor(models.Model):
+    """Whom a tag of a run named as an author of its commit until it was overwritten.
+
+    Append-only: who wrote a commit is not undone by another tag.
+    """
+
+    run = models.ForeignKey(Run, models.PROTECT, related_name="former_authors")
+    value = models.CharField(max_length=8000)
+    replaced_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"former author of run {self.run_id}"
+
+
 class ExperimentTag(models.Model):
     """A label of an experiment."""
 

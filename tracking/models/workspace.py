@@ -4,9 +4,14 @@ from typing import ClassVar, Self
 
 from django.contrib.auth.models import User
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Cast
+from guardian.models import GroupObjectPermission, UserObjectPermission
 from guardian.shortcuts import get_objects_for_user
 
 DEFAULT_WORKSPACE = "default"
+# How the names of groups end that keep accounts and machines (`permissions.KEEPERS`).
+KEEPER_GROUPS = (":administrator", ":operator")
 
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
@@ -15,6 +20,23 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
     def visible_to(self, user: User) -> Self:
         return self.filter(
             pk__in=get_objects_for_user(user, "tracking.view_workspace").values("pk")
+        )
+
+    def worked_in_by(self, user: User) -> Self:
+        """Keep those whose content somebody sees: not whoever only keeps accounts there."""
+        visible = self.visible_to(user)
+        if user.has_perm("tracking.view_workspace"):
+            return visible
+        groups = user.groups.all()
+        for keeper in KEEPER_GROUPS:
+            groups = groups.exclude(name__endswith=keeper)
+        wanted = {"permission__codename": "view_workspace"}
+        key = Cast("object_pk", models.BigIntegerField())
+        by_group = GroupObjectPermission.objects.filter(group__in=groups, **wanted)
+        alone = UserObjectPermission.objects.filter(user=user, **wanted)
+        return visible.filter(
+            Q(pk__in=by_group.annotate(key=key).values("key"))
+            | Q(pk__in=alone.annotate(key=key).values("key"))
         )
 
 

@@ -47,8 +47,9 @@ def upload_artifact(
     """
     path = checked_path(path)
     # Outside a transaction: a slow upload must not hold a lock. A file that no row
-    # names afterwards does no harm.
-    _refuse_early(holder, actor=actor)
+    # names afterwards does no harm. What will be refused is refused before it is sent,
+    # by one statement, which needs no transaction and keeps no lock.
+    _writable(holder, actor=actor)
     stored = storage.store(stream, expected_bytes=expected_bytes)
     pointers = _pointers_in(holder, path, stored)
     with transaction.atomic():
@@ -128,15 +129,6 @@ def remove_artifacts(holder: Holder, *, path: str, actor: User) -> None:
                 "content": digest([[file.path, file.sha256] for file in found]),
             },
         )
-
-
-def _refuse_early(holder: Holder, *, actor: User) -> None:
-    """Refuse what will be refused anyway before it is sent; a lock is not kept."""
-    if isinstance(holder, Run):
-        writable(holder, actor=actor)  # one statement, which needs no transaction
-        return
-    with transaction.atomic():
-        writable_model(holder, actor=actor)
 
 
 def _writable(holder: Holder, *, actor: User) -> Holder:

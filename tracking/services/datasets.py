@@ -13,6 +13,7 @@ from tracking.events import TrackingEvent
 from tracking.models import Dataset, DatasetCard, DatasetLabeller, Workspace
 from tracking.models.dataset import Sensitivity
 from tracking.permissions import may_describe_dataset
+from tracking.services.sensitive_data import notice_sensitive_card
 
 
 def register_dataset(
@@ -131,6 +132,7 @@ def describe_dataset(
             },
             private={"labels": labels, "known_gaps": known_gaps},
         )
+        notice_sensitive_card(card, actor=actor)
     return card
 
 

@@ -12,7 +12,7 @@ from audit.errors import PermissionDeniedError
 from audit.proofs import count_since
 from audit.services import record, system_account
 from tracking.events import TrackingEvent
-from tracking.models import FailedTries
+from tracking.models import FailedTries, SecondFactor
 
 # Whoever guesses passwords must not be able to fill the log.
 AT_MOST, WITHIN = 20, timedelta(minutes=1)
@@ -106,5 +106,14 @@ def count_failed_try(user: User) -> None:
 
 
 def forget_failed_tries(user: User) -> None:
-    """Begin to count anew after a success."""
+    """Begin to count anew after a right password.
+
+    Not where codes are asked for as well: whoever knows the password could guess on.
+    """
+    if not SecondFactor.objects.confirmed().filter(user=user).exists():
+        forget_all_tries(user)
+
+
+def forget_all_tries(user: User) -> None:
+    """Begin to count anew after a right code."""
     FailedTries.objects.filter(user=user, number__gt=0).update(number=0, first_at=None)

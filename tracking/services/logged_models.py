@@ -9,6 +9,7 @@ from django.db import transaction
 from audit.errors import ConflictError, InvalidError, NotFoundError
 from audit.services import record
 from audit.tlog.canonical import digest
+from tracking.access import locked_model
 from tracking.events import TrackingEvent
 from tracking.models import (
     Experiment,
@@ -20,7 +21,6 @@ from tracking.models import (
 )
 from tracking.models.experiment import Lifecycle
 from tracking.models.logged_model import LoggedModelStatus, UseDirection
-from tracking.permissions import may_log_in
 from tracking.services.experiments import writable_experiment
 from tracking.services.runs import may_not_log, writable
 
@@ -196,19 +196,15 @@ def writable_model(model: LoggedModel, *, actor: User) -> LoggedModel:
 
 
 def _locked(model: LoggedModel, *, actor: User) -> LoggedModel:
-    if not may_log_in(actor, model.experiment):
+    locked = locked_model(model, user=actor)
+    if locked is None:
         raise may_not_log(model.experiment)
-    model = (
-        LoggedModel.objects.select_related("experiment", "source_run")
-        .select_for_update(of=("self",))
-        .get(pk=model.pk)
-    )
-    if not model.is_active:
+    if not locked.is_active:
         raise ConflictError(
             "logged_model_archived",
             f"The logged model {model.model_id} is archived: log a new one.",
         )
-    return model
+    return locked
 
 
 def _write_params(model: LoggedModel, params: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Params, metrics, tags and dataset inputs are logged here."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,11 @@ from audit.services import change_and_record, record
 from audit.tlog.canonical import digest
 from tracking.access import RUN_TO_LOG_IN
 from tracking.events import TrackingEvent
+from tracking.evidence import AUTHOR_TAGS
 from tracking.models import (
     Dataset,
     DatasetInput,
+    FormerAuthor,
     LoggedModel,
     LoggedModelMetric,
     Metric,
@@ -136,8 +138,8 @@ def _fits_a_statement(
     metrics: Sequence[Point], tags: Sequence[tuple[str, str]]
 ) -> bool:
     is_of_models = any(point.model_id for point in metrics)
-    is_renaming = any(key == RUN_NAME_TAG for key, _ in tags)
-    return bool(metrics or tags) and not is_of_models and not is_renaming
+    says_more = any(key == RUN_NAME_TAG or key in AUTHOR_TAGS for key, _ in tags)
+    return bool(metrics or tags) and not is_of_models and not says_more
 
 
 def _payload(
@@ -209,15 +211,28 @@ def _write_model_metrics(run: Run, points: Sequence[Point]) -> None:
 
 def _write_tags(run: Run, tags: Sequence[tuple[str, str]]) -> None:
     newest = dict(tags)
+    _keep_former_authors(run, newest)
     Tag.objects.put(run, newest.items())
     if name := newest.get(RUN_NAME_TAG, "")[:LONGEST_RUN_NAME]:
         Run.objects.filter(pk=run.pk).update(name=name)
+
+
+def _keep_former_authors(run: Run, tags: Mapping[str, str]) -> None:
+    """Keep whom the run named as an author of its commit and no longer does."""
+    authors = AUTHOR_TAGS & tags.keys()
+    if not authors:
+        return
+    said = run.tags.filter(key__in=authors).values_list("key", "value")
+    FormerAuthor.objects.bulk_create(
+        FormerAuthor(run=run, value=value) for key, value in said if value != tags[key]
+    )
 
 
 def remove_tag(run: Run, *, key: str, actor: User) -> None:
     """Take a label away; the entry says which, and the log keeps what it was."""
     with transaction.atomic():
         run = writable(run, actor=actor)
+        _keep_former_authors(run, {key: ""})
         deleted, _ = run.tags.filter(key=key).delete()
         if not deleted:
             raise NotFoundError(

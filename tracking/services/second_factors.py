@@ -18,7 +18,11 @@ from audit.services import record
 from tracking.events import TrackingEvent
 from tracking.models import SecondFactor
 from tracking.permissions import may_administer_accounts
-from tracking.services.log_ins import prove_password, tries_counted
+from tracking.services.log_ins import (
+    forget_all_tries,
+    prove_password,
+    tries_counted,
+)
 from tracking.services.second_factor_key import decrypt, encrypt
 
 STEP_SECONDS, DIGITS, SECRET_BYTES = 30, 6, 20
@@ -135,9 +139,7 @@ def remove_second_factor(user: User, *, reason: str, actor: User) -> None:
 
 
 def _confirmed(user: User) -> SecondFactor | None:
-    return SecondFactor.objects.filter(
-        user=user, removed_at=None, confirmed_at__isnull=False
-    ).first()
+    return SecondFactor.objects.confirmed().filter(user=user).first()
 
 
 def _take(factor: SecondFactor, code: str, *, now: datetime) -> None:
@@ -148,6 +150,7 @@ def _take(factor: SecondFactor, code: str, *, now: datetime) -> None:
             pk=factor.pk, removed_at=None, last_step__lt=step
         )
         if unused.update(last_step=step):
+            forget_all_tries(factor.user)
             return
     raise PermissionDeniedError(
         "second_factor_wrong",

@@ -1,6 +1,6 @@
 """That runs use sensitive data is noticed here, and acknowledged by who keeps them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -27,24 +27,43 @@ def notice_sensitive_use(run: Run, *, actor: User) -> None:
     )
     now = timezone.now()
     for card in sensitive:
-        use = SensitiveUse.objects.create(
-            run=run,
-            dataset=card.dataset,
-            labels=card.sensitivity,
-            noticed_at=now,
-            acknowledge_by=now + ACKNOWLEDGED_WITHIN,
-        )
-        record(
-            TrackingEvent.SENSITIVE_DATASET_USED,
-            actor=actor,
-            subject=card.dataset.subject,
-            payload={
-                "use": use.pk,
-                "run": run.run_id,
-                "labels": use.labels,
-                "acknowledge_by": use.acknowledge_by.isoformat(),
-            },
-        )
+        _notice(run, card, now=now, actor=actor)
+
+
+def notice_sensitive_card(card: DatasetCard, *, actor: User) -> None:
+    """Start the clocks of all runs that used a dataset before a card called it sensitive.
+
+    In the transaction of the card; whoever logs to a run at that very moment may miss it.
+    """
+    if not card.sensitivity:
+        return
+    now = timezone.now()
+    used_before = Run.objects.filter(dataset_inputs__dataset=card.dataset_id).exclude(
+        sensitive_uses__dataset=card.dataset_id
+    )
+    for run in used_before.order_by("pk"):
+        _notice(run, card, now=now, actor=actor)
+
+
+def _notice(run: Run, card: DatasetCard, *, now: datetime, actor: User) -> None:
+    use = SensitiveUse.objects.create(
+        run=run,
+        dataset=card.dataset,
+        labels=card.sensitivity,
+        noticed_at=now,
+        acknowledge_by=now + ACKNOWLEDGED_WITHIN,
+    )
+    record(
+        TrackingEvent.SENSITIVE_DATASET_USED,
+        actor=actor,
+        subject=card.dataset.subject,
+        payload={
+            "use": use.pk,
+            "run": run.run_id,
+            "labels": use.labels,
+            "acknowledge_by": use.acknowledge_by.isoformat(),
+        },
+    )
 
 
 def acknowledge_sensitive_use(

@@ -5,8 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from registry.models import PromotionRequest
-from registry.services.sign_off_verification import sign_off_faults
+from registry.services.sign_off_verification import verify_sign_offs
 
 ALTERED = 7
 
@@ -17,12 +16,7 @@ class Command(BaseCommand):
     help = "Compare all sign-offs with the log (exit code 7: altered)."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        requests = PromotionRequest.objects.order_by("pk")
-        faults = list(
-            sign_off_faults(
-                requests.prefetch_related("sign_offs__signer").iterator(100)
-            )
-        )
+        faults = verify_sign_offs()
         for fault in faults:
             self.stderr.write(fault.sentence)
         if faults:

@@ -18,6 +18,7 @@ from audit.sequencer import ask_witnesses, sequence_in_background
 from audit.services import send_copies_when_due, verify_when_due
 from registry.jobs import send
 from registry.services.dispatch import unfinished_work
+from registry.services.sign_off_verification import verify_sign_offs_when_due
 from registry.services.timers import end_what_is_over
 from tracking.services.role_grants import put_roles_into_effect
 
@@ -93,6 +94,7 @@ def _verify(stopped: threading.Event) -> None:
     while not stopped.wait(VERIFY_SECONDS):
         try:
             verify_when_due()
+            verify_sign_offs_when_due()
             send_copies_when_due()
             put_roles_into_effect()
             if settings.ATTESTRY_LOG_WITNESS_POLICY:

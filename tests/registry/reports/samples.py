@@ -26,6 +26,7 @@ from registry.reports.lineage import (
     SourceRun,
     TrailLine,
 )
+from registry.reports.oversight import Decision
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 POLICY_TEXT = """\
@@ -458,6 +459,7 @@ def lineage_report(**changes) -> LineageReport:
             SlotChange(
                 environment="production",
                 version=1,
+                how="promotion",
                 changed_at=minutes(-1_440),
                 changed_by="Rel Engineer",
                 request_number=1,
@@ -465,12 +467,24 @@ def lineage_report(**changes) -> LineageReport:
             SlotChange(
                 environment="production",
                 version=2,
+                how="promotion",
                 changed_at=minutes(120),
                 changed_by="Rel Engineer",
                 request_number=2,
             ),
         ),
         "trail": trail(),
+        "decisions": (
+            Decision(
+                environment="production",
+                answer="allow",
+                reasons=(),
+                warnings=(),
+                waivers=(),
+                restrictions=(),
+                expires_at=minutes(525_600),
+            ),
+        ),
         "log": LogState(
             origin="attestry.example/log", size=214, root=hexadecimal("root")
         ),

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 
+from registry.reports.headline import headline, tally
 from tests.registry.reports import samples
 from tests.registry.reports.samples import lineage_report
 
@@ -13,7 +14,7 @@ def test_json_is_canonical_and_complete():
 
     content = json.loads(report.to_json())
 
-    assert content["schema"] == "attestry.lineage-report.v1"
+    assert content["schema"] == "attestry.lineage-report.v2"
     assert content["identity"]["registered_model"] == "flight-delay"
     assert content["generated_at"] == "2026-03-14T14:10:00.000000+00:00"
     assert content["gates"][0]["estimate"] == report.gates[0].estimate
@@ -26,7 +27,7 @@ def test_json_of_equal_reports_is_equal():
 
 
 def test_headline_tells_of_a_promotion_and_whom_it_replaced():
-    assert lineage_report().headline == (
+    assert headline(lineage_report()) == (
         "Version 2 of flight-delay was promoted to production on 14 March 2026 and "
         "replaced version 1."
     )
@@ -35,7 +36,7 @@ def test_headline_tells_of_a_promotion_and_whom_it_replaced():
 def test_headline_tells_of_the_first_champion():
     request = replace(samples.promotion_request(), former_champion=None)
 
-    assert lineage_report(request=request).headline.endswith(
+    assert headline(lineage_report(request=request)).endswith(
         "on 14 March 2026 as the first champion of production."
     )
 
@@ -48,7 +49,7 @@ def test_headline_of_a_blocked_request_names_the_gates_that_did_not_pass():
         samples.gate_row("regression", "", outcome="inconclusive"),
     )
 
-    assert lineage_report(request=request, gates=gates).headline == (
+    assert headline(lineage_report(request=request, gates=gates)) == (
         "Version 2 of flight-delay may not go to production: 2 of 3 gates did not pass "
         "(ece, regression)."
     )
@@ -62,13 +63,13 @@ def test_headline_in_review_names_the_missing_roles():
         missing_roles=("owner",),
     )
 
-    assert lineage_report(request=request).headline == (
+    assert headline(lineage_report(request=request)) == (
         "Version 2 of flight-delay waits for production; the sign-off of owner is missing."
     )
 
 
 def test_headline_without_a_request_says_so():
-    assert lineage_report(request=None).headline == (
+    assert headline(lineage_report(request=None)) == (
         "Version 2 of flight-delay is registered. Nobody has asked to promote it."
     )
 
@@ -80,7 +81,7 @@ def test_tally_counts_only_what_passed_and_was_signed():
         samples.gate_row("regression", "", outcome="not_applicable"),
     )
 
-    assert lineage_report(request=request, gates=gates).tally == (
+    assert tally(lineage_report(request=request, gates=gates)) == (
         "1 of 2 gates passed; 1 of 2 required sign-offs were given."
     )
 

@@ -95,7 +95,7 @@ def _delegation() -> models.ForeignKey:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0014_the_database_keeps_the_way_into_production"),
+        ("registry", "0017_verifications_of_sign_offs"),
     ]
 
     operations = [

@@ -1,0 +1,281 @@
+"""What Attestry itself knows to call for a revalidation is recorded here, once a cause.
+
+A policy and an incident call in the transaction of what happened; waivers that ended and
+what was stated anew about data are found by the timer. Drift, code and regulations are
+seen from outside only, and monitors and people say so (`revalidations`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+
+from audit.services import record, system_account
+from registry.events import RegistryEvent
+from registry.models import (
+    Finding,
+    ModelVersion,
+    Policy,
+    PromotionRequest,
+    RegisteredModel,
+    RequestState,
+    RevalidationTrigger,
+    Slot,
+    Waiver,
+)
+from registry.models.finding import FindingCause, Severity
+from registry.models.revalidation import TriggerKind
+from registry.policy_document import read_policy_document
+from registry.services.assessment import assess
+from registry.services.due_dates import due_dates
+from registry.services.governance import former_policy, governing_policy
+from tracking.models import DatasetCard, DatasetInput
+
+Called = set[tuple[int | None, str | None]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What calls for a validation of a champion; version and cause say whether it did."""
+
+    version: ModelVersion
+    kind: TriggerKind
+    cause: str
+    detail: str
+
+
+def add_trigger(
+    model: RegisteredModel,
+    *,
+    version: ModelVersion | None,
+    kind: TriggerKind,
+    detail: str,
+    cause: str | None = None,
+    actor: User,
+    now: datetime,
+) -> RevalidationTrigger:
+    """Add a trigger in the caller's transaction; `cause` None: somebody says so."""
+    trigger = RevalidationTrigger.objects.create(
+        registered_model=model,
+        model_version=version,
+        kind=kind,
+        cause=cause,
+        detail=detail,
+        recorded_by=actor,
+        recorded_at=now,
+    )
+    record(
+        RegistryEvent.REVALIDATION_TRIGGERED,
+        actor=actor,
+        subject=model.subject,
+        payload={
+            "kind": kind,
+            "version": version.subject if version else None,
+            "cause": cause,
+        },
+        private={"detail": detail},
+    )
+    return trigger
+
+
+def call_by_policy(policy: Policy, *, actor: User, now: datetime) -> None:
+    """Call for the champions of whom a policy, just published, demands something else.
+
+    Policies have no major versions: what counts is whether a mandatory gate or an
+    attestation came, went or changed since the policy that governed before.
+    """
+    for slot in _bound_by(policy):
+        model, version = slot.registered_model, slot.approved_champion
+        if version is None or governing_policy(model, slot.environment, now) != policy:
+            continue
+        former = former_policy(policy, model, now)
+        if former is None or _demands(former) != _demands(policy):
+            _add_by_policy(version, policy, actor=actor, now=now)
+
+
+def call_by_promotion(request: PromotionRequest, *, actor: User, now: datetime) -> None:
+    """Call for a version that was approved under a policy that others have followed."""
+    version = request.model_version
+    policy = governing_policy(version.registered_model, request.environment, now)
+    if policy and _demands(policy) != _demands(request.policy):
+        _add_by_policy(version, policy, actor=actor, now=now)
+
+
+def call_by_finding(finding: Finding, *, actor: User, now: datetime) -> None:
+    """Call for the champions that an incident, or a critical finding, is about."""
+    is_incident = finding.cause == FindingCause.INCIDENT
+    if not (is_incident or finding.severity == Severity.CRITICAL):
+        return
+    model, version = finding.registered_model, finding.model_version
+    serving = Slot.objects.filter(registered_model=model, champion__isnull=False)
+    if version is not None:
+        serving = serving.filter(champion=version)
+    if serving.exists():
+        add_trigger(
+            model,
+            version=version,
+            kind=TriggerKind.INCIDENT,
+            cause=finding.subject,
+            detail=f"Finding {finding.pk} was opened, of severity {finding.severity}.",
+            actor=actor,
+            now=now,
+        )
+
+
+def call_by_time(now: datetime) -> int:
+    """Record what has called for champions and was not recorded; return how much."""
+    called = _called()
+    found = [*_ended_waivers(called, now), *_changed_data(called, now)]
+    return sum(_recorded(call, now) for call in found)
+
+
+def _demands(policy: Policy) -> dict[str, dict[str, Any]]:
+    return read_policy_document(policy.document).demands()
+
+
+def _add_by_policy(
+    version: ModelVersion, policy: Policy, *, actor: User, now: datetime
+) -> None:
+    if _has_called(version, policy.subject):
+        return
+    add_trigger(
+        version.registered_model,
+        version=version,
+        kind=TriggerKind.POLICY_CHANGE,
+        cause=policy.subject,
+        detail=f"{policy} demands something else in {policy.environment}.",
+        actor=actor,
+        now=now,
+    )
+
+
+def _recorded(call: Call, now: datetime) -> bool:
+    version = call.version
+    with transaction.atomic():
+        # Two workers may look at once, and rows of append-only tables are not locked.
+        RegisteredModel.objects.select_for_update().get(pk=version.registered_model_id)
+        if _has_called(version, call.cause):
+            return False
+        add_trigger(
+            version.registered_model,
+            version=version,
+            kind=call.kind,
+            cause=call.cause,
+            detail=call.detail,
+            actor=system_account(),
+            now=now,
+        )
+    return True
+
+
+def _called() -> Called:
+    """Return what has called for whoever serves now, in one query."""
+    found = RevalidationTrigger.objects.filter(
+        model_version__slots__isnull=False, cause__isnull=False
+    )
+    return set(found.values_list("model_version", "cause"))
+
+
+def _has_called(version: ModelVersion, cause: str) -> bool:
+    called = RevalidationTrigger.objects.filter(model_version=version, cause=cause)
+    return called.exists()
+
+
+def _bound_by(policy: Policy) -> list[Slot]:
+    """Return the slots with a champion that a policy may govern, as tiers are now."""
+    slots = Slot.objects.with_champion().filter(
+        environment=policy.environment, champion__isnull=False
+    )
+    if policy.registered_model is not None:
+        bound = slots.filter(registered_model=policy.registered_model)
+    else:
+        bound = slots.filter(
+            registered_model__workspace=policy.workspace,
+            registered_model__tier__in=policy.tiers,
+        )
+    return list(bound.order_by("pk"))
+
+
+def _ended_waivers(called: Called, now: datetime) -> Iterator[Call]:
+    """Return the last waiver of each gate that a champion was approved with and lacks."""
+    served = Slot.objects.filter(
+        environment=OuterRef("request__environment"),
+        champion=OuterRef("request__model_version"),
+    )
+    ended = Waiver.objects.ended(now).filter(Exists(served)).with_people()
+    newest = {
+        (waiver.request.model_version, waiver.request.environment, waiver.gate): waiver
+        for waiver in ended.order_by("pk")
+    }
+    for (version, environment, gate), waiver in newest.items():
+        cause = f"waiver/{waiver.pk}"
+        if (version.pk, cause) in called:
+            continue
+        approved = _promoted(version, environment)
+        if approved and gate in assess(approved, now).open_gates:
+            yield Call(
+                version,
+                TriggerKind.WAIVER_EXPIRY,
+                cause,
+                f"The waiver of {gate}, under which it serves, is {waiver.standing(now)}.",
+            )
+
+
+def _promoted(version: ModelVersion, environment: str) -> PromotionRequest | None:
+    """Return the request by which a champion serves."""
+    promoted = version.promotion_requests.filter(
+        environment=environment, state=RequestState.PROMOTED
+    )
+    return promoted.with_subject().order_by("-pk").first()
+
+
+def _changed_data(called: Called, now: datetime) -> Iterator[Call]:
+    """Return what cards state anew about data that champions were made with.
+
+    The data are what they were: what is known of them is not what a validator knew.
+    """
+    stated = DatasetInput.objects.used().filter(
+        run__model_versions__slots__isnull=False,
+        run__model_versions__promotion_requests__state=RequestState.PROMOTED,
+        run__model_versions__promotion_requests__approved_at__lt=F(
+            "dataset__cards__created_at"
+        ),
+    )
+    pairs = set(stated.values_list("run__model_versions", "dataset__cards"))
+    versions = ModelVersion.objects.with_lineage().in_bulk({pk for pk, _ in pairs})
+    cards = DatasetCard.objects.select_related("dataset__workspace").in_bulk(
+        {pk for _, pk in pairs}
+    )
+    for version_pk, card_pk in sorted(pairs):
+        version, card = versions[version_pk], cards[card_pk]
+        cause = f"{card.dataset.subject}/card/{card.number}"
+        if (version.pk, cause) in called:
+            continue
+        if _is_news(card) and _was_validated_before(version, card.created_at, now):
+            yield Call(
+                version,
+                TriggerKind.DATA_SOURCE_CHANGE,
+                cause,
+                f"Card {card.number} states anew what {card.dataset} is.",
+            )
+
+
+def _is_news(card: DatasetCard) -> bool:
+    """Say whether a card states anything else, or is the first to call data sensitive."""
+    former = DatasetCard.objects.filter(
+        dataset=card.dataset_id, number__lt=card.number
+    ).order_by("-number")
+    before = former.first()
+    return bool(card.sensitivity) if before is None else card.states_otherwise(before)
+
+
+def _was_validated_before(
+    version: ModelVersion, moment: datetime, now: datetime
+) -> bool:
+    slots = Slot.objects.with_champion().filter(champion=version)
+    dues = due_dates(slots, now).values()
+    return any(due.validated_at and due.validated_at < moment for due in dues)
