@@ -102,10 +102,25 @@ def test_signature_over_something_else_approves_nothing(in_review, cast):
     factories.signed(in_review, cast.bob, SignerRole.VALIDATOR)
 
     said = refused(
-        put, in_review, state=RequestState.APPROVED, subject_digest="sha256:" + "0" * 64
+        put,
+        in_review,
+        state=RequestState.APPROVED,
+        subject_digest="sha256:" + "0" * 64,
+        revision=1,
     )
 
     assert said == "an approval has as many signers as the tier of the model wants"
+
+
+def test_nothing_that_was_signed_comes_back(in_review):
+    other = "sha256:" + "0" * 64
+    put(in_review, subject_digest=other, revision=1)
+
+    brought_back = refused(put, in_review, subject_digest=in_review.subject_digest)
+    counted_down = refused(put, in_review, revision=None)
+
+    assert brought_back == "what is to be signed changes with its revision"
+    assert counted_down == "what is to be signed changes with its revision"
 
 
 def test_nothing_is_promoted_on_a_request_that_was_not_redeemed(in_review, cast):
