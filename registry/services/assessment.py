@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from registry.models import Attestation, PromotionRequest, Verdict, Waiver
-from registry.models.tier import rules_of
+from registry.models.tier import TierRules, rules_of
 from registry.policy_document import (
     AttestationClause,
     GateClause,
@@ -43,7 +43,7 @@ class Assessment:
 def assess(request: PromotionRequest, now: datetime) -> Assessment:
     """Assess the current attempt, all of whose gates have run."""
     policy = read_policy_document(request.policy.document)
-    waivable = waivers_that_count(request, now)
+    waivable = waivers_that_count(request, policy, now)
     failed = _failed_gates(request, policy)
     waivers = tuple(
         waivable[gate]
@@ -66,15 +66,28 @@ def assess(request: PromotionRequest, now: datetime) -> Assessment:
     )
 
 
-def waivers_that_count(request: PromotionRequest, now: datetime) -> dict[str, Waiver]:
-    """Return the waiver of each gate that has one in force, as its tier is now."""
+def waivers_that_count(
+    request: PromotionRequest, policy: PolicyDocument, now: datetime
+) -> dict[str, Waiver]:
+    """Return the waiver of each gate that has one in force, as its tier is now.
+
+    One of the version may be older than the policy, which decides for its own request.
+    """
     rules = rules_of(request.model_version.registered_model.tier)
     in_force = Waiver.objects.covering(request).in_force(now).order_by("-pk")
+    waivable = {clause.slug for clause in policy.gates if is_waivable(clause, rules)}
     return {
         waiver.gate: waiver
         for waiver in in_force
-        if waiver.gate not in rules.hard and waiver.given >= rules.waiver_approvers  # type: ignore[attr-defined]  # annotated
+        if waiver.gate in waivable and waiver.given >= rules.waiver_approvers  # type: ignore[attr-defined]  # annotated
     }
+
+
+def is_waivable(clause: GateClause, rules: TierRules) -> bool:
+    """Say whether policy and tier both let a gate be waived."""
+    return clause.waivable and rules.is_waivable(
+        clause.slug, is_mandatory=clause.mandatory
+    )
 
 
 def attestations_that_count(

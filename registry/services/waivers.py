@@ -24,7 +24,7 @@ from registry.models.tier import TierRules, rules_of
 from registry.permissions import may_approve_waiver, may_request_waiver
 from registry.policy_document import read_policy_document
 from registry.services.approvals import refuse_due
-from registry.services.assessment import WAIVED, lets_through
+from registry.services.assessment import WAIVED, is_waivable, lets_through
 from registry.services.conclusions import locked_request, reconsider
 from registry.services.sign_offs import (
     printed_name,
@@ -262,8 +262,7 @@ def _refuse_unwaivable(request: PromotionRequest, gate: str) -> None:
             f"The gate {gate} measured nothing, so there is no result to waive. Ask for "
             f"a new evaluation.",
         )
-    is_soft = _rules(request).is_waivable(gate, is_mandatory=clause.mandatory)
-    if not (clause.waivable and is_soft):
+    if not is_waivable(clause, _rules(request)):
         raise ConflictError(
             "gate_not_waivable",
             f"The gate {gate} cannot be waived: the policy or the model's tier forbids "

@@ -342,6 +342,19 @@ def test_waiver_of_a_version_covers_its_next_request_and_one_of_a_request_does_n
     assert other.state == RequestState.BLOCKED
 
 
+def test_waiver_of_a_version_counts_nothing_under_a_policy_that_forbids_it(
+    blocked, cast, workspace
+):
+    factories.waived(blocked, cast, scope=WaiverScope.VERSION)
+    factories.withdrawn(blocked, cast)
+    factories.policy(workspace, cast)
+
+    other = factories.evaluated(blocked.model_version, cast)
+
+    assert other.state == RequestState.BLOCKED
+    assert trail([other.subject])[-1].payload["waivers"] == []
+
+
 def test_failed_version_is_evaluated_again_only_as_often_as_the_policy_says(
     workspace, cast
 ):
