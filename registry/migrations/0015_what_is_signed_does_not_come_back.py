@@ -4,6 +4,17 @@ from audit.triggers import Guard, refuses
 
 REQUEST = "registry_promotionrequest"
 
+# Waivers of the same gate, version and environment that ever had their approvals.
+GRANTED_BESIDE = """(
+    SELECT count(*) FROM registry_waiver asked
+    JOIN registry_promotionrequest its ON its.id = asked.request_id
+    JOIN registry_waiver other ON other.gate = asked.gate AND other.id <> asked.id
+    JOIN registry_promotionrequest theirs ON theirs.id = other.request_id
+        AND theirs.model_version_id = its.model_version_id
+        AND theirs.environment = its.environment
+    WHERE asked.id = NEW.waiver_id AND other.approvals_needed <= (
+        SELECT count(*) FROM registry_waiverapproval a WHERE a.waiver_id = other.id))"""
+
 # SQLite adds a column that may be null without making the table anew, so that the
 # triggers stay.
 GUARDS = (
@@ -15,6 +26,13 @@ GUARDS = (
         "OR (OLD.subject_digest <> '' AND NEW.subject_digest <> OLD.subject_digest "
         "AND coalesce(NEW.revision, 0) = coalesce(OLD.revision, 0))",
         "what is to be signed changes with its revision",
+    ),
+    Guard(
+        "registry_a_waiver_is_renewed_once",
+        "registry_waiverapproval",
+        "INSERT",
+        f"{GRANTED_BESIDE} >= 2",
+        "a gate of a version is waived once, and once again",
     ),
 )
 

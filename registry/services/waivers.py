@@ -129,6 +129,8 @@ def approve_waiver(
         _refuse_unless_asked_for(waiver, actor, now)
         _refuse_unless_blocked(request, now)
         _refuse_unwaivable(request, waiver.gate)
+        # Several may have been asked for before the first was granted.
+        _renewed(request, waiver.gate)
         approval = WaiverApproval.objects.create(
             waiver=waiver,
             approver=actor,
@@ -280,8 +282,11 @@ def _refuse_too_long(request: PromotionRequest, days: int) -> None:
 
 
 def _renewed(request: PromotionRequest, gate: str) -> Waiver | None:
-    """Return the granted waiver that a new one follows; there may be one renewal."""
-    earlier = Waiver.objects.granted().filter(
+    """Return the granted waiver that a new one follows; there may be one renewal.
+
+    One that was withdrawn has lived: withdrawing it early earns nobody another one.
+    """
+    earlier = Waiver.objects.ever_granted().filter(
         gate=gate,
         request__model_version=request.model_version_id,
         request__environment=request.environment,

@@ -109,7 +109,7 @@ def test_new_attestation_in_review_voids_the_signatures(blocked, cast):
 
 def test_signatures_stay_void_when_what_they_were_given_for_comes_back(blocked, cast):
     attest_both(blocked, cast)
-    approved = factories.approved_as_it_is(blocked, cast)
+    factories.approved_as_it_is(blocked, cast)
 
     with time_machine.travel(timezone.now() + timedelta(days=15), tick=False):
         sequence_pending()

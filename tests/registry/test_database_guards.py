@@ -11,6 +11,7 @@ from registry.models import (
     RequestState,
     Retirement,
     Slot,
+    WaiverApproval,
 )
 from registry.models.finding import Severity
 from registry.models.promotion_request import MOVES
@@ -121,6 +122,26 @@ def test_nothing_that_was_signed_comes_back(in_review):
 
     assert brought_back == "what is to be signed changes with its revision"
     assert counted_down == "what is to be signed changes with its revision"
+
+
+def test_no_third_waiver_of_a_gate_is_granted(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    asked = [factories.waiver(blocked, cast) for _ in range(3)]
+    for waiver in asked[:2]:
+        factories.waiver_approved(waiver, cast.rita)
+        factories.withdrawn_waiver(waiver, cast)
+
+    said = refused(
+        WaiverApproval.objects.create,
+        waiver=asked[2],
+        approver=cast.rita,
+        printed_name="Rita Example",
+        reason="Once more.",
+        method="by hand",
+        approved_at=timezone.now(),
+    )
+
+    assert said == "a gate of a version is waived once, and once again"
 
 
 def test_nothing_is_promoted_on_a_request_that_was_not_redeemed(in_review, cast):

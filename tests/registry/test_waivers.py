@@ -2,7 +2,6 @@
 
 import pytest
 import time_machine
-from django.utils import timezone
 from onnx import TensorProto, helper
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
@@ -307,22 +306,49 @@ def test_strangers_do_not_withdraw_waivers(blocked, cast, name):
 
 
 def test_waiver_is_renewed_once_and_not_twice(blocked, cast):
-    first = factories.waived(blocked, cast)
-    withdraw_waiver(first, reason="Early.", actor=cast.alice)
-    with time_machine.travel(timezone.now(), tick=False):
-        second = factories.waived(blocked, cast, days=1)
-    assert second.renews is None  # a withdrawn one was not lived through
+    first = factories.waived(blocked, cast, days=1)
     sequence_pending()
 
-    with time_machine.travel(second.expires_at, tick=False):
+    with time_machine.travel(first.expires_at, tick=False):
         end_what_is_over()
-        third = factories.waived(blocked, cast, days=1)
-        assert third.renews_id == second.pk
+        second = factories.waived(blocked, cast, days=1)
+        assert second.renews_id == first.pk
         sequence_pending()
-    with time_machine.travel(third.expires_at, tick=False):
+    with time_machine.travel(second.expires_at, tick=False):
         end_what_is_over()
         with pytest.raises(ConflictError) as refusal:
             factories.waiver(blocked, cast)
+    assert refusal.value.code == "waiver_renewed_already"
+
+
+def test_waiver_that_was_withdrawn_early_counts_among_its_renewals(blocked, cast):
+    for _ in range(2):
+        granted = factories.waived(blocked, cast)
+        factories.withdrawn_waiver(granted, cast)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.waiver(blocked, cast)
+
+    assert refusal.value.code == "waiver_renewed_already"
+    assert granted.renews is not None
+
+
+def test_waiver_that_nobody_granted_counts_nothing_among_its_renewals(blocked, cast):
+    for _ in range(3):
+        factories.withdrawn_waiver(factories.waiver(blocked, cast), cast)
+
+    assert factories.waived(blocked, cast).renews is None
+
+
+def test_waivers_asked_for_at_once_are_not_all_granted(blocked, cast):
+    asked = [factories.waiver(blocked, cast) for _ in range(3)]
+    for waiver in asked[:2]:
+        factories.waiver_approved(waiver, cast.rita)
+        factories.withdrawn_waiver(waiver, cast)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.waiver_approved(asked[2], cast.rita)
+
     assert refusal.value.code == "waiver_renewed_already"
 
 
