@@ -43,8 +43,9 @@ class Assessment:
 def assess(request: PromotionRequest, now: datetime) -> Assessment:
     """Assess the current attempt, all of whose gates have run."""
     policy = read_policy_document(request.policy.document)
+    rules = rules_of(request.model_version.registered_model.tier)
     waivable = waivers_that_count(request, policy, now)
-    failed = _failed_gates(request, policy)
+    failed = _failed_gates(request, policy, rules)
     waivers = tuple(
         waivable[gate]
         for gate, outcome in failed
@@ -108,17 +109,21 @@ def attestations_that_count(
     return {kind: attested for kind, attested in found.items() if attested}
 
 
-def lets_through(outcome: str, clause: GateClause) -> bool:
-    """Say whether a verdict does not stand in the way, by itself."""
+def lets_through(outcome: str, clause: GateClause, rules: TierRules) -> bool:
+    """Say whether a verdict does not stand in the way, by itself.
+
+    A policy that only warns of what no gate can tell may be older than the tier.
+    """
+    may_be_unsure = clause.on_inconclusive == "warn" and rules.may_pass_inconclusive
     return (
         not clause.mandatory
         or outcome in PASSING
-        or (outcome == Outcome.INCONCLUSIVE and clause.on_inconclusive == "warn")
+        or (outcome == Outcome.INCONCLUSIVE and may_be_unsure)
     )
 
 
 def _failed_gates(
-    request: PromotionRequest, policy: PolicyDocument
+    request: PromotionRequest, policy: PolicyDocument, rules: TierRules
 ) -> list[tuple[str, str]]:
     verdicts = Verdict.objects.filter(
         gate_run__request=request, gate_run__attempt=request.attempt
@@ -126,7 +131,7 @@ def _failed_gates(
     return [
         (gate, outcome)
         for gate, outcome in sorted(verdicts.values_list("gate_run__gate", "outcome"))
-        if not lets_through(outcome, policy.clause(gate))
+        if not lets_through(outcome, policy.clause(gate), rules)
     ]
 
 

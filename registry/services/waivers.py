@@ -254,7 +254,8 @@ def _refuse_unwaivable(request: PromotionRequest, gate: str) -> None:
             "gate_unknown", f"The policy has no gate {gate!r}: name one of its gates."
         )
     clause = read_policy_document(request.policy.document).clause(gate)
-    if lets_through(verdict.outcome, clause):
+    rules = _rules(request)
+    if lets_through(verdict.outcome, clause, rules):
         raise ConflictError(
             "gate_not_open", f"The gate {gate} does not stand in the way."
         )
@@ -264,7 +265,7 @@ def _refuse_unwaivable(request: PromotionRequest, gate: str) -> None:
             f"The gate {gate} measured nothing, so there is no result to waive. Ask for "
             f"a new evaluation.",
         )
-    if not is_waivable(clause, _rules(request)):
+    if not is_waivable(clause, rules):
         raise ConflictError(
             "gate_not_waivable",
             f"The gate {gate} cannot be waived: the policy or the model's tier forbids "
