@@ -31,9 +31,11 @@ def conclude(request_pk: int, *, now: datetime) -> None:
     """Close the attempt, in the caller's transaction; all of its gates have run.
 
     People review it only when every mandatory gate passes or is waived, and everything
-    that the policy wants attested is.
+    that the policy wants attested is. What has ended meanwhile stays ended.
     """
     request = locked_request(request_pk)
+    if request.state != RequestState.EVALUATING:
+        return
     found = assess(request, now)
     to = _settle(request, found)
     record(

@@ -11,6 +11,7 @@ from registry.models import RegisteredModel, TierAssessment
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import may_describe_model, may_sign_as
+from registry.services.closings import end_requests_of_other_tier
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
 
@@ -29,7 +30,7 @@ def assess_tier(
     """Sign which tier a model is in; what a tier demands is read when it is needed.
 
     Its owner may hold it to more; to hold it to less takes the risk role, because an
-    owner gains by that.
+    owner gains by that. Requests that are open at another tier end.
     """
     rationale, exposure = rationale.strip(), exposure.strip()
     if not (rationale and exposure):
@@ -73,6 +74,8 @@ def assess_tier(
             method=proof.method,
             signed_at=now,
         )
+        if tier != model.tier:
+            end_requests_of_other_tier(model, actor=actor, now=now)
         RegisteredModel.objects.filter(pk=model.pk).update(tier=tier)
         record(
             RegistryEvent.TIER_ASSESSED,
