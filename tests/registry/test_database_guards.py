@@ -8,9 +8,11 @@ from registry.models import (
     BreakGlassConfirmation,
     Promotion,
     PromotionRequest,
+    RegisteredModel,
     RequestState,
     Retirement,
     Slot,
+    TierAssessment,
     WaiverApproval,
 )
 from registry.models.finding import Severity
@@ -122,6 +124,45 @@ def test_nothing_that_was_signed_comes_back(in_review):
 
     assert brought_back == "what is to be signed changes with its revision"
     assert counted_down == "what is to be signed changes with its revision"
+
+
+def test_no_model_begins_with_a_tier(workspace, cast):
+    said = refused(
+        RegisteredModel.objects.create,
+        workspace=workspace,
+        name="credit",
+        tier=4,
+        created_by=cast.alice,
+    )
+
+    assert said == "a model begins without a tier"
+
+
+def test_no_model_is_of_a_tier_that_nobody_signed(workspace, cast):
+    model = factories.model(workspace, cast)
+    row = RegisteredModel.objects.filter(pk=model.pk)
+
+    said = {refused(row.update, tier=tier) for tier in (None, 1, 4)}
+
+    assert said == {"the tier of a model is the one that was signed last"}
+
+
+def test_no_tier_changes_below_an_open_request(in_review, cast):
+    model = in_review.model_version.registered_model
+    TierAssessment.objects.create(
+        registered_model=model,
+        tier=4,
+        former_tier=3,
+        rationale="It decides on small loans only.",
+        exposure="Two million a year.",
+        signer=cast.rita,
+        method="by hand",
+        signed_at=timezone.now(),
+    )
+
+    said = refused(RegisteredModel.objects.filter(pk=model.pk).update, tier=4)
+
+    assert said == "no request is open while the tier of its model changes"
 
 
 def test_no_third_waiver_of_a_gate_is_granted(workspace, cast):

@@ -18,7 +18,6 @@ from registry.models.tier import Tier
 from registry.policy_document import read_policy_document
 from registry.services.governance import governing_policy, is_governed
 from registry.services.policies import draft_policy, publish_policy
-from registry.services.registered_models import register_model
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -156,14 +155,7 @@ def test_newest_published_policy_governs_and_a_draft_does_not(workspace, cast):
 def test_environment_is_governed_for_every_model_once_a_policy_is_published_for_it(
     workspace, cast
 ):
-    high = register_model(
-        workspace,
-        name="fraud",
-        tier=2,
-        purpose="Finds fraud.",
-        owner=cast.olivia,
-        actor=cast.alice,
-    )
+    high = factories.model(workspace, cast, "fraud", tier=2)
     factories.policy(workspace, cast, OF_TIERS, published=False)
     assert not is_governed(high, "production")
 

@@ -21,6 +21,7 @@ from registry.services.quorum import required_signers
 from registry.services.sign_offs import missing_roles, sign_off
 from registry.services.waiting import waiting_for
 from tests import factories
+from tests.audit.happenings import triggers_switched_off
 
 pytestmark = pytest.mark.django_db
 
@@ -46,8 +47,10 @@ def sign(asked, actor, role=SignerRole.VALIDATOR):
     )
 
 
-def of_tier(tier: int | None) -> None:
-    RegisteredModel.objects.update(tier=tier)
+def of_tier(tier: int) -> None:
+    """Put a tier where nobody has signed it, behind the back of open requests."""
+    with triggers_switched_off("registry_registeredmodel"):
+        RegisteredModel.objects.update(tier=tier)
 
 
 def with_sensitive_data(workspace, cast, sensitivity) -> PromotionRequest:
@@ -83,7 +86,6 @@ def test_somebody_elses_reading_does_not_count(in_review, cast):
 
 def test_reading_of_an_earlier_attempt_does_not_count(in_review, cast):
     open_evidence(in_review, actor=cast.bob)
-    RegisteredModel.objects.update(tier=3)
     again = factories.evaluated_again(in_review, cast)
     assert again.subject_digest != in_review.subject_digest
 
@@ -204,8 +206,7 @@ def test_request_that_is_due_expires_when_the_tier_changes(in_review, cast):
 
 
 def test_gates_that_answer_too_late_conclude_nothing(workspace, cast):
-    factories.model(workspace, cast)
-    of_tier(4)
+    factories.model(workspace, cast, tier=4)
     factories.policy(workspace, cast, AUTOMATIC)
     asked = factories.request(factories.version(workspace, cast), cast)
     ended = factories.withdrawn(asked, cast)
@@ -220,8 +221,7 @@ def test_gates_that_answer_too_late_conclude_nothing(workspace, cast):
 
 
 def test_low_tier_approves_by_itself_when_the_policy_names_nobody(workspace, cast):
-    factories.model(workspace, cast)
-    of_tier(4)
+    factories.model(workspace, cast, tier=4)
     factories.policy(workspace, cast, AUTOMATIC)
 
     asked = factories.evaluated(factories.version(workspace, cast), cast)
@@ -234,10 +234,9 @@ def test_low_tier_approves_by_itself_when_the_policy_names_nobody(workspace, cas
 def test_moderate_tier_wants_the_validator_when_the_policy_names_nobody(
     workspace, cast
 ):
-    factories.model(workspace, cast)
-    of_tier(4)
+    model = factories.model(workspace, cast, tier=4)
     factories.policy(workspace, cast, AUTOMATIC)
-    of_tier(3)
+    factories.tier(model, cast, Tier.MODERATE)
 
     asked = factories.evaluated(factories.version(workspace, cast), cast)
 
