@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from registry.models import Attestation, PromotionRequest, Verdict, Waiver
+from django.db.models import Exists, F, OuterRef
+
+from registry.models import (
+    Attestation,
+    PromotionRequest,
+    TierAssessment,
+    Verdict,
+    Waiver,
+)
 from registry.models.tier import TierRules, rules_of
 from registry.policy_document import (
     AttestationClause,
@@ -73,9 +81,17 @@ def waivers_that_count(
     """Return the waiver of each gate that has one in force, as its tier is now.
 
     One of the version may be older than the policy, which decides for its own request.
+    One that was asked for at another tier than the request had other people approve
+    it, by other proof and for other days, so that it covers no request of this tier.
     """
     rules = rules_of(request.model_version.registered_model.tier)
-    in_force = Waiver.objects.covering(request).in_force(now).order_by("-pk")
+    tier_changed = TierAssessment.objects.filter(
+        registered_model=request.model_version.registered_model_id,
+        signed_at__gt=OuterRef("requested_at"),
+        signed_at__lte=request.created_at,
+    ).exclude(former_tier=F("tier"))
+    of_tier = Waiver.objects.covering(request).filter(~Exists(tier_changed))
+    in_force = of_tier.in_force(now).order_by("-pk")
     waivable = {clause.slug for clause in policy.gates if is_waivable(clause, rules)}
     return {
         waiver.gate: waiver

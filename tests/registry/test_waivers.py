@@ -17,6 +17,7 @@ from registry.models import (
     WaiverScope,
 )
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.promotion import evaluate_again, promote
 from registry.services.sign_offs import missing_roles
 from registry.services.timers import end_what_is_over
@@ -368,6 +369,20 @@ def test_waiver_of_a_version_covers_its_next_request_and_one_of_a_request_does_n
     other = factories.evaluated(blocked.model_version, cast)
 
     assert other.state == RequestState.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("tier", "state"),
+    [(Tier.MODERATE, RequestState.IN_REVIEW), (Tier.LOW, RequestState.BLOCKED)],
+)
+def test_waiver_of_a_version_covers_no_request_of_another_tier(
+    blocked, cast, tier, state
+):
+    factories.waived(blocked, cast, scope=WaiverScope.VERSION)
+    factories.withdrawn(blocked, cast)
+    factories.tier(blocked.model_version.registered_model, cast, tier)
+
+    assert factories.evaluated(blocked.model_version, cast).state == state
 
 
 def test_waiver_of_a_version_counts_nothing_under_a_policy_that_forbids_it(
