@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from demo.authenticator import code
 from demo.client import Attestry, ProblemError
 from demo.flights import prepare, read_tables
 from demo.progress import doing
@@ -63,6 +64,23 @@ class Cast:
         )
         return signed
 
+    def classify(self, model: str, *, tier: int) -> dict[str, Any]:
+        """Sign a tier for risk; of a model that nobody has classified by two factors."""
+        account = self.accounts["risk"]
+        session = Attestry.by_login(self.url, account["username"], account["password"])
+        app = session.post("second-factor/", password=account["password"])["secret"]
+        session.post("second-factor/confirmation/", code=code(app))
+        signed: dict[str, Any] = session.post(
+            "tier-assessments/",
+            registered_model=model,
+            tier=tier,
+            exposure="Connections and crews are planned by its scores.",
+            rationale="A wrong score costs time and money, and harms nobody.",
+            password=account["password"],
+            code=code(app, steps_ahead=1),
+        )
+        return signed
+
 
 def tell(url: str, credentials: Path, report: Path) -> None:
     """Tell all chapters; raise `DiffersError` or `ProblemError` where one fails."""
@@ -103,10 +121,11 @@ def register_model_and_policy(cast: Cast) -> None:
     cast.program("developer").post(
         "registered-models/",
         name=MODEL,
-        tier=3,
         purpose="Tells whether a flight from New York will arrive 15 minutes late.",
         owner=cast.username("owner"),
     )
+    tier = cast.classify(MODEL, tier=3)
+    print(f"  {MODEL} is of tier {tier['tier']}, signed by {tier['printed_name']}")
     draft = cast.program("policy_author").post(
         "policies/", document=_POLICY.read_text(encoding="utf-8")
     )

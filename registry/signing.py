@@ -1,7 +1,8 @@
 """What a signature is bound to, and the proof that the signer was just there.
 
 The subject digest covers the evidence snapshot, the policy and every verdict of the
-attempt, and the waivers and attestations that count: whatever of these changes, the digest changes and earlier signatures are void.
+attempt, and the waivers and attestations that count: whatever of these changes, the
+digest changes and earlier signatures are void. They stay void when it changes back.
 """
 
 from collections.abc import Iterable
@@ -75,7 +76,8 @@ def subject_digest(
     """Return the digest that the current attempt's signatures are bound to.
 
     Waivers and attestations are append-only, so that their keys stand for their texts;
-    a request without any has the digest that it had before there were any.
+    a request without any has the digest that it had before there were any. What comes
+    and goes leaves the revision behind, and so another digest than there was before.
     """
     snapshot = request.snapshots.get(attempt=request.attempt)
     verdicts = Verdict.objects.filter(
@@ -88,6 +90,8 @@ def subject_digest(
         "policy": request.policy.digest,
         "verdicts": sorted(verdicts.values_list("gate_run__gate", "digest")),
     }
+    if request.revision:
+        subject["revision"] = request.revision
     if waived := sorted(_waived(waiver) for waiver in waivers):
         subject["waivers"] = waived
     if attested := sorted(_attested(attestation) for attestation in attestations):

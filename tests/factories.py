@@ -120,6 +120,7 @@ from tracking.services.runs import create_run, update_run
 from tracking.services.second_factors import (
     confirm_second_factor,
     enrol_second_factor,
+    remove_second_factor,
 )
 from tracking.services.sensitive_data import acknowledge_sensitive_use
 from tracking.services.tokens import create_token
@@ -294,17 +295,29 @@ def parquet(columns: dict[str, Any]) -> bytes:
 
 
 def model(
-    workspace: Workspace, people: Cast, name: str = "credit", *, tier: int = 3
+    workspace: Workspace, people: Cast, name: str = "credit", *, tier: int | None = 3
 ) -> RegisteredModel:
+    """Return a model that Alice has registered and Rita has classified."""
     found = RegisteredModel.objects.filter(workspace=workspace, name=name).first()
-    return found or register_model(
+    if found:
+        return found
+    registered = register_model(
         workspace,
         name=name,
-        tier=tier,
         purpose="Tells who pays back.",
         owner=people.olivia,
         actor=people.alice,
     )
+    return classified(registered, people, Tier(tier)) if tier else registered
+
+
+def classified(model: RegisteredModel, people: Cast, to: Tier) -> RegisteredModel:
+    """Have Rita sign the first tier of a model, with a phone that she loses at once."""
+    code = second_factor(people.rita).code()
+    tier(model, people, to, code=code)
+    remove_second_factor(people.rita, reason="It is lost.", actor=people.ada)
+    model.refresh_from_db()
+    return model
 
 
 def version(

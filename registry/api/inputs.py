@@ -4,18 +4,32 @@ from typing import Any
 
 from rest_framework import serializers
 
+from audit.errors import InvalidError
 from registry.models import AttestationKind, AttestationSource, WaiverScope
 from registry.models.sign_off import SignerRole
 from tracking.api.pages import FARTHEST
 
 
 class RegisterModelInput(serializers.Serializer[Any]):
-    """A model with its purpose, tier and owner."""
+    """A model with its purpose and owner; its tier is signed elsewhere."""
 
     name = serializers.RegexField(r"^[\w\-. ]+\Z", max_length=250)
     purpose = serializers.CharField(max_length=5000)
-    tier = serializers.IntegerField(min_value=1, max_value=4)
+    tier = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="null, or left out: the tier is signed at tier-assessments/",
+    )
     owner = serializers.CharField(max_length=150, help_text="username of a person")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.pop("tier", None) is not None:
+            raise InvalidError(
+                "tier_is_assessed",
+                "A model is registered without a risk tier: leave it out, and have the "
+                "risk role sign it at tier-assessments/.",
+            )
+        return attrs
 
 
 class RegisterVersionInput(serializers.Serializer[Any]):

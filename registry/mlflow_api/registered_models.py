@@ -122,7 +122,6 @@ def create(caller: Caller, message: Create) -> dict[str, Any]:
     model = registered_models.register_model(
         caller.workspace,
         name=message.name,
-        tier=None,
         purpose="",
         owner=None if is_program else caller.user,
         description=message.description,

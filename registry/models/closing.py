@@ -17,7 +17,10 @@ CLOSED_STATES = (
 
 
 class Closing(models.Model):
-    """Append-only; a rejection and an invalidation are signed, a withdrawal is not."""
+    """Append-only; a rejection and an invalidation are signed, a withdrawal is not.
+
+    An invalidation by another tier of the model is signed with that tier.
+    """
 
     request = models.OneToOneField(
         PromotionRequest, models.PROTECT, related_name="closing"

@@ -143,6 +143,9 @@ class PromotionRequest(models.Model):
     )
     attempt = models.PositiveIntegerField(default=1)
     subject_digest = models.CharField(max_length=71, blank=True)
+    # How often what is to be signed has changed, so that no digest ever comes back and
+    # brings its signatures with it; null: never.
+    revision = models.PositiveIntegerField(null=True, blank=True)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
     )
@@ -175,6 +178,10 @@ class PromotionRequest(models.Model):
     @property
     def subject(self) -> str:
         return f"request/{self.pk}"
+
+    @property
+    def next_revision(self) -> int:
+        return (self.revision or 0) + 1
 
     @property
     def is_open(self) -> bool:

@@ -18,7 +18,9 @@ class ReportOrderQuerySet(LeasedWorkQuerySet):
     def visible_to(self, user: User) -> Self:
         """Keep those whose model and source run one sees: a report tells of both."""
         return self.filter(
-            model_version__registered_model__in=RegisteredModel.objects.visible_to(user),
+            model_version__registered_model__in=RegisteredModel.objects.visible_to(
+                user
+            ),
             model_version__source_run__in=Run.objects.visible_to(user),
         )
 

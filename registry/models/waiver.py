@@ -40,11 +40,15 @@ class WaiverQuerySet(models.QuerySet["Waiver"]):
             )
         )
 
+    def ever_granted(self) -> Self:
+        """Keep those that everybody needed has approved, withdrawn since or not."""
+        return self.annotate(given=Count("approvals")).filter(
+            given__gte=F("approvals_needed")
+        )
+
     def granted(self) -> Self:
         """Keep those that everybody needed has approved, and nobody has withdrawn."""
-        return self.annotate(given=Count("approvals")).filter(
-            given__gte=F("approvals_needed"), withdrawal__isnull=True
-        )
+        return self.ever_granted().filter(withdrawal__isnull=True)
 
     def in_force(self, now: datetime) -> Self:
         return self.granted().filter(starts_at__lte=now, expires_at__gt=now)

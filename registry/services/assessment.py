@@ -8,8 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from registry.models import Attestation, PromotionRequest, Verdict, Waiver
-from registry.models.tier import rules_of
+from django.db.models import Exists, F, OuterRef
+
+from registry.models import (
+    Attestation,
+    PromotionRequest,
+    TierAssessment,
+    Verdict,
+    Waiver,
+)
+from registry.models.tier import TierRules, rules_of
 from registry.policy_document import (
     AttestationClause,
     GateClause,
@@ -48,8 +56,9 @@ def assess(
     With `attested_by` nothing counts that was attested later: as it was seen then.
     """
     policy = read_policy_document(request.policy.document)
-    waivable = waivers_that_count(request, now)
-    failed = _failed_gates(request, policy)
+    rules = rules_of(request.model_version.registered_model.tier)
+    waivable = waivers_that_count(request, policy, now)
+    failed = _failed_gates(request, policy, rules)
     waivers = tuple(
         waivable[gate]
         for gate, outcome in failed
@@ -71,15 +80,36 @@ def assess(
     )
 
 
-def waivers_that_count(request: PromotionRequest, now: datetime) -> dict[str, Waiver]:
-    """Return the waiver of each gate that has one in force, as its tier is now."""
+def waivers_that_count(
+    request: PromotionRequest, policy: PolicyDocument, now: datetime
+) -> dict[str, Waiver]:
+    """Return the waiver of each gate that has one in force, as its tier is now.
+
+    One of the version may be older than the policy, which decides for its own request.
+    One that was asked for at another tier than the request had other people approve
+    it, by other proof and for other days, so that it covers no request of this tier.
+    """
     rules = rules_of(request.model_version.registered_model.tier)
-    in_force = Waiver.objects.covering(request).in_force(now).order_by("-pk")
+    tier_changed = TierAssessment.objects.filter(
+        registered_model=request.model_version.registered_model_id,
+        signed_at__gt=OuterRef("requested_at"),
+        signed_at__lte=request.created_at,
+    ).exclude(former_tier=F("tier"))
+    of_tier = Waiver.objects.covering(request).filter(~Exists(tier_changed))
+    in_force = of_tier.in_force(now).order_by("-pk")
+    waivable = {clause.slug for clause in policy.gates if is_waivable(clause, rules)}
     return {
         waiver.gate: waiver
         for waiver in in_force
-        if waiver.gate not in rules.hard and waiver.given >= rules.waiver_approvers  # type: ignore[attr-defined]  # annotated
+        if waiver.gate in waivable and waiver.given >= rules.waiver_approvers  # type: ignore[attr-defined]  # annotated
     }
+
+
+def is_waivable(clause: GateClause, rules: TierRules) -> bool:
+    """Say whether policy and tier both let a gate be waived."""
+    return clause.waivable and rules.is_waivable(
+        clause.slug, is_mandatory=clause.mandatory
+    )
 
 
 def attestations_that_count(
@@ -104,17 +134,21 @@ def attestations_that_count(
     return {kind: attested for kind, attested in found.items() if attested}
 
 
-def lets_through(outcome: str, clause: GateClause) -> bool:
-    """Say whether a verdict does not stand in the way, by itself."""
+def lets_through(outcome: str, clause: GateClause, rules: TierRules) -> bool:
+    """Say whether a verdict does not stand in the way, by itself.
+
+    A policy that only warns of what no gate can tell may be older than the tier.
+    """
+    may_be_unsure = clause.on_inconclusive == "warn" and rules.may_pass_inconclusive
     return (
         not clause.mandatory
         or outcome in PASSING
-        or (outcome == Outcome.INCONCLUSIVE and clause.on_inconclusive == "warn")
+        or (outcome == Outcome.INCONCLUSIVE and may_be_unsure)
     )
 
 
 def _failed_gates(
-    request: PromotionRequest, policy: PolicyDocument
+    request: PromotionRequest, policy: PolicyDocument, rules: TierRules
 ) -> list[tuple[str, str]]:
     verdicts = Verdict.objects.filter(
         gate_run__request=request, gate_run__attempt=request.attempt
@@ -122,7 +156,7 @@ def _failed_gates(
     return [
         (gate, outcome)
         for gate, outcome in sorted(verdicts.values_list("gate_run__gate", "outcome"))
-        if not lets_through(outcome, policy.clause(gate))
+        if not lets_through(outcome, policy.clause(gate), rules)
     ]
 
 

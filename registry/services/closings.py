@@ -14,6 +14,7 @@ from registry.models import (
     Closing,
     NotificationType,
     PromotionRequest,
+    RegisteredModel,
     RequestState,
 )
 from registry.models.sign_off import SignerRole
@@ -158,6 +159,26 @@ def invalidate_request(
             method=proof.method,
             printed_name=printed_name(actor),
         )
+
+
+def end_requests_of_other_tier(
+    model: RegisteredModel, *, actor: User, now: datetime
+) -> None:
+    """End a model's open requests, in the transaction that changes its tier.
+
+    Who signs, with how many factors, under which policy and for how long depends on the
+    tier: a request and its approval hold for the tier that they began with.
+    """
+    of_model = PromotionRequest.objects.open().filter(
+        model_version__registered_model=model
+    )
+    for pk in of_model.order_by("pk").values_list("pk", flat=True):
+        request = locked_request(pk)
+        if request.is_open and not expire_if_due(pk, now=now):
+            reason = "The tier of the model was assessed anew: open another request."
+            _close(
+                request, RequestState.INVALIDATED, reason=reason, actor=actor, now=now
+            )
 
 
 def expire_if_due(request_pk: int, *, now: datetime) -> bool:

@@ -31,9 +31,11 @@ def conclude(request_pk: int, *, now: datetime) -> None:
     """Close the attempt, in the caller's transaction; all of its gates have run.
 
     People review it only when every mandatory gate passes or is waived, and everything
-    that the policy wants attested is.
+    that the policy wants attested is. What has ended meanwhile stays ended.
     """
     request = locked_request(request_pk)
+    if request.state != RequestState.EVALUATING:
+        return
     found = assess(request, now)
     to = _settle(request, found)
     record(
@@ -51,8 +53,9 @@ def conclude(request_pk: int, *, now: datetime) -> None:
 def reconsider(request_pk: int, *, cause: str, actor: User, now: datetime) -> None:
     """Judge anew what has happened since, in the caller's transaction.
 
-    What the signatures were bound to has another digest then, so they are void (R7);
-    where nothing that counts has changed, nothing happens.
+    What the signatures were bound to has another digest then, so they are void (R7),
+    and stay so if it changes back; where nothing that counts has changed, nothing
+    happens.
     """
     request = locked_request(request_pk)
     if request.state not in RECONSIDERED or request.is_due(now):
@@ -71,6 +74,8 @@ def reconsider(request_pk: int, *, cause: str, actor: User, now: datetime) -> No
         )
     elif not found.is_clear:
         return
+    request.revision = request.next_revision
+    found = assess(request, now)
     to = _settle(request, found)
     record(
         RegistryEvent.REQUEST_RECONSIDERED,
@@ -121,6 +126,7 @@ def _settle(request: PromotionRequest, found: Assessment) -> RequestState:
         request.pk,
         to=to,
         subject_digest=found.subject_digest,
+        revision=request.revision,
         rests_until=found.rests_until,
     )
     return to

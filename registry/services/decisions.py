@@ -12,6 +12,7 @@ from django.db.models import Min
 
 from audit.proofs import soundness
 from registry.models import (
+    Attestation,
     Finding,
     Freeze,
     ModelCard,
@@ -201,15 +202,37 @@ def _look_at_waivers(approved: PromotionRequest, found: _Found, now: datetime) -
         found.reasons.append(
             Reason(
                 "waiver_expired",
-                f"The waiver of {', '.join(assessed.open_gates)} has ended: have it "
+                f"No waiver of {', '.join(assessed.open_gates)} counts any more: have it "
                 f"renewed, or promote a version that needs none.",
             )
         )
-    if assessed.missing_attestations:
+    _look_at_attestations(approved, assessed.missing_attestations, found)
+
+
+def _look_at_attestations(
+    approved: PromotionRequest, missing: Iterable[str], found: _Found
+) -> None:
+    """Warn of what is too old by now, and deny what somebody has taken back since."""
+    of_version = Attestation.objects.filter(
+        model_version=approved.model_version_id,
+        environment=approved.environment,
+        kind__in=missing,
+        withdrawal__withdrawn_at__gte=approved.approved_at,
+    )
+    withdrawn = sorted(set(of_version.values_list("kind", flat=True)))
+    if withdrawn:
+        found.reasons.append(
+            Reason(
+                "attestation_withdrawn",
+                f"Withdrawn since it was approved: {', '.join(withdrawn)}. Have it "
+                f"attested anew, or let another version serve.",
+            )
+        )
+    expired = [kind for kind in missing if kind not in withdrawn]
+    if expired:
         found.warnings.append(
             Reason(
-                "attestation_expired",
-                f"Not attested any more: {', '.join(assessed.missing_attestations)}.",
+                "attestation_expired", f"Not attested any more: {', '.join(expired)}."
             )
         )
 

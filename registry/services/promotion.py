@@ -121,6 +121,7 @@ def evaluate_again(request: PromotionRequest, *, actor: User) -> PromotionReques
             to=RequestState.EVALUATING,
             attempt=request.attempt + 1,
             subject_digest="",
+            revision=request.next_revision,
             approved_at=None,
             approval_expires_at=None,
             rests_until=None,

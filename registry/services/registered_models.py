@@ -29,17 +29,16 @@ def register_model(
     workspace: Workspace,
     *,
     name: str,
-    tier: int | None,
     purpose: str,
     owner: User | None,
     description: str = "",
     tags: Mapping[str, str] | None = None,
     actor: User,
 ) -> RegisteredModel:
-    """Register a model with its purpose, risk tier and a person who owns it.
+    """Register a model with its purpose and a person who owns it.
 
-    What MLflow's clients cannot say is left open: without a tier none of its versions
-    can be submitted.
+    Its risk tier is signed by somebody else: until then none of its versions can be
+    submitted. What MLflow's clients cannot say is left open.
     """
     if not may_register_model(actor, workspace, name=name):
         raise PermissionDeniedError(
@@ -58,7 +57,6 @@ def register_model(
             workspace=workspace,
             name=name,
             description=description,
-            tier=tier,
             purpose=purpose,
             owner=owner,
             created_by=actor,
@@ -73,7 +71,6 @@ def register_model(
             actor=actor,
             subject=model.subject,
             payload={
-                "tier": tier,
                 "owner": f"user/{owner.pk}" if owner else None,
                 "content": digest({"tags": dict(tags or {})}),
             },

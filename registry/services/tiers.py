@@ -11,6 +11,7 @@ from registry.models import RegisteredModel, TierAssessment
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import may_describe_model, may_sign_in_own_right
+from registry.services.closings import end_requests_of_other_tier
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
 
@@ -28,8 +29,8 @@ def assess_tier(
 ) -> TierAssessment:
     """Sign which tier a model is in; what a tier demands is read when it is needed.
 
-    Its owner may hold it to more; to hold it to less takes the risk role, because an
-    owner gains by that.
+    Its owner may hold it to more; to hold it to less takes the risk role and somebody
+    who neither owns nor registered it, as they gain by that. Requests that are open at another tier end.
     """
     rationale, exposure = rationale.strip(), exposure.strip()
     if not (rationale and exposure):
@@ -73,6 +74,8 @@ def assess_tier(
             method=proof.method,
             signed_at=now,
         )
+        if tier != model.tier:
+            end_requests_of_other_tier(model, actor=actor, now=now)
         RegisteredModel.objects.filter(pk=model.pk).update(tier=tier)
         record(
             RegistryEvent.TIER_ASSESSED,
@@ -104,8 +107,10 @@ def _refuse_unless_may_assess(model: RegisteredModel, tier: Tier, actor: User) -
         )
     # A model that nobody has classified is judged as critical.
     demands_less = tier > (model.tier or Tier.CRITICAL)
-    if demands_less and not is_risk:
+    is_party = actor.pk in {model.owner_id, model.created_by_id}
+    if demands_less and (is_party or not is_risk):
         raise PermissionDeniedError(
             "owner_does_not_lower_demands",
-            f"{model} would be held to less: somebody with the risk role must sign that.",
+            f"{model} would be held to less: somebody with the risk role who neither "
+            f"owns nor registered it must sign that.",
         )

@@ -24,7 +24,7 @@ from registry.models.tier import TierRules, rules_of
 from registry.permissions import may_approve_waiver, may_request_waiver
 from registry.policy_document import read_policy_document
 from registry.services.approvals import refuse_due
-from registry.services.assessment import WAIVED, lets_through
+from registry.services.assessment import WAIVED, is_waivable, lets_through
 from registry.services.conclusions import locked_request, reconsider
 from registry.services.sign_offs import (
     printed_name,
@@ -129,6 +129,8 @@ def approve_waiver(
         _refuse_unless_asked_for(waiver, actor, now)
         _refuse_unless_blocked(request, now)
         _refuse_unwaivable(request, waiver.gate)
+        # Several may have been asked for before the first was granted.
+        _renewed(request, waiver.gate)
         approval = WaiverApproval.objects.create(
             waiver=waiver,
             approver=actor,
@@ -252,7 +254,8 @@ def _refuse_unwaivable(request: PromotionRequest, gate: str) -> None:
             "gate_unknown", f"The policy has no gate {gate!r}: name one of its gates."
         )
     clause = read_policy_document(request.policy.document).clause(gate)
-    if lets_through(verdict.outcome, clause):
+    rules = _rules(request)
+    if lets_through(verdict.outcome, clause, rules):
         raise ConflictError(
             "gate_not_open", f"The gate {gate} does not stand in the way."
         )
@@ -262,8 +265,7 @@ def _refuse_unwaivable(request: PromotionRequest, gate: str) -> None:
             f"The gate {gate} measured nothing, so there is no result to waive. Ask for "
             f"a new evaluation.",
         )
-    is_soft = _rules(request).is_waivable(gate, is_mandatory=clause.mandatory)
-    if not (clause.waivable and is_soft):
+    if not is_waivable(clause, rules):
         raise ConflictError(
             "gate_not_waivable",
             f"The gate {gate} cannot be waived: the policy or the model's tier forbids "
@@ -281,8 +283,11 @@ def _refuse_too_long(request: PromotionRequest, days: int) -> None:
 
 
 def _renewed(request: PromotionRequest, gate: str) -> Waiver | None:
-    """Return the granted waiver that a new one follows; there may be one renewal."""
-    earlier = Waiver.objects.granted().filter(
+    """Return the granted waiver that a new one follows; there may be one renewal.
+
+    One that was withdrawn has lived: withdrawing it early earns nobody another one.
+    """
+    earlier = Waiver.objects.ever_granted().filter(
         gate=gate,
         request__model_version=request.model_version_id,
         request__environment=request.environment,

@@ -25,7 +25,7 @@ def in_review(workspace, people):
 
 @TABLE.call("POST", f"{API}registered-models/", E.MODEL_REGISTERED)
 def register_model(workspace, people):
-    body = {"name": "credit", "tier": 3, "purpose": "Scores.", "owner": "olivia"}
+    body = {"name": "credit", "purpose": "Scores.", "owner": "olivia"}
     return Ask(people.alice, body)
 
 

@@ -3,7 +3,14 @@
 import pytest
 from django.test import Client
 
-from registry.models import GateRun, ModelVersion, Policy, PromotionRequest, SignOff
+from registry.models import (
+    GateRun,
+    ModelVersion,
+    Policy,
+    PromotionRequest,
+    RegisteredModel,
+    SignOff,
+)
 from registry.models.sign_off import SignerRole
 from registry.services.gate_runs import run_gate
 from tests import factories
@@ -34,7 +41,19 @@ def test_whole_way_into_production_over_http(workspace, cast, as_token):
     factories.end(run, cast.alice)
 
     model = post(
-        alice, "registered-models/", name="credit", tier=3, purpose="P", owner="olivia"
+        alice, "registered-models/", name="credit", purpose="P", owner="olivia"
+    )
+    session = Client()
+    session.force_login(cast.rita)
+    tier = post(
+        session,
+        "tier-assessments/",
+        registered_model="credit",
+        tier=3,
+        rationale="It decides on small loans only.",
+        exposure="Two million a year.",
+        password=factories.PASSWORD,
+        code=factories.second_factor(cast.rita).code(),
     )
     version = post(
         alice,
@@ -72,9 +91,9 @@ def test_whole_way_into_production_over_http(workspace, cast, as_token):
         assert signed.status_code == 201
     promoted = post(rex, f"{path}promotion/")
 
-    assert [r.status_code for r in (model, version, policy, published, opened)] == (
-        [201] * 5
-    )
+    assert model.json()["tier"] is None
+    answers = (model, tier, version, policy, published, opened)
+    assert [answer.status_code for answer in answers] == [201] * 6
     assert promoted.status_code == 201
     assert promoted.json()["state"] == "promoted"
     assert [
@@ -90,6 +109,17 @@ def test_whole_way_into_production_over_http(workspace, cast, as_token):
             "champion_artifact_sha256": artifact.sha256,
         }
     ]
+
+
+def test_nobody_says_of_a_model_which_tier_it_is_in_by_registering_it(cast, as_token):
+    stated = {"name": "credit", "purpose": "P", "owner": "alice"}
+
+    refused = post(as_token(cast.alice), "registered-models/", **stated, tier=4)
+    taken = post(as_token(cast.alice), "registered-models/", **stated, tier=None)
+
+    assert problem(refused) == (400, "tier_is_assessed")
+    assert (taken.status_code, taken.json()["tier"]) == (201, None)
+    assert RegisteredModel.objects.get().tier is None
 
 
 def test_nobody_is_served_without_a_login(client):

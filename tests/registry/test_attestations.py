@@ -18,6 +18,7 @@ from registry.models import (
 )
 from registry.services.attestations import withdraw_attestation
 from registry.services.promotion import promote
+from registry.services.sign_offs import missing_roles
 from registry.services.timers import end_what_is_over
 from registry.signing import valid_sign_offs
 from tests import factories
@@ -104,6 +105,56 @@ def test_new_attestation_in_review_voids_the_signatures(blocked, cast):
     assert again.state == RequestState.IN_REVIEW
     assert again.subject_digest != approved.subject_digest
     assert not valid_sign_offs(again).exists()
+
+
+def test_signatures_stay_void_when_what_they_were_given_for_comes_back(blocked, cast):
+    attest_both(blocked, cast)
+    factories.approved_as_it_is(blocked, cast)
+
+    with time_machine.travel(timezone.now() + timedelta(days=15), tick=False):
+        sequence_pending()
+        other = factories.attested(blocked.model_version, cast.olivia, ROLLBACK_PLAN)
+        withdraw_attestation(other, reason="Sent twice.", actor=cast.olivia)
+
+    again = factories.fresh(blocked)
+    assert again.state == RequestState.IN_REVIEW
+    assert not valid_sign_offs(again).exists()
+    assert missing_roles(again) == ["validator", "owner"]
+    assert not again.evidence_views.filter(subject_digest=again.subject_digest).exists()
+
+
+def test_program_alone_does_not_prolong_an_approval(workspace, cast, as_token):
+    wanted = factories.POLICY + "attestations: [{kind: unit_tests, accepts: [ci]}]\n"
+    factories.policy(workspace, cast, wanted)
+    version = factories.version(workspace, cast)
+    factories.attested(version, cast.bot, UNIT_TESTS, **CI)
+    approved = factories.approved(version, cast)
+
+    with time_machine.travel(timezone.now() + timedelta(days=15), tick=False):
+        sequence_pending()
+        bot = as_token(cast.bot)
+        given = bot.post(
+            "/api/v1/attestations/",
+            {
+                "registered_model": "credit",
+                "version": version.number,
+                "environment": "production",
+                "kind": "unit_tests",
+                "source": "ci",
+                "statement": "812 tests passed.",
+                "days": 30,
+            },
+            content_type="application/json",
+        ).json()
+        taken_back = bot.post(
+            f"/api/v1/attestations/{given['id']}/withdrawal/",
+            {"reason": "Sent twice."},
+            content_type="application/json",
+        )
+
+    assert taken_back.status_code == 201
+    again = factories.fresh(approved)
+    assert (again.state, again.approved_at) == (RequestState.IN_REVIEW, None)
 
 
 def test_withdrawn_attestation_blocks_at_once(blocked, cast):

@@ -10,10 +10,13 @@ from registry.models import (
     FindingMove,
     Promotion,
     PromotionRequest,
+    RegisteredModel,
     RequestState,
     Retirement,
     Slot,
+    TierAssessment,
     VersionListing,
+    WaiverApproval,
 )
 from registry.models.finding import FindingState, Severity
 from registry.models.promotion_request import MOVES
@@ -107,10 +110,84 @@ def test_signature_over_something_else_approves_nothing(in_review, cast):
     factories.signed(in_review, cast.bob, SignerRole.VALIDATOR)
 
     said = refused(
-        put, in_review, state=RequestState.APPROVED, subject_digest="sha256:" + "0" * 64
+        put,
+        in_review,
+        state=RequestState.APPROVED,
+        subject_digest="sha256:" + "0" * 64,
+        revision=1,
     )
 
     assert said == "an approval has as many signers as the tier of the model wants"
+
+
+def test_nothing_that_was_signed_comes_back(in_review):
+    other = "sha256:" + "0" * 64
+    put(in_review, subject_digest=other, revision=1)
+
+    brought_back = refused(put, in_review, subject_digest=in_review.subject_digest)
+    counted_down = refused(put, in_review, revision=None)
+
+    assert brought_back == "what is to be signed changes with its revision"
+    assert counted_down == "what is to be signed changes with its revision"
+
+
+def test_no_model_begins_with_a_tier(workspace, cast):
+    said = refused(
+        RegisteredModel.objects.create,
+        workspace=workspace,
+        name="credit",
+        tier=4,
+        created_by=cast.alice,
+    )
+
+    assert said == "a model begins without a tier"
+
+
+def test_no_model_is_of_a_tier_that_nobody_signed(workspace, cast):
+    model = factories.model(workspace, cast)
+    row = RegisteredModel.objects.filter(pk=model.pk)
+
+    said = {refused(row.update, tier=tier) for tier in (None, 1, 4)}
+
+    assert said == {"the tier of a model is the one that was signed last"}
+
+
+def test_no_tier_changes_below_an_open_request(in_review, cast):
+    model = in_review.model_version.registered_model
+    TierAssessment.objects.create(
+        registered_model=model,
+        tier=4,
+        former_tier=3,
+        rationale="It decides on small loans only.",
+        exposure="Two million a year.",
+        signer=cast.rita,
+        method="by hand",
+        signed_at=timezone.now(),
+    )
+
+    said = refused(RegisteredModel.objects.filter(pk=model.pk).update, tier=4)
+
+    assert said == "no request is open while the tier of its model changes"
+
+
+def test_no_third_waiver_of_a_gate_is_granted(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    asked = [factories.waiver(blocked, cast) for _ in range(3)]
+    for waiver in asked[:2]:
+        factories.waiver_approved(waiver, cast.rita)
+        factories.withdrawn_waiver(waiver, cast)
+
+    said = refused(
+        WaiverApproval.objects.create,
+        waiver=asked[2],
+        approver=cast.rita,
+        printed_name="Rita Example",
+        reason="Once more.",
+        method="by hand",
+        approved_at=timezone.now(),
+    )
+
+    assert said == "a gate of a version is waived once, and once again"
 
 
 def test_nothing_is_promoted_on_a_request_that_was_not_redeemed(in_review, cast):

@@ -10,11 +10,12 @@ from audit.errors import DomainError
 from audit.models import Head, VerificationMode
 from audit.sequencer import sequence_pending
 from audit.services.verification import verify_log
-from registry.models import ModelVersion, Slot
+from registry.models import Attestation, AttestationKind, ModelVersion, Slot
 from registry.models.finding import FindingState, Severity
 from registry.models.revalidation import TriggerKind
 from registry.models.tier import Tier
 from registry.services.archiving import archive_version
+from registry.services.attestations import withdraw_attestation
 from registry.services.decisions import Decision, decide
 from registry.services.due_dates import add_months, due_dates
 from registry.services.findings import accept_risk, move_finding
@@ -417,3 +418,42 @@ def test_champion_is_denied_in_the_moment_that_its_waiver_ends(workspace, cast):
     sequence_pending()
     with time_machine.travel(waiver.expires_at, tick=False):
         assert told(decision(version)) == ("deny", ["waiver_expired"], [])
+
+
+@pytest.fixture
+def attested(workspace, cast) -> Attestation:
+    """Return what a champion was attested for its approval."""
+    wanted = "attestations: [{kind: canary, accepts: [human], max_age_days: 20}]\n"
+    factories.policy(workspace, cast, factories.POLICY + wanted)
+    version = factories.version(workspace, cast)
+    given = factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    factories.promoted(version, cast)
+    return given
+
+
+def test_champion_is_denied_while_what_was_attested_for_it_is_taken_back(
+    attested, cast
+):
+    version = attested.model_version
+
+    withdraw_attestation(attested, reason="It had alarmed.", actor=cast.olivia)
+
+    assert told(decision(version)) == ("deny", ["attestation_withdrawn"], [])
+    factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    assert told(decision(version)) == ("allow", [], [])
+
+
+def test_attestation_that_was_one_too_many_is_taken_back_without_harm(attested, cast):
+    version = attested.model_version
+    twice = factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    withdraw_attestation(twice, reason="Sent twice.", actor=cast.olivia)
+    assert told(decision(version)) == ("allow", [], [])
+
+
+def test_champion_is_warned_of_when_its_attestation_grows_old(attested):
+    with in_days(20):
+        assert told(decision(attested.model_version)) == (
+            "allow",
+            [],
+            ["attestation_expired"],
+        )

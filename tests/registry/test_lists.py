@@ -85,17 +85,18 @@ def many_models(workspace, cast) -> None:
     made = factories.version(workspace, cast)
     factories.policy(workspace, cast)
     policy = Policy.objects.get()
-    models = RegisteredModel.objects.bulk_create(
-        RegisteredModel(
-            workspace=workspace,
-            name=f"model-{number:03}",
-            purpose="Tells who pays back.",
-            tier=3,
-            owner=cast.olivia,
-            created_by=cast.alice,
+    with triggers_switched_off("registry_registeredmodel"):
+        models = RegisteredModel.objects.bulk_create(
+            RegisteredModel(
+                workspace=workspace,
+                name=f"model-{number:03}",
+                purpose="Tells who pays back.",
+                tier=3,
+                owner=cast.olivia,
+                created_by=cast.alice,
+            )
+            for number in range(MODELS)
         )
-        for number in range(MODELS)
-    )
     seen_by = GroupObjectPermission.objects.filter(
         object_pk=str(made.registered_model_id),
         permission__codename="view_registeredmodel",

@@ -9,7 +9,7 @@ import time_machine
 from django.utils import timezone
 
 from audit.models import Event
-from registry.models import ModelVersion, RegisteredModel, Slot
+from registry.models import ModelVersion, Slot
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from tests import factories
@@ -116,7 +116,7 @@ def test_signers_of_the_tier_and_of_sensitive_data_lack_before_anybody_asks(
     used = factories.use_dataset(run, cast.alice)
     factories.card(used, cast.alice)
     factories.version_of(run, cast, content=b"2")
-    RegisteredModel.objects.update(tier=Tier.CRITICAL)
+    factories.classified(governed.registered_model, cast, Tier.CRITICAL)
 
     lacks = [move(alice, number)[1]["missing_sign_offs"] for number in ("1", "2")]
 

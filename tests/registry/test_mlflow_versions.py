@@ -6,9 +6,11 @@ from audit.errors import ConflictError
 from audit.proofs import trail
 from audit.tlog.canonical import digest
 from registry.models import ModelVersion, RegisteredModel
+from registry.models.tier import Tier
 from registry.services.promotion import request_promotion
 from registry.services.reports import order_report
 from tests import factories
+from tests.audit.happenings import triggers_switched_off
 from tests.tracking.refusals import invalid, unknown, unknown_run
 from tracking.models.logged_model import LoggedModelStatus
 from tracking.permissions import Role
@@ -222,9 +224,10 @@ def test_workspace_may_take_unlinked_versions_that_nobody_can_submit(registry_as
             {"artifact_uri": address},
         )
     model = RegisteredModel.objects.get(workspace=moving)
-    RegisteredModel.objects.filter(pk=model.pk).update(tier=3)
     paul = factories.person("pia", moving, Role.POLICY_AUTHOR)
     rita = factories.person("rosa", moving, Role.RISK)
+    code = factories.second_factor(rita).code()
+    factories.tier(model, cast, Tier.MODERATE, code=code, actor=rita)
     document = factories.POLICY.replace(": credit\n", ": scorer\n")
     factories.publish(moving, document, author=paul, publisher=rita)
     version = model.versions.get(number=1)
@@ -427,7 +430,7 @@ def test_search_that_makes_no_sense_is_refused(alice, query):
 def test_files_that_changed_after_registration_cannot_be_submitted(
     alice, version, run, workspace, cast
 ):
-    RegisteredModel.objects.update(tier=3)
+    factories.classified(version.registered_model, cast, Tier.MODERATE)
     document = factories.POLICY.replace(": credit\n", ": scorer\n")
     factories.publish(workspace, document, author=cast.paul, publisher=cast.rita)
     factories.upload(run, "model/late.txt", b"late", cast.alice)
@@ -458,10 +461,11 @@ def test_version_that_is_not_whole_cannot_be_submitted(
         move_logged_model(logged, to=LoggedModelStatus.PENDING, actor=cast.alice)
     if make != "running":
         factories.end(run, cast.alice)
-    RegisteredModel.objects.update(tier=3)
+    factories.classified(model, cast, Tier.MODERATE)
     factories.publish(workspace, document, author=cast.paul, publisher=cast.rita)
     if make == "unclassified":
-        RegisteredModel.objects.update(tier=None)
+        with triggers_switched_off("registry_registeredmodel"):
+            RegisteredModel.objects.update(tier=None)
     if make == "archived":
         alice.delete("model-versions/delete", name="scorer", version="1")
     if make == "model archived":

@@ -130,7 +130,7 @@ def test_tier_without_a_rationale_is_refused(cast, model, missing):
 
     assert refusal.value.code == "rationale_missing"
     assert RegisteredModel.objects.get(pk=model.pk).tier == Tier.MODERATE
-    assert not TierAssessment.objects.exists()
+    assert TierAssessment.objects.count() == 1
 
 
 def test_owner_may_ask_for_more_but_not_for_less(cast, model):
@@ -144,6 +144,32 @@ def test_owner_may_ask_for_more_but_not_for_less(cast, model):
     assert trail([model.subject])[-1].kind == "registry.tier.refused"
     factories.tier(model, cast, Tier.LOW, actor=cast.rita, code=app.code())
     assert RegisteredModel.objects.get(pk=model.pk).tier == Tier.LOW
+
+
+@pytest.mark.parametrize("name", ["alice", "olivia"])
+def test_nobody_holds_a_model_to_less_that_they_own_or_registered(
+    workspace, cast, model, name
+):
+    party = getattr(cast, name)
+    factories.grant(party, Role.RISK, workspace)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.tier(model, cast, Tier.LOW, actor=party)
+
+    assert refusal.value.code == "owner_does_not_lower_demands"
+    assert RegisteredModel.objects.get(pk=model.pk).tier == Tier.MODERATE
+
+
+def test_first_tier_of_a_model_takes_two_factors(workspace, cast):
+    unclassified = factories.model(workspace, cast, "bureau", tier=None)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.tier(unclassified, cast, Tier.LOW)
+
+    assert refusal.value.code == "second_factor_not_enrolled"
+    code = factories.second_factor(cast.rita).code()
+    signed = factories.tier(unclassified, cast, Tier.LOW, code=code)
+    assert (signed.former_tier, signed.method) == (None, "password and one-time code")
 
 
 @pytest.mark.parametrize(
@@ -194,6 +220,6 @@ def test_card_and_tier_over_http(workspace, cast, model, as_token):
     assert (signed.status_code, signed.json()["tier"]) == (201, 2)
     for path in ("model-cards", "tier-assessments"):
         listed = rita.get(f"/api/v1/{path}/?registered_model=credit").json()
-        assert listed["count"] == 1
+        assert listed["count"] == (2 if path == "tier-assessments" else 1)
         assert rita.get(f"/api/v1/{path}/").status_code == 400
         assert rita.get(f"/api/v1/{path}/?registered_model=no").status_code == 404

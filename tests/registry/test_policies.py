@@ -13,11 +13,11 @@ from audit.errors import (
     PermissionDeniedError,
 )
 from audit.proofs import trail
-from registry.models import Policy, PolicyPublication, RequestState
+from registry.models import Policy, PolicyPublication, RequestState, Verdict
+from registry.models.tier import Tier
 from registry.policy_document import read_policy_document
 from registry.services.governance import governing_policy, is_governed
 from registry.services.policies import draft_policy, publish_policy
-from registry.services.registered_models import register_model
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -155,14 +155,7 @@ def test_newest_published_policy_governs_and_a_draft_does_not(workspace, cast):
 def test_environment_is_governed_for_every_model_once_a_policy_is_published_for_it(
     workspace, cast
 ):
-    high = register_model(
-        workspace,
-        name="fraud",
-        tier=2,
-        purpose="Finds fraud.",
-        owner=cast.olivia,
-        actor=cast.alice,
-    )
+    high = factories.model(workspace, cast, "fraud", tier=2)
     factories.policy(workspace, cast, OF_TIERS, published=False)
     assert not is_governed(high, "production")
 
@@ -208,6 +201,27 @@ def test_policy_that_asks_for_less_than_its_tier_is_not_published(
         {"path": path, "tier": tier},
     )
     assert trail([draft.subject])[-1].kind == "registry.policy.refused"
+
+
+@pytest.mark.parametrize(
+    ("tier", "state"),
+    [(Tier.MODERATE, RequestState.IN_REVIEW), (Tier.HIGH, RequestState.BLOCKED)],
+)
+def test_gate_that_cannot_tell_only_warns_while_the_tier_lets_it(
+    workspace, cast, tier, state
+):
+    unsure = "{gate: auc, on_inconclusive: warn, threshold: 0.7, min_rows: 5000}"
+    auc = "{gate: auc, threshold: 0.7, min_rows: 500}"
+    factories.policy(workspace, cast, factories.POLICY.replace(auc, unsure))
+    version = factories.version(workspace, cast)
+    factories.tier(version.registered_model, cast, tier)
+
+    asked = factories.evaluated(version, cast)
+
+    assert (asked.state, Verdict.objects.get(gate_run__gate="auc").outcome) == (
+        state,
+        "inconclusive",
+    )
 
 
 def test_gate_that_a_tier_holds_hard_is_not_made_waivable(workspace, cast):

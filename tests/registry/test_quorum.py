@@ -1,22 +1,27 @@
 """Whose signatures are wanted, and that nobody signs what they have not opened."""
 
 import pytest
+import time_machine
 
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.proofs import trail
 from registry.models import (
     EvidenceView,
+    GateRun,
     PromotionRequest,
     RegisteredModel,
     RequestState,
 )
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.evidence_views import open_evidence
+from registry.services.gate_runs import run_gate
 from registry.services.promotion import promote
 from registry.services.quorum import required_signers
 from registry.services.sign_offs import missing_roles, sign_off
 from registry.services.waiting import waiting_for
 from tests import factories
+from tests.audit.happenings import triggers_switched_off
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +47,10 @@ def sign(asked, actor, role=SignerRole.VALIDATOR):
     )
 
 
-def of_tier(tier: int | None) -> None:
-    RegisteredModel.objects.update(tier=tier)
+def of_tier(tier: int) -> None:
+    """Put a tier where nobody has signed it, behind the back of open requests."""
+    with triggers_switched_off("registry_registeredmodel"):
+        RegisteredModel.objects.update(tier=tier)
 
 
 def with_sensitive_data(workspace, cast, sensitivity) -> PromotionRequest:
@@ -79,7 +86,6 @@ def test_somebody_elses_reading_does_not_count(in_review, cast):
 
 def test_reading_of_an_earlier_attempt_does_not_count(in_review, cast):
     open_evidence(in_review, actor=cast.bob)
-    RegisteredModel.objects.update(tier=3)
     again = factories.evaluated_again(in_review, cast)
     assert again.subject_digest != in_review.subject_digest
 
@@ -151,9 +157,71 @@ def test_tier_that_rose_after_the_approval_wants_more_signatures(in_review, cast
     )
 
 
+@pytest.mark.parametrize("tier", [Tier.CRITICAL, Tier.HIGH, Tier.LOW])
+def test_requests_end_with_the_tier_that_they_began_with(
+    workspace, cast, in_review, tier
+):
+    model = in_review.model_version.registered_model
+    factories.approved_as_it_is(in_review, cast)
+    second, third = (
+        factories.version(workspace, cast, content=content)
+        for content in (b"second", b"third")
+    )
+    signed = factories.signed(
+        factories.evaluated(second, cast), cast.bob, SignerRole.VALIDATOR
+    )
+    evaluating = factories.request(third, cast)
+
+    factories.tier(model, cast, tier)
+
+    for asked in (in_review, signed, evaluating):
+        ended = factories.fresh(asked)
+        assert ended.state == RequestState.INVALIDATED
+        assert ended.closing.closed_by == cast.rita
+        assert trail([ended.subject])[-1].kind == "registry.request.invalidated"
+    with pytest.raises(ConflictError) as refusal:
+        promote(in_review, actor=cast.rex)
+    assert refusal.value.code == "request_not_approved"
+    again = factories.evaluated(in_review.model_version, cast)
+    assert again.state == RequestState.IN_REVIEW
+    assert missing_roles(again) == list(required_signers(again))
+
+
+def test_tier_that_is_confirmed_leaves_requests_alone(in_review, cast):
+    approved = factories.approved_as_it_is(in_review, cast)
+
+    factories.tier(in_review.model_version.registered_model, cast, Tier.MODERATE)
+
+    promote(approved, actor=cast.rex)
+    assert factories.fresh(approved).state == RequestState.PROMOTED
+
+
+def test_request_that_is_due_expires_when_the_tier_changes(in_review, cast):
+    ends = in_review.expires_at
+    assert ends is not None
+    with time_machine.travel(ends, tick=False):
+        factories.tier(in_review.model_version.registered_model, cast, Tier.HIGH)
+
+    assert factories.fresh(in_review).state == RequestState.EXPIRED
+
+
+def test_gates_that_answer_too_late_conclude_nothing(workspace, cast):
+    factories.model(workspace, cast, tier=4)
+    factories.policy(workspace, cast, AUTOMATIC)
+    asked = factories.request(factories.version(workspace, cast), cast)
+    ended = factories.withdrawn(asked, cast)
+
+    for run in GateRun.objects.of_attempt(ended):
+        run_gate(run.pk)
+
+    assert factories.fresh(asked).state == RequestState.WITHDRAWN
+    kinds = {entry.kind for entry in trail([asked.subject])}
+    assert "registry.verdict.given" in kinds
+    assert not kinds & {"registry.evaluation.concluded", "registry.request.approved"}
+
+
 def test_low_tier_approves_by_itself_when_the_policy_names_nobody(workspace, cast):
-    factories.model(workspace, cast)
-    of_tier(4)
+    factories.model(workspace, cast, tier=4)
     factories.policy(workspace, cast, AUTOMATIC)
 
     asked = factories.evaluated(factories.version(workspace, cast), cast)
@@ -166,10 +234,9 @@ def test_low_tier_approves_by_itself_when_the_policy_names_nobody(workspace, cas
 def test_moderate_tier_wants_the_validator_when_the_policy_names_nobody(
     workspace, cast
 ):
-    factories.model(workspace, cast)
-    of_tier(4)
+    model = factories.model(workspace, cast, tier=4)
     factories.policy(workspace, cast, AUTOMATIC)
-    of_tier(3)
+    factories.tier(model, cast, Tier.MODERATE)
 
     asked = factories.evaluated(factories.version(workspace, cast), cast)
 

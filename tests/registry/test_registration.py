@@ -126,7 +126,6 @@ def test_owner_is_a_person(workspace, cast):
         register_model(
             workspace,
             name="credit",
-            tier=3,
             purpose="…",
             owner=cast.bot,
             actor=cast.alice,
@@ -142,7 +141,6 @@ def test_model_name_is_taken_once_in_a_workspace(workspace, cast):
         register_model(
             workspace,
             name="credit",
-            tier=3,
             purpose="…",
             owner=cast.olivia,
             actor=cast.alice,

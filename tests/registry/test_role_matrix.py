@@ -93,7 +93,6 @@ def log_and_register(scene: Scene, actor: User) -> None:
     register_model(
         scene.workspace,
         name="mine",
-        tier=3,
         purpose="P",
         owner=scene.people.olivia,
         actor=actor,

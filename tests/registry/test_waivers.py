@@ -2,7 +2,6 @@
 
 import pytest
 import time_machine
-from django.utils import timezone
 from onnx import TensorProto, helper
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
@@ -18,12 +17,14 @@ from registry.models import (
     WaiverScope,
 )
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.promotion import evaluate_again, promote
 from registry.services.sign_offs import missing_roles
 from registry.services.timers import end_what_is_over
 from registry.services.waivers import approve_waiver, withdraw_waiver
 from registry.signing import valid_sign_offs
 from tests import factories
+from tests.audit.happenings import triggers_switched_off
 from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
@@ -53,8 +54,7 @@ approval_days: 14
 
 def blocked_by_latency(workspace, cast) -> PromotionRequest:
     """Return a request of a critical model that is slower than no time at all."""
-    model = factories.model(workspace, cast)
-    RegisteredModel.objects.filter(pk=model.pk).update(tier=1)
+    factories.model(workspace, cast, tier=1)
     factories.policy(workspace, cast, CRITICAL)
     inputs = {"evaluation/inputs.parquet": factories.parquet({"x": [0.5, 1.5]})}
     version = factories.version(workspace, cast, content=doubling(), more_files=inputs)
@@ -150,7 +150,8 @@ def test_gate_that_the_policy_does_not_call_waivable_is_not_waived(workspace, ca
 
 
 def test_tier_that_rose_since_forbids_what_the_policy_allowed(blocked, cast):
-    RegisteredModel.objects.update(tier=1)
+    with triggers_switched_off("registry_registeredmodel"):
+        RegisteredModel.objects.update(tier=1)
 
     with pytest.raises(ConflictError) as refusal:
         factories.waiver(blocked, cast)
@@ -307,22 +308,50 @@ def test_strangers_do_not_withdraw_waivers(blocked, cast, name):
 
 
 def test_waiver_is_renewed_once_and_not_twice(blocked, cast):
-    first = factories.waived(blocked, cast)
-    withdraw_waiver(first, reason="Early.", actor=cast.alice)
-    with time_machine.travel(timezone.now(), tick=False):
-        second = factories.waived(blocked, cast, days=1)
-    assert second.renews is None  # a withdrawn one was not lived through
+    first = factories.waived(blocked, cast, days=1)
     sequence_pending()
 
-    with time_machine.travel(second.expires_at, tick=False):
+    with time_machine.travel(first.expires_at, tick=False):
         end_what_is_over()
-        third = factories.waived(blocked, cast, days=1)
-        assert third.renews_id == second.pk
+        second = factories.waived(blocked, cast, days=1)
+        assert second.renews_id == first.pk
         sequence_pending()
-    with time_machine.travel(third.expires_at, tick=False):
+    with time_machine.travel(second.expires_at, tick=False):
         end_what_is_over()
         with pytest.raises(ConflictError) as refusal:
             factories.waiver(blocked, cast)
+    assert refusal.value.code == "waiver_renewed_already"
+
+
+def test_waiver_that_was_withdrawn_early_counts_among_its_renewals(blocked, cast):
+    first, second = (
+        factories.withdrawn_waiver(factories.waived(blocked, cast), cast)
+        for _ in range(2)
+    )
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.waiver(blocked, cast)
+
+    assert refusal.value.code == "waiver_renewed_already"
+    assert (first.renews, second.renews) == (None, first)
+
+
+def test_waiver_that_nobody_granted_counts_nothing_among_its_renewals(blocked, cast):
+    for _ in range(3):
+        factories.withdrawn_waiver(factories.waiver(blocked, cast), cast)
+
+    assert factories.waived(blocked, cast).renews is None
+
+
+def test_waivers_asked_for_at_once_are_not_all_granted(blocked, cast):
+    asked = [factories.waiver(blocked, cast) for _ in range(3)]
+    for waiver in asked[:2]:
+        factories.waiver_approved(waiver, cast.rita)
+        factories.withdrawn_waiver(waiver, cast)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.waiver_approved(asked[2], cast.rita)
+
     assert refusal.value.code == "waiver_renewed_already"
 
 
@@ -340,6 +369,33 @@ def test_waiver_of_a_version_covers_its_next_request_and_one_of_a_request_does_n
     other = factories.evaluated(blocked.model_version, cast)
 
     assert other.state == RequestState.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("tier", "state"),
+    [(Tier.MODERATE, RequestState.IN_REVIEW), (Tier.LOW, RequestState.BLOCKED)],
+)
+def test_waiver_of_a_version_covers_no_request_of_another_tier(
+    blocked, cast, tier, state
+):
+    factories.waived(blocked, cast, scope=WaiverScope.VERSION)
+    factories.withdrawn(blocked, cast)
+    factories.tier(blocked.model_version.registered_model, cast, tier)
+
+    assert factories.evaluated(blocked.model_version, cast).state == state
+
+
+def test_waiver_of_a_version_counts_nothing_under_a_policy_that_forbids_it(
+    blocked, cast, workspace
+):
+    factories.waived(blocked, cast, scope=WaiverScope.VERSION)
+    factories.withdrawn(blocked, cast)
+    factories.policy(workspace, cast)
+
+    other = factories.evaluated(blocked.model_version, cast)
+
+    assert other.state == RequestState.BLOCKED
+    assert trail([other.subject])[-1].payload["waivers"] == []
 
 
 def test_failed_version_is_evaluated_again_only_as_often_as_the_policy_says(

@@ -223,14 +223,15 @@ def test_card_of_which_nothing_is_stated_says_so(alice, cards):
 
 def test_newest_card_counts_and_earlier_ones_stay(alice, loans, cards):
     post(alice, cards, STATED)
-    post(alice, cards, {"rows": 11, "sensitivity": []})
+    post(alice, cards, {"rows": 11, "sensitivity": ["pii", "minors", "phi"]})
 
     listed = alice.get(cards).json()["results"]
     shown = alice.get(f"{DATASETS}{loans.pk}/").json()
 
     assert [(card["number"], card["rows"]) for card in listed] == [(2, 11), (1, 10)]
     assert shown["card"] == listed[0]
-    assert (shown["card"]["sensitivity"], shown["card"]["licence"]) == ([], "")
+    assert shown["card"]["sensitivity"] == ["pii", "phi", "minors"]
+    assert shown["card"]["licence"] == ""
 
 
 def test_none_is_not_the_same_as_not_stated(alice, cards):
@@ -248,6 +249,27 @@ def test_sensitivity_is_not_lost_by_leaving_it_out(alice, cards, earlier):
 
     assert problem(post(alice, cards, {"rows": 5})) == (400, "sensitivity_left_out")
     assert DatasetCard.objects.count() == 1
+
+
+@pytest.mark.parametrize("left", [[], ["pii"], ["confidential", "pii"]])
+def test_developer_takes_no_label_of_sensitive_data_back(alice, cards, left):
+    post(alice, cards, STATED)
+
+    refused = post(alice, cards, STATED | {"sensitivity": left})
+
+    assert problem(refused) == (403, "may_not_lift_sensitivity")
+    assert DatasetCard.objects.get().sensitivity == ["pii", "minors"]
+    more = {"sensitivity": ["confidential", "minors", "pii"]}
+    assert post(alice, cards, STATED | more).status_code == 201
+
+
+@pytest.mark.parametrize("name", ["stella", "eve"])
+def test_who_keeps_sensitive_data_takes_labels_back(alice, cards, cast, as_token, name):
+    post(alice, cards, STATED)
+
+    written = post(as_token(getattr(cast, name)), cards, {"sensitivity": []})
+
+    assert (written.status_code, written.json()["sensitivity"]) == (201, [])
 
 
 @pytest.mark.parametrize(
@@ -394,7 +416,7 @@ def test_datasets_are_found_by_name_digest_and_newest_sensitivity(
     for name, stated in cards.items():
         dataset = factories.dataset(workspace, cast.alice, name)
         for sensitivity in stated:
-            factories.card(dataset, cast.alice, sensitivity=sensitivity)
+            factories.card(dataset, cast.stella, sensitivity=sensitivity)
 
     def found(**query):
         return names(alice.get(DATASETS, query))

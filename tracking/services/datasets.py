@@ -12,7 +12,7 @@ from audit.tlog.canonical import digest
 from tracking.events import TrackingEvent
 from tracking.models import Dataset, DatasetCard, DatasetLabeller, Workspace
 from tracking.models.dataset import Sensitivity
-from tracking.permissions import may_describe_dataset
+from tracking.permissions import may_acknowledge_sensitive_data, may_describe_dataset
 from tracking.services.sensitive_data import notice_sensitive_card
 
 
@@ -86,7 +86,8 @@ def describe_dataset(
     """State anew, and whole, what is known of a dataset; the newest card counts.
 
     `labellers` are usernames. `sensitivity` None says that nobody has looked yet, and an
-    empty one that somebody has and no label applies.
+    empty one that somebody has and no label applies. A label that is stated once is
+    taken back by who keeps sensitive data only.
     """
     _refuse_strangers(dataset.workspace, actor)
     stated = _checked_sensitivity(sensitivity)
@@ -103,6 +104,8 @@ def describe_dataset(
                 f"The card {previous.number} of {dataset} states its sensitivity and this "
                 f"one would take that back: state it again, or [] if no label applies.",
             )
+        if previous:
+            _refuse_lifted_labels(previous, stated or [], actor)
         card = DatasetCard.objects.create(
             dataset=dataset,
             number=previous.number + 1 if previous else 1,
@@ -156,6 +159,20 @@ def _checked_sensitivity(sensitivity: Collection[str] | None) -> list[str] | Non
             f"{', '.join(Sensitivity.values)}.",
         )
     return [label for label in Sensitivity.values if label in sensitivity]
+
+
+def _refuse_lifted_labels(
+    previous: DatasetCard, stated: Collection[str], actor: User
+) -> None:
+    """Keep who uses the data from lifting what their versions are signed for."""
+    lifted = [label for label in previous.sensitivity or () if label not in stated]
+    workspace = previous.dataset.workspace
+    if lifted and not may_acknowledge_sensitive_data(actor, workspace):
+        raise PermissionDeniedError(
+            "may_not_lift_sensitivity",
+            f"You may not take {', '.join(lifted)} back from {previous.dataset}: state "
+            f"it again, or ask the steward or ethics role to look at the data.",
+        )
 
 
 def _refuse_backward_window(start: date | None, end: date | None) -> None:
