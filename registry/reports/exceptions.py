@@ -123,7 +123,8 @@ def _standing(
         return "never confirmed" if row.lapses_at <= now else "waits for confirmation"
     if slot.break_glass_id == confirmed.pk:
         return "over" if confirmed.has_expired(now) else IN_FORCE
-    return "over" if hasattr(confirmed, "end") else "ended early"
+    lasted = hasattr(confirmed, "end") and confirmed.has_expired(confirmed.end.ended_at)
+    return "over" if lasted else "ended early"
 
 
 def _confirmation(confirmed: models.BreakGlassConfirmation | None) -> dict[str, Any]:

@@ -134,6 +134,12 @@ class BreakGlass:
     def is_confirmed(self) -> bool:
         return self.confirmed_at is not None
 
+    @property
+    def has_lasted(self) -> bool:
+        """Say whether its hours ended it, and nothing before they were over."""
+        ended_at, expires_at = self.ended_at, self.expires_at
+        return bool(ended_at and expires_at and ended_at >= expires_at)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rollback:

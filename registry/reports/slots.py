@@ -13,7 +13,7 @@ from registry.reports.people import name_of
 
 def history(
     promotions: Iterable[models.Promotion],
-    emergencies: Iterable[BreakGlass],
+    emergencies: Sequence[BreakGlass],
     rollbacks: Iterable[Rollback],
     retirements: Sequence[models.Retirement],
 ) -> tuple[SlotChange, ...]:
@@ -22,7 +22,7 @@ def history(
         *map(_promotion, promotions),
         *map(_rollback, rollbacks),
         *_emergencies(emergencies, retirements),
-        *_retirements(retirements),
+        *_retirements(retirements, emergencies),
     ]
     return tuple(sorted(changes, key=attrgetter("changed_at")))
 
@@ -63,7 +63,7 @@ def _emergencies(
             changed_by=f"{told.asked_by} and {told.confirmed_by}",
             request_number=None,
         )
-        if told.ended_at is not None:
+        if told.ended_at is not None and told.has_lasted:
             yield SlotChange(
                 environment=told.environment,
                 version=_still_there(told.fallback, retirements, told.ended_at),
@@ -86,14 +86,21 @@ def _still_there(
     return None if retired else number
 
 
-def _retirements(retirements: Iterable[models.Retirement]) -> Iterator[SlotChange]:
-    """Yield the slots that each retirement emptied, which it names."""
+def _retirements(
+    retirements: Iterable[models.Retirement], emergencies: Iterable[BreakGlass]
+) -> Iterator[SlotChange]:
+    """Yield the slots that each retirement names; where it ended an emergency, who is back."""
+    fallbacks = {
+        (told.environment, told.ended_at): told.fallback for told in emergencies
+    }
     for row in retirements:
         for subject in row.dependants:
             if subject.startswith("slot/"):
+                environment = subject.rpartition("/")[2]
+                fallback = fallbacks.get((environment, row.retired_at))
                 yield SlotChange(
-                    environment=subject.rpartition("/")[2],
-                    version=None,
+                    environment=environment,
+                    version=_still_there(fallback, retirements, row.retired_at),
                     how="retirement",
                     changed_at=row.retired_at,
                     changed_by=row.printed_name,

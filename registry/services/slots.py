@@ -71,10 +71,12 @@ def fallback_of(slot: Slot) -> ModelVersion | None:
 def _locked(pk: int) -> Slot:
     slots = Slot.objects.with_champion()
     slot = slots.select_for_update(of=("self",)).get(pk=pk)
-    now = timezone.now()
-    if slot.break_glass is None or not slot.break_glass.has_expired(now):
+    emergency = slot.break_glass
+    if emergency is None or not emergency.has_expired(timezone.now()):
         return slot
-    fill(slot, fallback_of(slot), actor=system_account(), now=now)
+    # Decisions have said so since that minute, however late this is.
+    then = emergency.expires_at
+    fill(slot, fallback_of(slot), actor=system_account(), now=then)
     return slots.get(pk=pk)
 
 

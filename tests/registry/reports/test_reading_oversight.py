@@ -635,6 +635,17 @@ def test_retired_model_retires_every_version_and_another_version_only_itself(
     assert read(second).identity.standing == "Retired"
 
 
+def test_slot_falls_back_when_the_version_of_its_emergency_is_retired(
+    cast, first, third
+):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+    factories.retired(third.registered_model, cast, third)
+
+    told = [(change.how, change.version) for change in read(first).slot_history]
+
+    assert told == [("promotion", 1), ("break-glass", third.number), ("retirement", 1)]
+
+
 def test_slot_does_not_fall_back_to_what_has_retired_meanwhile(cast, first, third):
     factories.emergency(factories.emergency_asked(third, cast), cast)
     factories.retired(first.registered_model, cast, first)
