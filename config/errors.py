@@ -202,6 +202,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         response.data = _problem(
             400, "fields_invalid", _sentence(fields), {"fields": fields}
         )
+        response.data = _encodable(response.data)
     elif isinstance(error, ParseError):
         detail = f"The body is not valid JSON: send one JSON object. ({error.detail})."
         response.data = _problem(400, "body_unreadable", detail, {})
@@ -221,6 +222,17 @@ def _sentence(fields: Any) -> str:
     named = fields.items() if isinstance(fields, dict) else [("the body", fields)]
     parts = (f"{name}: {' '.join(map(str, _flat(errors)))}" for name, errors in named)
     return "Correct these fields. " + " ".join(parts)
+
+
+def _encodable(content: Any) -> Any:
+    """Spell what is no character, as the value may be that an error repeats."""
+    if isinstance(content, dict):
+        return {_encodable(name): _encodable(part) for name, part in content.items()}
+    if isinstance(content, list):
+        return [_encodable(part) for part in content]
+    if isinstance(content, str):
+        return content.encode(errors="backslashreplace").decode()
+    return content
 
 
 def _flat(errors: Any) -> list[Any]:

@@ -93,13 +93,30 @@ def _delegation() -> models.ForeignKey:
     )
 
 
+def _renaming_checks_triggers(yes):
+    """Return an operation that lets SQLite make a table anew that triggers name.
+
+    Backward only: forward a column that may be null is added to the table as it is.
+    """
+
+    def backward(apps, schema_editor):
+        if schema_editor.connection.vendor == "sqlite":
+            schema_editor.execute(
+                f"PRAGMA legacy_alter_table = {'OFF' if yes else 'ON'}"
+            )
+
+    return migrations.RunPython(migrations.RunPython.noop, backward)
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("registry", "0017_verifications_of_sign_offs"),
     ]
 
     operations = [
+        _renaming_checks_triggers(yes=True),
         migrations.AddField("breakglass", "delegation", _delegation()),
         migrations.AddField("breakglassconfirmation", "delegation", _delegation()),
+        _renaming_checks_triggers(yes=False),
         *(refuses(guard) for guard in GUARDS),
     ]

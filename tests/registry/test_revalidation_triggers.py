@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from audit.models import Event
 from audit.sequencer import sequence_pending
-from registry.models import ModelVersion, RegisteredModel, RevalidationTrigger, Slot
+from registry.models import ModelVersion, RevalidationTrigger, Slot
 from registry.models.finding import FindingCause, Severity
 from registry.models.revalidation import TriggerKind
 from registry.models.tier import Tier
@@ -314,7 +314,7 @@ def test_data_of_a_version_that_does_not_serve_call_for_nobody(
 
 
 def test_revalidation_answers_what_called_for_it(cast, champion):
-    RegisteredModel.objects.update(tier=Tier.LOW)
+    factories.tier(champion.registered_model, cast, Tier.LOW)
     factories.finding(champion.registered_model, cast, Severity.LOW, cause="incident")
     assert why_due(champion) == "incident"
 
