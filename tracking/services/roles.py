@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from guardian.models import GroupObjectPermission
@@ -31,6 +31,15 @@ from tracking.permissions import (
     may_approve_grants,
 )
 
+# By hand, because whoever registers a model or makes an experiment waits for some sixty
+# rows. Of a prefix, only roles that somebody was given there have a group.
+_GIVE = """
+INSERT INTO guardian_groupobjectpermission
+    (content_type_id, object_pk, permission_id, group_id)
+SELECT %s, %s, p.id, g.id FROM (VALUES {wanted}) AS wanted
+JOIN auth_permission p ON p.content_type_id = %s AND p.codename = wanted.column1
+JOIN auth_group g ON g.name = wanted.column2
+"""
 SIGNING_ROLES = frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS})
 
 
@@ -76,25 +85,16 @@ def give_roles_their_permissions(
     locked against a grant that goes into effect meanwhile.
     """
     content_type = ContentType.objects.get_for_model(subject)
-    permissions = Permission.objects.filter(content_type=content_type)
-    by_codename = {permission.codename: permission for permission in permissions}
-    places = [workspace.name, *_prefixes_of(subject, workspace)]
-    groups = Group.objects.in_bulk(
-        [f"{place}:{role}" for place in places for role in Role], field_name="name"
-    )
-    GroupObjectPermission.objects.bulk_create(
-        GroupObjectPermission(
-            permission=by_codename[codename],
-            group=groups[f"{place}:{role}"],
-            content_type=content_type,
-            object_pk=str(subject.pk),
-        )
-        for place in places
+    wanted = [
+        (codename, f"{place}:{role}")
+        for place in (workspace.name, *_prefixes_of(subject, workspace))
         for codename, roles in grants.items()
         for role in sorted(roles)
-        # Of a prefix, only roles that somebody was given there have a group.
-        if place == workspace.name or f"{place}:{role}" in groups
-    )
+    ]
+    sql = _GIVE.format(wanted=", ".join(["(%s, %s)"] * len(wanted)))
+    words = [word for pair in wanted for word in pair]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [content_type.pk, str(subject.pk), *words, content_type.pk])
 
 
 def _prefixes_of(subject: models.Model, workspace: Workspace) -> list[str]:
