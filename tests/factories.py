@@ -315,7 +315,7 @@ def classified(model: RegisteredModel, people: Cast, to: Tier) -> RegisteredMode
     """Have Rita sign the first tier of a model, with a phone that she loses at once."""
     code = second_factor(people.rita).code()
     tier(model, people, to, code=code)
-    remove_second_factor(people.rita, reason="It is lost.", actor=people.ada)
+    remove_second_factor(people.rita, reason="It is lost.", actor=system_account())
     model.refresh_from_db()
     return model
 

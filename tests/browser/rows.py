@@ -9,12 +9,12 @@ from registry.services.gate_runs import run_gate
 from tests import factories
 from tests.factories import Cast
 from tracking.models import Workspace
+from tracking.permissions import Role
 
 ROLES = {
     "alice": "developer",
     "olivia": "owner",
     "bob": "validator",
-    "rita": "risk",
     "eve": "ethics",
     "stella": "steward",
     "paul": "policy_author",
@@ -29,10 +29,13 @@ ROLES = {
 
 def request_in_review(content: str) -> int:
     """Return the number of a new request whose gates have passed."""
-    cast = Cast(
-        **{name: User.objects.get(username=role) for name, role in ROLES.items()}
-    )
     workspace = Workspace.objects.get(name="default")
+    # Signs the tier here, and so with a password that we know.
+    rita = User.objects.filter(username="rita").first()
+    cast = Cast(
+        rita=rita or factories.person("rita", workspace, Role.RISK),
+        **{name: User.objects.get(username=role) for name, role in ROLES.items()},
+    )
     if not factories.model(workspace, cast).policies.exists():
         factories.policy(workspace, cast)
     version = factories.version(workspace, cast, content=content.encode())

@@ -435,7 +435,6 @@ def test_unknown_run_is_not_found(carol, family, as_token, cast):
         404,
         "run_unknown",
     )
-    assert carol.get("/api/v1/runs/a%00b/hierarchy/").status_code == 404
     create_workspace("other", actor=system_account())
     for path in (
         f"/w/other/api/v1/runs/{run.run_id}/hierarchy/",
