@@ -42,7 +42,7 @@ check: ## Lint, types, import contracts, missing migrations, docs versus code
 	.venv/bin/mypy .
 	.venv/bin/python manage.py makemigrations --check --dry-run
 	! grep -nE -e '$(ADDRESSES)' requirements*.lock
-	.venv/bin/pytest -q -m docs
+	.venv/bin/pytest -q -m docs tests/docs
 
 .PHONY: test
 test: ## Run the tests on SQLite and on PostgreSQL with Redis (T=path for some)

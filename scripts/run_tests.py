@@ -19,6 +19,9 @@ from private_services import (
 ROOT = Path(__file__).resolve().parent.parent
 TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL and Redis"}
 PYTEST_INTERRUPTED = 2
+# Where the tests of a running installation are; looking for them everywhere takes longer
+# than some of them do.
+LIVE = ("tests/browser", "tests/journeys", "tests/mlflow_client")
 
 
 def main() -> int:
@@ -109,10 +112,8 @@ def _phases(*, is_first: bool, is_last: bool) -> list[tuple[str, tuple[str, ...]
     left_out += "" if is_first else " and not no_database and not browser"
     return [
         (f"not installation{left_out}", ("-n", "2")),
-        # Each process has an installation of its own, for whole files.
-        (f"installation and not timed{left_out}", ("-n", "2", "--dist", "loadfile")),
-        # What times a running installation gets the machine to itself.
-        (f"installation and timed{left_out}", ()),
+        # One at a time: some time a running installation.
+        (f"installation{left_out}", LIVE),
     ]
 
 

@@ -26,6 +26,11 @@ hypothesis_settings.register_profile("attestry", deadline=None)
 hypothesis_settings.load_profile("attestry")
 
 
+ROOT = Path(__file__).parent.parent
+# As in scripts/run_tests.py.
+LIVE = ("tests/browser", "tests/journeys", "tests/mlflow_client")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by fixtures what a test stands on, before `-m` selects."""
@@ -33,6 +38,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "installation" in fixtures:
             item.add_marker("installation")
+            if not str(item.path.relative_to(ROOT)).startswith(LIVE):
+                raise pytest.UsageError(
+                    f"{item.nodeid} needs an installation: put it below one of {LIVE}, "
+                    f"where `make test` looks for such tests."
+                )
         elif not (
             fixtures & {"db", "real_commits"} or item.get_closest_marker("django_db")
         ):

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 
 from tests.installation import ROOT, Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.timed]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
