@@ -217,5 +217,8 @@ def test_person_who_is_deactivated_while_signing_signs_before_or_not_at_all(
     )
 
     signed = SignOff.objects.filter(signer=cast.bob).count()
-    assert outcomes == (["done", "done"] if signed else ["account_deactivated", "done"])
+    # Refused by whichever question finds the account deactivated first.
+    refusals = {"account_deactivated", "may_not_sign"}
+    assert outcomes[0] in ({"done"} if signed else refusals)
+    assert outcomes[1] == "done"
     assert count("registry.sign_off.given") == signed
