@@ -73,7 +73,7 @@ class ActForm(forms.Form):
         self.subject, self.actor = subject, actor
 
     def act(self) -> None:
-        raise NotImplementedError  # a form that names no service must not pass
+        raise NotImplementedError  # abstract: the metaclass of forms leaves no room for ABC
 
     def is_done(self) -> bool:
         """Act, or say beside the right field why not."""

@@ -1,5 +1,6 @@
 """What stands on a dataset, a run or a commit: versions, and where they serve."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_serializer
@@ -29,7 +30,7 @@ class DependantsOutput(serializers.Serializer[Any]):
     is_cut = serializers.BooleanField()
 
 
-class _Dependants(RegistryView, ListAPIView[ModelVersion]):
+class _Dependants(RegistryView, ListAPIView[ModelVersion], ABC):
     """Prints a page of what a subclass finds."""
 
     pagination_class = ShortPages
@@ -49,9 +50,9 @@ class _Dependants(RegistryView, ListAPIView[ModelVersion]):
         serving = SlotOutput(slots, many=True).data
         return Response(page | {"slots": serving, "is_cut": standing.is_cut})
 
+    @abstractmethod
     def standing(self) -> Standing:
-        """Return what stands on what the path names; each subclass knows how."""
-        raise NotImplementedError
+        """Return what stands on what the path names."""
 
 
 class Dependants(_Dependants):

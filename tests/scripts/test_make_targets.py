@@ -31,7 +31,7 @@ def test_make_alone_prints_every_target():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # it starts the servers that `make test-sqlite` does without
     "ATTESTRY_TEST_POSTGRESQL_URL" not in os.environ,
     reason="`make test-sqlite` does without the servers",
 )

@@ -22,7 +22,7 @@ from tracking.services.logging import Point, log_at_once, log_batch
 from tracking.services.runs import archive_run, freeze, update_run
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(  # SQLite changes nothing within WITH
     connection.vendor != "postgresql",
     reason="only PostgreSQL changes and records in one statement",
 )

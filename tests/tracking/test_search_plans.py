@@ -14,7 +14,7 @@ from tracking.models.experiment import Lifecycle
 from tracking.search.points import points_in_time_order
 from tracking.search.runs import search_runs
 
-pytestmark = pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(  # SQLite's plans name no costs and no rows
     connection.vendor != "postgresql",
     reason="only PostgreSQL tells its plans like this",
 )
