@@ -4,19 +4,14 @@ By hand, because every call of MLflow's clients asks for it and nobody needs the
 as objects.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
-from tracking.models.rows import fetched
+from tracking.models.rows import any_of, fetched, with_any_of
 
-_ANY_OF = {
-    "postgresql": "= ANY(%s)",
-    "sqlite": "IN (SELECT value FROM json_each(%s))",
-}
 # An environment is governed in a workspace once a policy was published for it there.
 _GOVERNED = """
 SELECT DISTINCT p.environment FROM registry_policy p
@@ -78,12 +73,3 @@ def _whose(workspace: int) -> list[Any]:
 
 def now() -> Any:
     return connection.ops.adapt_datetimefield_value(timezone.now())
-
-
-def with_any_of(sql: str) -> str:
-    """Return SQL in which `{any_of}` compares with a parameter made by `any_of`."""
-    return sql.format(any_of=_ANY_OF[connection.vendor])
-
-
-def any_of(keys: Sequence[int]) -> Any:
-    return list(keys) if connection.vendor == "postgresql" else json.dumps(list(keys))

@@ -10,13 +10,13 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import models
 
-from registry.models.contents import SERVING, any_of, now, with_any_of
+from registry.models.contents import SERVING, now
 from registry.models.model_version import ModelVersion
 from registry.models.registered_model import RegisteredModel
 from registry.models.version_listing import ENVIRONMENT_OF, VersionListing
 from tracking.models import LoggedModel, Run, Workspace
 from tracking.models.rights import sees
-from tracking.models.rows import columns, fetched, taken
+from tracking.models.rows import any_of, columns, fetched, taken, with_any_of
 
 
 def _all_of(model: type[models.Model]) -> tuple[str, ...]:

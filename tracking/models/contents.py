@@ -4,18 +4,11 @@ By hand, because a page of runs has thousands of these rows and nobody needs the
 objects.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection
+from tracking.models.rows import any_of, fetched, with_any_of
 
-from tracking.models.rows import fetched
-
-_ANY_OF = {
-    "postgresql": "= ANY(%s)",
-    "sqlite": "IN (SELECT value FROM json_each(%s))",
-}
 _LATEST = """
 SELECT run_id, key, value, is_nan, timestamp_ms, step FROM tracking_latestmetric
 WHERE run_id {any_of} ORDER BY run_id, key
@@ -76,6 +69,4 @@ def points_of_models(models: Sequence[int]) -> list[Sequence[Any]]:
 
 
 def _rows(sql: str, keys: Sequence[int]) -> list[Sequence[Any]]:
-    any_of = _ANY_OF[connection.vendor]
-    wanted = list(keys) if connection.vendor == "postgresql" else json.dumps(keys)
-    return fetched(sql.format(any_of=any_of), [wanted] * sql.count("{any_of}"))
+    return fetched(with_any_of(sql), [any_of(keys)] * sql.count("{any_of}"))

@@ -1,5 +1,6 @@
 """Asks queries by hand, and makes models of rows that hold just what was asked for."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -8,10 +9,23 @@ from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
 
 Row = TypeVar("Row", bound=models.Model)
+_ANY_OF = {
+    "postgresql": "= ANY(%s)",
+    "sqlite": "IN (SELECT value FROM json_each(%s))",
+}
 
 
 def columns(alias: str, names: Sequence[str]) -> str:
     return ", ".join(f"{alias}.{name}" for name in names)
+
+
+def with_any_of(sql: str) -> str:
+    """Return SQL in which `{any_of}` compares with a parameter made by `any_of`."""
+    return sql.format(any_of=_ANY_OF[connection.vendor])
+
+
+def any_of(keys: Sequence[int]) -> Any:
+    return list(keys) if connection.vendor == "postgresql" else json.dumps(list(keys))
 
 
 def fetched(sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
