@@ -30,10 +30,12 @@ ROLES = {
 def request_in_review(content: str) -> int:
     """Return the number of a new request whose gates have passed."""
     workspace = Workspace.objects.get(name="default")
-    # Signs the tier here, and so with a password that we know.
-    rita = User.objects.filter(username="rita").first()
+    # Signs the tier here, and so with a password that we know; other tests of the same
+    # installation have a Rita of their own.
+    signer = "who_signs_the_tier"
+    rita = User.objects.filter(username=signer).first()
     cast = Cast(
-        rita=rita or factories.person("rita", workspace, Role.RISK),
+        rita=rita or factories.person(signer, workspace, Role.RISK),
         **{name: User.objects.get(username=role) for name, role in ROLES.items()},
     )
     if not factories.model(workspace, cast).policies.exists():

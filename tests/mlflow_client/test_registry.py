@@ -176,6 +176,7 @@ def test_governed_stage_takes_an_approval_and_says_what_is_lacking(
 ):
     workspace = f"governed-{uuid.uuid4().hex[:8]}"
     made = installation.manage("shell", "-c", GOVERNED.format(name=workspace))
+    assert made.returncode == 0, made.stderr
     tokens = json.loads(made.stdout.splitlines()[-1])
     mlflow.set_tracking_uri(f"{installation.url}/w/{workspace}")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", tokens["alice"])
