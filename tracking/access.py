@@ -96,7 +96,7 @@ WHERE g.id = %s
 # The row of a run that the user sees and may log in as it stands, locked.
 RUN_TO_LOG_IN = f"""
 run AS (
-    SELECT r.id FROM tracking_run r
+    SELECT r.id, r.experiment_id FROM tracking_run r
     JOIN tracking_experiment e ON e.id = r.experiment_id
     JOIN auth_user a ON a.id = %s AND a.is_active
     WHERE r.run_id = %s AND e.workspace_id = %s AND {_SEES_EXPERIMENT} AND {_MAY_LOG}

@@ -7,6 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -27,7 +28,31 @@ class StoredFile:
 
 
 def store(stream: IO[bytes], *, expected_bytes: int | None) -> StoredFile:
-    """Write a stream under its digest, in constant memory.
+    """Write a stream under its digest, in constant memory; see `incoming`."""
+    with incoming(stream, expected_bytes=expected_bytes) as file:
+        file.keep()
+    return file.stored
+
+
+@dataclass(frozen=True)
+class IncomingFile:
+    """A file that is on the disk, and gone after the block that does not keep it."""
+
+    stored: StoredFile
+    temporary: Path
+
+    def keep(self) -> None:
+        """Give the file its place under its digest."""
+        final = path_of(self.stored.sha256)
+        final.parent.mkdir(exist_ok=True)
+        self.temporary.replace(final)
+
+
+@contextmanager
+def incoming(
+    stream: IO[bytes], *, expected_bytes: int | None
+) -> Iterator[IncomingFile]:
+    """Receive a stream, in constant memory.
 
     A stream that ends before `expected_bytes`, or is larger than the installation
     allows, is refused (InvalidError) and leaves nothing behind.
@@ -43,13 +68,10 @@ def store(stream: IO[bytes], *, expected_bytes: int | None) -> StoredFile:
             _refuse_truncated(stored, expected_bytes)
             target.flush()
             os.fsync(target.fileno())
-        temporary.chmod(0o444)
-        final = path_of(stored.sha256)
-        final.parent.mkdir(exist_ok=True)
-        temporary.replace(final)
+            os.fchmod(target.fileno(), 0o444)
+        yield IncomingFile(stored, temporary)
     finally:
         temporary.unlink(missing_ok=True)
-    return stored
 
 
 def _refuse_truncated(stored: StoredFile, expected_bytes: int | None) -> None:

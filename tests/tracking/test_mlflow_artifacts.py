@@ -194,7 +194,7 @@ def test_path_outside_the_artifacts_of_a_run_is_not_found(client, run, path):
 def test_unknown_run_keeps_nothing(client, run, settings):
     path = f"{FILES}/{run.experiment_id}/{'0' * 32}/artifacts/a.txt"
     assert answer(client.put(path, b"lost")) == unknown_run("0" * 32)
-    assert not settings.ATTESTRY_ARTIFACT_ROOT.exists()
+    assert kept_files(settings) == []
 
 
 def test_truncated_upload_is_refused_and_keeps_nothing(

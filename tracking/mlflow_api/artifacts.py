@@ -5,9 +5,12 @@ A path is `<experiment id>/<run id>/artifacts/<path in the run>`, or
 the run or of the model says.
 """
 
+import io
 import mimetypes
-from typing import IO, Any, cast
+from dataclasses import dataclass
+from typing import IO, Any, TypeGuard, cast
 
+from django.conf import settings
 from django.http import FileResponse, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -20,6 +23,7 @@ from tracking.mlflow_api.endpoint import (
     answer,
     authenticate,
     endpoint,
+    is_key,
     unknown_endpoint,
     visible_model,
     visible_run,
@@ -31,7 +35,11 @@ from tracking.services.artifacts import (
     current_file,
     remove_artifacts,
     upload_artifact,
+    upload_at_once,
 )
+
+# What is held in memory at once, and sent before anybody asks whether it may be.
+SMALL_BYTES = 1 << 20
 
 
 class ListFolder(NamedRun, kw_only=True):
@@ -55,13 +63,13 @@ def one_file(
     if request.method not in {"PUT", "GET", "DELETE"}:
         return unknown_endpoint(request)
     caller = authenticate(request, workspace)
-    holder, inner = _holder_and_path(caller, path)
-    if request.method == "GET":
-        return download(holder, inner)
-    if request.method == "DELETE":
-        remove_artifacts(holder, path=inner, actor=caller.user)
+    place = _place(path)
+    if request.method == "PUT":
+        _put(request, place, caller)
+    elif request.method == "GET":
+        return download(_holder(caller, place), place.inner)
     else:
-        _upload(request, holder, inner, caller)
+        remove_artifacts(_holder(caller, place), path=place.inner, actor=caller.user)
     return answer({})
 
 
@@ -73,8 +81,8 @@ def folder(
     if request.method != "GET":
         return unknown_endpoint(request)
     caller = authenticate(request, workspace)
-    holder, inner = _holder_and_path(caller, request.GET.get("path", ""))
-    files = _children(holder, inner.strip("/"))
+    place = _place(request.GET.get("path", ""))
+    files = _children(_holder(caller, place), place.inner.strip("/"))
     return answer({"files": files} if files else {})
 
 
@@ -137,7 +145,13 @@ def upload(
         return unknown_endpoint(request)
     caller = authenticate(request, workspace)
     run = visible_run(caller, without_nul(request.GET.get("run_uuid", "")))
-    _upload(request, run, without_nul(request.GET.get("path", "")), caller)
+    upload_artifact(
+        run,
+        path=without_nul(request.GET.get("path", "")),
+        stream=_body(request),
+        expected_bytes=_content_length(request),
+        actor=caller.user,
+    )
     return answer({})
 
 
@@ -149,36 +163,73 @@ def without_nul(text: str) -> str:
     return text
 
 
-def _holder_and_path(caller: Caller, path: str) -> tuple[Holder, str]:
+@dataclass(frozen=True)
+class Place:
+    """What the path of a file names; nobody has looked yet whether it is there."""
+
+    experiment_id: int
+    # Of the run or of the logged model.
+    holder_id: str
+    is_of_model: bool
+    inner: str
+
+
+def _place(path: str) -> Place:
     experiment_id, _, rest = path.strip("/").partition("/")
-    name, _, rest = rest.partition("/")
-    unknown = NotFoundError(
+    holder_id, _, rest = rest.partition("/")
+    is_of_model = holder_id == "models"
+    if is_of_model:
+        holder_id, _, rest = rest.partition("/")
+    marker, _, inner = rest.partition("/")
+    # No text in PostgreSQL holds a NUL.
+    if "\0" in path or not is_key(experiment_id) or marker != "artifacts":
+        raise _unknown(path)
+    return Place(int(experiment_id), holder_id, is_of_model, inner)
+
+
+def _unknown(path: str) -> NotFoundError:
+    return NotFoundError(
         "artifact_unknown",
         f"The path {path[:200]!r} is not below the artifact URI of a run or a logged "
         f"model: use the artifact_uri that it was given.",
     )
-    if "\0" in path:  # which no text in PostgreSQL holds
-        raise unknown
-    holder: Holder
-    if name == "models":
-        model_id, _, rest = rest.partition("/")
-        holder = visible_model(caller, model_id)
-    else:
-        holder = visible_run(caller, name)
-    marker, _, inner = rest.partition("/")
-    if str(holder.experiment_id) != experiment_id or marker != "artifacts":
-        raise unknown
-    return holder, inner
 
 
-def _upload(request: HttpRequest, holder: Holder, path: str, caller: Caller) -> None:
+def _holder(caller: Caller, place: Place) -> Holder:
+    find = visible_model if place.is_of_model else visible_run
+    holder: Holder = find(caller, place.holder_id)
+    if holder.experiment_id != place.experiment_id:
+        raise _unknown(f"{place.experiment_id}/{place.holder_id}")
+    return holder
+
+
+def _put(request: HttpRequest, place: Place, caller: Caller) -> None:
+    """Store the body; a small file of a run by one statement, if it can be so."""
+    stream, length = _body(request), _content_length(request)
+    if not place.is_of_model and _is_small(length):
+        content = stream.read(length)
+        if len(content) == length and upload_at_once(
+            place.holder_id,
+            experiment_id=place.experiment_id,
+            workspace=caller.workspace,
+            path=place.inner,
+            content=content,
+            actor=caller.user,
+        ):
+            return
+        stream = io.BytesIO(content)
     upload_artifact(
-        holder,
-        path=path,
-        stream=_body(request),
-        expected_bytes=_content_length(request),
+        _holder(caller, place),
+        path=place.inner,
+        stream=stream,
+        expected_bytes=length,
         actor=caller.user,
     )
+
+
+def _is_small(length: int | None) -> TypeGuard[int]:
+    most = min(SMALL_BYTES, settings.ATTESTRY_ARTIFACT_MAX_BYTES)
+    return length is not None and length <= most
 
 
 def _body(request: HttpRequest) -> IO[bytes]:

@@ -16,6 +16,14 @@ SELECT f.sha256, f.size_bytes, r.id IS NULL FROM {files} f
 LEFT JOIN {removals} r ON r.artifact_id = f.id
 WHERE f.{owner}_id = %s AND f.path = %s ORDER BY f.id DESC LIMIT 1
 """
+# Within the statement that names `run` first; for a file of that run.
+ARTIFACT_OF_RUN = """
+changed AS (
+    INSERT INTO tracking_artifact
+        (run_id, path, sha256, size_bytes, uploaded_by_id, uploaded_at)
+    SELECT run.id, %s, %s, %s, %s, %s FROM run WHERE run.experiment_id = %s
+    RETURNING id)
+"""
 
 
 class ArtifactQuerySet(models.QuerySet[Any]):
