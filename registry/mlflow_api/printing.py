@@ -27,16 +27,15 @@ def models_shown(
     """Return models with the newest version of each stage, in two queries."""
     keys = [model.pk for model in models]
     newest = newest_versions(keys, workspace)
-    standing = standings(
-        workspace, models=keys, versions=[version.pk for version in newest]
-    )
-    lines = dict(zip(newest, version_lines(newest, standing), strict=True))
+    found = [version.id for version in newest]
+    standing = standings(workspace, models=keys, versions=found)
+    lines = dict(zip(found, version_lines(newest, standing), strict=True))
     latest = latest_versions(standing, newest)
     return [
         model_line(
             model,
             standing,
-            latest=[lines[version] for version in latest.get(model.pk, {}).values()],
+            latest=[lines[version.id] for version in latest.get(model.id, {}).values()],
         )
         for model in models
     ]

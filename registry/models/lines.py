@@ -26,13 +26,22 @@ def _all_of(model: type[models.Model]) -> tuple[str, ...]:
 _MODEL = _all_of(RegisteredModel)
 _VERSION = _all_of(ModelVersion)
 # What a version brings along: alias, field, table, its columns.
-_ALONG: tuple[tuple[str, str, type[models.Model], tuple[str, ...]], ...] = (
-    ("l", "listing", VersionListing, _all_of(VersionListing)),
-    ("m", "registered_model", RegisteredModel, _MODEL),
-    ("u", "created_by", User, ("id", "username")),
-    ("r", "source_run", Run, ("id", "run_id", "experiment_id")),
-    ("g", "logged_model", LoggedModel, ("id", "model_id", "experiment_id")),
-)
+_Along = tuple[tuple[str, str, type[models.Model], tuple[str, ...]], ...]
+
+
+def _along(of_model: tuple[str, ...]) -> _Along:
+    return (
+        ("l", "listing", VersionListing, _all_of(VersionListing)),
+        ("m", "registered_model", RegisteredModel, of_model),
+        ("u", "created_by", User, ("id", "username")),
+        ("r", "source_run", Run, ("id", "run_id", "experiment_id")),
+        ("g", "logged_model", LoggedModel, ("id", "model_id", "experiment_id")),
+    )
+
+
+# A version that somebody works on, and versions by the hundred, which are only printed.
+_ALONG = _along(_MODEL)
+_ALONG_IN_LISTS = _along(("id", "workspace_id", "name"))
 
 # Put together from the words above and never from what somebody sends.
 _SEES = sees(
@@ -43,17 +52,23 @@ _VISIBLE_MODEL = f"""{_MODELS}
 JOIN auth_user a ON a.id = %s
 WHERE m.workspace_id = %s AND m.name = %s AND m.archived_at IS NULL AND {_SEES}
 """
-_VERSIONS = f"""
-SELECT {columns("v", _VERSION)},
-    {", ".join(columns(alias, names) for alias, _, _, names in _ALONG)}
+
+
+def _versions(along: _Along) -> str:
+    parts = ", ".join(columns(alias, names) for alias, _, _, names in along)
+    return f"SELECT {columns('v', _VERSION)}, {parts} {_FROM}"
+
+
+_FROM = """
 FROM registry_modelversion v
 JOIN registry_versionlisting l ON l.version_id = v.id
 JOIN registry_registeredmodel m ON m.id = v.registered_model_id
 JOIN auth_user u ON u.id = v.created_by_id
 LEFT JOIN tracking_run r ON r.id = v.source_run_id
 LEFT JOIN tracking_loggedmodel g ON g.id = v.logged_model_id
-"""  # noqa: S608 - words of this module
-_VISIBLE_VERSION = f"""{_VERSIONS}
+"""
+_LISTED = _versions(_ALONG_IN_LISTS)
+_VISIBLE_VERSION = f"""{_versions(_ALONG)}
 JOIN auth_user a ON a.id = %s
 WHERE m.workspace_id = %s AND m.name = %s AND v.number = %s
     AND m.archived_at IS NULL AND l.archived_at IS NULL AND {_SEES}
@@ -68,7 +83,7 @@ wanted AS (
     WHERE l.registered_model_id {{any_of}} AND l.archived_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM serving WHERE serving.id = l.version_id)
     GROUP BY l.registered_model_id, l.stage)
-{_VERSIONS} JOIN wanted ON wanted.id = v.id ORDER BY v.id
+{_LISTED} JOIN wanted ON wanted.id = v.id ORDER BY v.id
 """  # noqa: S608 - words of this module
 
 
@@ -92,7 +107,7 @@ def newest_versions(keys: Iterable[int], workspace: Workspace) -> list[ModelVers
     """Return who serves, and the newest of each stored stage, of some models; by key."""
     wanted = any_of(sorted(set(keys)))
     found = fetched(with_any_of(_NEWEST), [now(), wanted, wanted])
-    return [_version(row, workspace) for row in found]
+    return [_version(row, workspace, _ALONG_IN_LISTS) for row in found]
 
 
 def models_of(keys: Sequence[int], workspace: Workspace) -> list[RegisteredModel]:
@@ -104,21 +119,25 @@ def models_of(keys: Sequence[int], workspace: Workspace) -> list[RegisteredModel
 
 def versions_of(keys: Sequence[int], workspace: Workspace) -> list[ModelVersion]:
     """Return the versions of some keys, in their order."""
-    found = fetched(with_any_of(f"{_VERSIONS} WHERE v.id {{any_of}}"), [any_of(keys)])
-    versions = {row[0]: _version(row, workspace) for row in found}
+    found = fetched(with_any_of(f"{_LISTED} WHERE v.id {{any_of}}"), [any_of(keys)])
+    versions = {row[0]: _version(row, workspace, _ALONG_IN_LISTS) for row in found}
     return [versions[key] for key in keys]
 
 
 def _model(values: Sequence[Any], workspace: Workspace) -> RegisteredModel:
     model, _ = taken(RegisteredModel, _MODEL, values)
-    model.workspace = workspace
+    model._state.fields_cache["workspace"] = workspace
     return model
 
 
-def _version(values: Sequence[Any], workspace: Workspace) -> ModelVersion:
+def _version(
+    values: Sequence[Any], workspace: Workspace, along: _Along = _ALONG
+) -> ModelVersion:
     version, values = taken(ModelVersion, _VERSION, values)
-    for _, field, model, names in _ALONG:
+    held = version._state.fields_cache
+    for _, field, model, names in along:
+        is_there = values[0] is not None
         part, values = taken(model, names, values)
-        version._state.fields_cache[field] = None if part.pk is None else part
-    version.registered_model.workspace = workspace
+        held[field] = part if is_there else None
+    held["registered_model"]._state.fields_cache["workspace"] = workspace
     return version

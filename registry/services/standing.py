@@ -7,6 +7,7 @@ stored as stage or alias; elsewhere what is stored counts, as with plain MLflow.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from registry.models import ModelVersion, RegisteredModel, Stage
 from registry.models.contents import facts
@@ -30,7 +31,7 @@ class Standing:
     champions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     stored: Mapping[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def staged(self) -> dict[int, Stage]:
         """Return in which stage each version stands that a slot says so of."""
         found = {}
