@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, migrations
+from django.db import connection
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations.state import StateApps
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
 
 APPEND_ONLY_TABLES: set[str] = set()
 # Keys by which SQLite's REPLACE could overwrite a row, where there are more than `id`.
@@ -132,9 +133,52 @@ class Guard:
 Declared = Callable[[str], list[Trigger]]
 
 
+class InstallTriggers(Operation):
+    """Makes triggers, anew where they are there already.
+
+    Not a `RunPython`: that makes all models of all apps first, which took most of the
+    time of a migration.
+    """
+
+    reduces_to_sql = False
+
+    def __init__(self, declared: Declared, *, anew: bool = False) -> None:
+        self._declared = declared
+        self._anew = anew
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Change nothing: models know no triggers."""
+
+    def database_forwards(
+        self,
+        _app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        *_states: ProjectState,
+    ) -> None:
+        for trigger in self._declared(schema_editor.connection.vendor):
+            if self._anew:
+                trigger.drop(schema_editor)
+            trigger.create(schema_editor)
+
+    def database_backwards(
+        self,
+        _app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        *_states: ProjectState,
+    ) -> None:
+        """Take the triggers away, unless they were there before."""
+        if self._anew:
+            return
+        for trigger in self._declared(schema_editor.connection.vendor):
+            trigger.drop(schema_editor)
+
+    def describe(self) -> str:
+        return "Install triggers"
+
+
 def append_only(
     table: str, *, key: str = "id", also_unique: tuple[str, ...] = ()
-) -> migrations.RunPython:
+) -> InstallTriggers:
     """Return a migration operation that refuses to change or remove rows of `table`.
 
     `also_unique` are columns that are unique together and over which SQLite's REPLACE
@@ -143,12 +187,10 @@ def append_only(
     APPEND_ONLY_TABLES.add(table)
     columns = [(key,), also_unique] if also_unique else [(key,)]
     keys = tuple(tuple(name.strip('"') for name in group) for group in columns)
-    return _installing(lambda vendor: _append_only(table, keys, vendor))
+    return InstallTriggers(lambda vendor: _append_only(table, keys, vendor))
 
 
-def append_only_by_every_key(
-    table: str, *keys: tuple[str, ...]
-) -> migrations.RunPython:
+def append_only_by_every_key(table: str, *keys: tuple[str, ...]) -> InstallTriggers:
     """Return an operation that installs the triggers of an append-only table anew.
 
     From then on SQLite's REPLACE is refused over any of the unique keys: it deletes a
@@ -157,36 +199,36 @@ def append_only_by_every_key(
     # Migrations are imported in any order; the later of a table names more keys.
     if len(keys) >= len(REPLACE_KEYS.get(table, ())):
         REPLACE_KEYS[table] = keys
-    return _reinstalling(lambda vendor: _append_only(table, keys, vendor))
+    return InstallTriggers(lambda vendor: _append_only(table, keys, vendor), anew=True)
 
 
-def never_falls(table: str, column: str) -> migrations.RunPython:
+def never_falls(table: str, column: str) -> InstallTriggers:
     """Return a migration operation after which `column` only grows and no row goes."""
     GROWING_TABLES[table] = column
-    return _installing(lambda vendor: _growing(table, column, vendor))
+    return InstallTriggers(lambda vendor: _growing(table, column, vendor))
 
 
-def never_falls_still(table: str, column: str) -> migrations.RunPython:
+def never_falls_still(table: str, column: str) -> InstallTriggers:
     """Return an operation that installs the triggers of a growing table anew."""
-    return _reinstalling(lambda vendor: _growing(table, column, vendor))
+    return InstallTriggers(lambda vendor: _growing(table, column, vendor), anew=True)
 
 
-def refuses(guard: Guard) -> migrations.RunPython:
+def refuses(guard: Guard) -> InstallTriggers:
     """Return a migration operation after which the database itself keeps a rule.
 
     Services keep it as well, with a sentence that helps; this holds for the shell too.
     """
     GUARDS[guard.name] = guard
-    return _installing(lambda vendor: [guard.trigger(vendor)])
+    return InstallTriggers(lambda vendor: [guard.trigger(vendor)])
 
 
-def events_await_their_index() -> migrations.RunPython:
+def events_await_their_index() -> InstallTriggers:
     """Return an operation after which the database itself makes each event pending.
 
     On PostgreSQL with the rights of the tables' owner, so that the application needs
     none on the queue.
     """
-    return _installing(lambda vendor: [_awaiting(vendor)])
+    return InstallTriggers(lambda vendor: [_awaiting(vendor)])
 
 
 def expected_triggers(vendor: str) -> list[Trigger]:
@@ -209,27 +251,6 @@ def trigger_faults() -> list[str]:
     """Say which triggers are missing, or are not as the migrations made them."""
     find = _postgresql_faults if connection.vendor == "postgresql" else _sqlite_faults
     return list(find(expected_triggers(connection.vendor)))
-
-
-def _reinstalling(triggers: Declared) -> migrations.RunPython:
-    def install(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        for trigger in triggers(editor.connection.vendor):
-            trigger.drop(editor)
-            trigger.create(editor)
-
-    return migrations.RunPython(install, migrations.RunPython.noop)
-
-
-def _installing(triggers: Declared) -> migrations.RunPython:
-    def install(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        for trigger in triggers(editor.connection.vendor):
-            trigger.create(editor)
-
-    def remove(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
-        for trigger in triggers(editor.connection.vendor):
-            trigger.drop(editor)
-
-    return migrations.RunPython(install, remove)
 
 
 def _append_only(
