@@ -12,7 +12,11 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from mlflow.cli import cli
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.on_postgresql,
+    pytest.mark.filterwarnings("ignore"),
+]
 
 PROJECT = """
 name: credit

@@ -8,7 +8,11 @@ from requests import HTTPError
 
 from tests.installation import Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.on_postgresql,
+    pytest.mark.filterwarnings("ignore"),
+]
 
 
 SHELL = ("shell", "--verbosity", "0", "--command")

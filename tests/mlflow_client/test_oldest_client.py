@@ -10,7 +10,7 @@ import pytest
 
 from tests.installation import ROOT, Installation
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.on_postgresql]
 
 # `scripts/environment` puts it there.
 OLDEST_CLIENT = Path(sys.prefix) / "oldest-client"

@@ -8,7 +8,11 @@ import pytest
 from mlflow import MlflowClient
 from optuna_integration.mlflow import MLflowCallback
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.on_postgresql,
+    pytest.mark.filterwarnings("ignore"),
+]
 
 
 def test_trials_of_a_study_are_runs_below_the_run_of_the_sweep(

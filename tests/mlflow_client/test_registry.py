@@ -18,7 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from tests.installation import Installation
 
 # The client warns about itself; what matters here is what it sends and gets.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.on_postgresql,
+    pytest.mark.filterwarnings("ignore"),
+]
 
 FEATURES = np.array([[0.0], [1.0], [2.0], [3.0]])
 # A workspace of its own, because its policy governs production for all models in it.
