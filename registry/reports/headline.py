@@ -26,10 +26,14 @@ def tally(report: LineageReport) -> str:
     if report.request is None:
         return ""
     passed = sum(row.outcome == "pass" for row in report.latest_gates)
+    waived = sum(row.waiver is not None for row in report.latest_gates)
+    let_through = f", {waived} did not and were waived" if waived else ""
+    if waived == 1:
+        let_through = ", 1 did not and was waived"
     required = report.request.required_roles
     given = len(required) - len(report.request.missing_roles)
     return (
-        f"{passed} of {len(report.latest_gates)} gates passed; "
+        f"{passed} of {len(report.latest_gates)} gates passed{let_through}; "
         f"{given} of {len(required)} required sign-offs were given."
     )
 

@@ -168,7 +168,11 @@ class OtherRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class GateRow:
-    """One verdict; estimate, bounds and threshold share one `unit`, which may be ""."""
+    """One verdict; estimate, bounds and threshold share one `unit`, which may be "".
+
+    `waiver` is the number of the one that lets it through as of the report's making; the
+    outcome stays what the gate answered.
+    """
 
     gate: str
     question: str
@@ -190,10 +194,11 @@ class GateRow:
     evidence_digest: str
     started_at: datetime
     finished_at: datetime
+    waiver: int | None = None
 
     @property
     def has_passed(self) -> bool:
-        return self.outcome in PASSING
+        return self.outcome in PASSING or self.waiver is not None
 
 
 @dataclass(frozen=True, kw_only=True)

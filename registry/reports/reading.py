@@ -68,7 +68,7 @@ def read_lineage(
     findings = reviews.findings(model, moment)
     card = descriptions.newest_card(model, sight)
     run = _run(version.linked_run)
-    decision = ReadRequest(reported) if reported else None
+    decision = ReadRequest(reported, moment) if reported else None
     rows = decision.gates if decision else ()
     request = decision.request(promotions) if decision else None
     datasets = _datasets(version.linked_run)

@@ -24,6 +24,7 @@ from registry.reports.lineage import (
 from registry.reports.lineage import PromotionRequest as ReportedRequest
 from registry.reports.oversight import Delegation
 from registry.reports.people import name_of
+from registry.services.assessment import waivers_that_count
 from registry.services.evidence import pinned_evidence
 from registry.services.quorum import required_signers
 from registry.services.sign_offs import missing_roles
@@ -35,7 +36,7 @@ USUAL_BINS = 15
 class ReadRequest:
     """What belongs to one promotion request: evidence, verdicts, signatures."""
 
-    def __init__(self, row: PromotionRequest) -> None:
+    def __init__(self, row: PromotionRequest, moment: datetime) -> None:
         self.row = row
         self.policy: PolicyDocument = read_policy_document(row.policy.document)
         self.snapshot: EvidenceSnapshot = row.snapshots.select_related(
@@ -50,7 +51,17 @@ class ReadRequest:
             .select_related("gate_run")
             .order_by("gate_run__attempt", "gate_run__position")
         )
-        self.gates: tuple[GateRow, ...] = tuple(map(verdicts.gate_row, self.verdicts))
+        counting = waivers_that_count(row, self.policy, moment)
+        waivers = {gate: waiver.pk for gate, waiver in counting.items()}
+        self.gates: tuple[GateRow, ...] = tuple(
+            verdicts.gate_row(
+                verdict,
+                waivers
+                if verdict.gate_run.attempt == row.attempt
+                else verdicts.NO_WAIVERS,
+            )
+            for verdict in self.verdicts
+        )
 
     @property
     def evidence_paths(self) -> tuple[str, ...]:

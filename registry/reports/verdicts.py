@@ -3,27 +3,33 @@
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from audit.errors import InvalidError
 from registry.gate import gate as installed_gate
 from registry.models import ModelVersion, Verdict
 from registry.reports.lineage import ChampionComparison, Fact, GateRow
+from registry.services.assessment import WAIVED
 from registry.verdict import Comparator
 
 # Printed elsewhere in the row, or only of use to a program.
 LEFT_OUT = frozenset({"gate", "exact", "alpha"})
+NO_WAIVERS: Mapping[str, int] = MappingProxyType({})
 
 
-def gate_row(verdict: Verdict) -> GateRow:
-    """Return a stored verdict as a row; one of an ERROR has no numbers."""
-    answer = _answer(verdict)
+def gate_row(verdict: Verdict, waivers: Mapping[str, int] = NO_WAIVERS) -> GateRow:
+    """Return a stored verdict as a row, with the waiver of its gate if that counts.
+
+    One of an ERROR has no numbers.
+    """
+    answer, gate = _answer(verdict), verdict.gate_run.gate
     details: Mapping[str, Any] = answer.get("details", {})
     parameters: Mapping[str, Any] = details.get("parameters", {})
     shown = {key: value for key, value in details.items() if key not in LEFT_OUT}
     return GateRow(
-        gate=verdict.gate_run.gate,
-        question=_question(verdict.gate_run.gate),
+        gate=gate,
+        question=_question(gate),
         attempt=verdict.gate_run.attempt,
         outcome=verdict.outcome,
         comparator=Comparator(verdict.comparator).words if verdict.comparator else "",
@@ -42,6 +48,7 @@ def gate_row(verdict: Verdict) -> GateRow:
         evidence_digest=verdict.digest,
         started_at=verdict.started_at,
         finished_at=verdict.given_at,
+        waiver=waivers.get(gate) if verdict.outcome in WAIVED else None,
     )
 
 

@@ -12,7 +12,7 @@ from registry.models import ModelVersion
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
-from registry.reports.headline import headline
+from registry.reports.headline import headline, tally
 from registry.reports.lineage import Closing, SlotChange
 from registry.reports.oversight import (
     Challenger,
@@ -411,3 +411,26 @@ def test_waiver_that_was_withdrawn_says_by_whom_and_why(workspace, cast):
         "The control is gone.",
     )
     assert waiver.withdrawn_at is not None
+
+
+def test_waived_gate_says_so_beside_what_it_answered(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    before = read(blocked.model_version)
+    waiver = factories.waived(blocked, cast)
+    waived = read(blocked.model_version)
+    factories.withdrawn_waiver(waiver, cast)
+    after = read(blocked.model_version)
+
+    told = [
+        [(row.gate, row.outcome, row.waiver) for row in report.latest_gates]
+        for report in (before, waived, after)
+    ]
+    assert told == [
+        [("auc", "fail", None), ("regression", "not_applicable", None)],
+        [("auc", "fail", waiver.pk), ("regression", "not_applicable", None)],
+        [("auc", "fail", None), ("regression", "not_applicable", None)],
+    ]
+    assert [tally(report).partition(";")[0] for report in (before, waived)] == [
+        "0 of 2 gates passed",
+        "0 of 2 gates passed, 1 did not and was waived",
+    ]
