@@ -25,6 +25,7 @@ from registry.models import (
     RequestState,
     RevalidationTrigger,
     Slot,
+    TierAssessment,
     Waiver,
 )
 from registry.models.finding import FindingCause, Severity
@@ -103,6 +104,27 @@ def call_by_promotion(request: PromotionRequest, *, actor: User, now: datetime) 
     policy = governing_policy(version.registered_model, request.environment, now)
     if policy and _demands(policy) != _demands(request.policy):
         _add_by_policy(version, policy, actor=actor, now=now)
+
+
+def call_by_tier(assessment: TierAssessment, *, actor: User, now: datetime) -> None:
+    """Call for the champions of a model that is held to more than when they were approved."""
+    model, former = assessment.registered_model, assessment.former_tier
+    if former is None or assessment.tier >= former:
+        return
+    for slot in Slot.objects.with_champion().filter(registered_model=model):
+        version = slot.approved_champion
+        cause = f"tier-assessment/{assessment.pk}"
+        if version is not None and not _has_called(version, cause):
+            add_trigger(
+                model,
+                version=version,
+                kind=TriggerKind.POLICY_CHANGE,
+                cause=cause,
+                detail=f"{model} is of tier {assessment.tier}, and was of tier {former} "
+                f"when this version was approved.",
+                actor=actor,
+                now=now,
+            )
 
 
 def call_by_finding(finding: Finding, *, actor: User, now: datetime) -> None:

@@ -12,6 +12,7 @@ from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import may_describe_model, may_sign_in_own_right
 from registry.services.closings import end_requests_of_other_tier
+from registry.services.revalidation_triggers import call_by_tier
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
 
@@ -76,6 +77,7 @@ def assess_tier(
         )
         if tier != model.tier:
             end_requests_of_other_tier(model, actor=actor, now=now)
+            call_by_tier(assessment, actor=actor, now=now)
         RegisteredModel.objects.filter(pk=model.pk).update(tier=tier)
         record(
             RegistryEvent.TIER_ASSESSED,

@@ -109,6 +109,42 @@ def test_version_that_was_approved_under_a_former_policy_is_due_once_it_serves(
     assert why_due(version) == "policy_change"
 
 
+def test_way_back_to_what_was_approved_under_a_former_policy_makes_it_due(
+    workspace, cast, champion
+):
+    promote(
+        factories.approved(factories.version(workspace, cast, content=b"next"), cast),
+        actor=cast.rex,
+    )
+    policy = factories.policy(workspace, cast, STRICTER)
+    RevalidationTrigger.objects.get()
+
+    factories.rollback(Slot.objects.get(), champion, cast)
+
+    assert called()[1:] == [("policy_change", policy.subject, champion.pk, "rex")]
+    assert why_due(champion) == "policy_change"
+
+
+def test_champion_is_due_when_its_model_is_held_to_more(cast, champion):
+    model = champion.registered_model
+    to_more = factories.tier(model, cast, to=Tier.HIGH)
+    cause = f"tier-assessment/{to_more.pk}"
+
+    assert called() == [("policy_change", cause, champion.pk, to_more.signer.username)]
+    assert why_due(champion) == "policy_change"
+    assert [entry["cause"] for entry in entries()] == [cause]
+
+
+def test_champion_is_not_due_when_its_model_is_held_to_less(cast, champion):
+    factories.tier(champion.registered_model, cast, to=Tier.LOW)
+    assert called() == []
+
+
+def test_model_that_serves_nowhere_is_held_to_more_without_a_call(workspace, cast):
+    factories.tier(factories.model(workspace, cast), cast, to=Tier.CRITICAL)
+    assert called() == []
+
+
 @pytest.mark.parametrize(
     "document",
     [
