@@ -18,6 +18,7 @@ from registry.models import (
     RevalidationTrigger,
 )
 from registry.models.revalidation import TriggerKind
+from registry.reports.sight import Sight, sight_of
 from registry.services.retirements import retire
 from registry.services.revalidations import revalidate, trigger_revalidation
 from tracking.api.pages import FARTHEST
@@ -97,13 +98,17 @@ class RevalidationOutput(serializers.ModelSerializer[Revalidation]):
 
 
 class RetirementOutput(serializers.ModelSerializer[Retirement]):
-    """A retirement; `dependants` are emptied slots and models that stand on it."""
+    """A retirement; `dependants` are emptied slots and models that stand on it.
+
+    Of the models, those that one sees; `dependants_unnamed` counts the others.
+    """
 
     registered_model = serializers.CharField(source="registered_model.name")
     version = serializers.IntegerField(
         source="model_version.number", default=None, allow_null=True
     )
-    dependants = serializers.ListField(child=serializers.CharField())
+    dependants = serializers.SerializerMethodField()
+    dependants_unnamed = serializers.SerializerMethodField()
 
     class Meta:
         model = Retirement
@@ -112,10 +117,22 @@ class RetirementOutput(serializers.ModelSerializer[Retirement]):
             "version",
             "reason",
             "dependants",
+            "dependants_unnamed",
             "printed_name",
             "method",
             "retired_at",
         )
+
+    def get_dependants(self, retirement: Retirement) -> list[str]:
+        return list(self._sight.subjects(retirement.dependants)[0])
+
+    def get_dependants_unnamed(self, retirement: Retirement) -> int:
+        return self._sight.subjects(retirement.dependants)[1]
+
+    @property
+    def _sight(self) -> Sight:
+        sight: Sight = self.context["sight"]
+        return sight
 
 
 class _Listed(RegistryView):
@@ -185,6 +202,10 @@ class Retirements(_Listed, ListAPIView[Retirement]):
 
     serializer_class = RetirementOutput
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        sight = sight_of(self.user, self.workspace)
+        return {**super().get_serializer_context(), "sight": sight}
+
     def get_queryset(self) -> QuerySet[Retirement]:
         retired = Retirement.objects.filter(registered_model__in=self.models())
         return retired.select_related("registered_model", "model_version").order_by(
@@ -202,4 +223,4 @@ class Retirements(_Listed, ListAPIView[Retirement]):
             is_interactive=request.auth is None,
             actor=self.user,
         )
-        return Response(RetirementOutput(retirement).data, status=201)
+        return Response(self.get_serializer(retirement).data, status=201)

@@ -24,7 +24,12 @@ SERVING = """
 FROM registry_slot s
 LEFT JOIN registry_breakglassconfirmation b ON b.id = s.break_glass_id
 JOIN registry_modelversion v ON v.id =
-    CASE WHEN b.expires_at <= %s THEN b.fallback_id ELSE s.champion_id END
+    CASE WHEN b.expires_at <= %s
+        THEN (SELECT f.id FROM registry_modelversion f WHERE f.id = b.fallback_id
+            AND NOT EXISTS (SELECT 1 FROM registry_retirement t
+                WHERE t.registered_model_id = f.registered_model_id
+                    AND (t.model_version_id = f.id OR t.model_version_id IS NULL)))
+        ELSE s.champion_id END
 WHERE s.registered_model_id {any_of}
 """
 _FACTS = f"""

@@ -116,6 +116,11 @@ class ModelVersion(models.Model):
         return self.artifact_sha256
 
     @property
+    def is_retired(self) -> bool:
+        """Say whether it, or its model as a whole, will not serve again."""
+        return self.registered_model.retirements.of_version(self).exists()
+
+    @property
     def path(self) -> str:
         """Where the content lies below the logged model or the source run."""
         return self.artifact.path if self.artifact else self.folder

@@ -87,10 +87,14 @@ class Slot(models.Model):
         return self.break_glass.fallback if self.break_glass else self.champion
 
     def serving(self, now: datetime) -> ModelVersion | None:
-        """Return the champion; once an emergency is over, who served before it."""
-        if self.break_glass and self.break_glass.has_expired(now):
-            return self.break_glass.fallback
-        return self.champion
+        """Return the champion; once an emergency is over, who served before it.
+
+        Nobody, if that one was retired meanwhile.
+        """
+        if not (self.break_glass and self.break_glass.has_expired(now)):
+            return self.champion
+        fallback = self.break_glass.fallback
+        return None if fallback is None or fallback.is_retired else fallback
 
 
 class Promotion(models.Model):

@@ -8,7 +8,13 @@ from django.utils import timezone
 from audit.errors import ConflictError
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
-from registry.models import ModelVersion, PromotionRequest, RegisteredModel, Slot
+from registry.models import (
+    Challenger,
+    ModelVersion,
+    PromotionRequest,
+    RegisteredModel,
+    Slot,
+)
 from registry.services.registered_models import editable_model, touch
 from registry.services.version_listings import editable_listing
 
@@ -16,7 +22,7 @@ from registry.services.version_listings import editable_listing
 def archive_model(model: RegisteredModel, *, actor: User) -> None:
     """Take a model out of the catalogue with all its versions; its name stays taken.
 
-    Refused while a version of it serves, or while a request is open.
+    Refused while a version of it serves or runs beside, or while a request is open.
     """
     with (
         refusals_recorded(
@@ -44,8 +50,8 @@ def archive_model(model: RegisteredModel, *, actor: User) -> None:
 def archive_version(version: ModelVersion, *, actor: User) -> None:
     """Take a version out of the catalogue.
 
-    Its number is never used again. Refused while it serves, or while a request is open;
-    what serves again after an emergency serves.
+    Its number is never used again. Refused while it serves or runs beside who does, or
+    while a request is open; what serves again after an emergency serves.
     """
     with (
         refusals_recorded(
@@ -81,6 +87,15 @@ def _refuse_while_in_use(versions: QuerySet[ModelVersion]) -> None:
             f"{serving} serves in {slot.environment}, or will again when the emergency "
             f"there is over: have it superseded, rolled back or retired first.",
             environment=slot.environment,
+        )
+    running = Challenger.objects.running().filter(model_version__in=versions)
+    challenger = running.select_related("model_version", "slot").first()
+    if challenger is not None:
+        raise ConflictError(
+            "version_is_challenger",
+            f"{challenger.model_version} runs beside the champion of "
+            f"{challenger.slot.environment}: withdraw it there first.",
+            environment=challenger.slot.environment,
         )
     request = PromotionRequest.objects.open().filter(model_version__in=versions).first()
     if request is not None:

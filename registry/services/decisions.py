@@ -28,7 +28,7 @@ from registry.services.assessment import assess
 from registry.services.due_dates import GRACE, Due, due_dates
 from registry.services.findings import blocking_findings
 from registry.services.governance import governing_policy
-from registry.services.out_of_use import is_archived, is_retired
+from registry.services.out_of_use import is_archived
 
 
 class Answer(StrEnum):
@@ -296,7 +296,7 @@ def _of_request(request: PromotionRequest, now: datetime) -> tuple[str, str, boo
 def _look_at_model(version: ModelVersion, found: _Found, now: datetime) -> None:
     """Look at what forbids or restricts any use; whoever is pending is denied by it."""
     forbids = [*_of_log(), *_of_findings(version, now)]
-    if is_retired(version):
+    if version.is_retired:
         forbids.append(Reason("retired", f"{version} is retired: use another version."))
     if is_archived(version):
         forbids.append(

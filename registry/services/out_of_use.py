@@ -1,12 +1,8 @@
 """Which versions serve no more, whoever asks: retired ones and archived ones."""
 
 from audit.errors import ConflictError
-from registry.models import ModelVersion, Retirement, VersionListing
+from registry.models import ModelVersion, VersionListing
 from registry.services.version_listings import version_archived
-
-
-def is_retired(version: ModelVersion) -> bool:
-    return Retirement.objects.of_version(version).exists()
 
 
 def is_archived(version: ModelVersion) -> bool:
@@ -14,11 +10,11 @@ def is_archived(version: ModelVersion) -> bool:
 
 
 def is_out_of_use(version: ModelVersion) -> bool:
-    return is_retired(version) or is_archived(version)
+    return version.is_retired or is_archived(version)
 
 
 def refuse_retired(version: ModelVersion) -> None:
-    if is_retired(version):
+    if version.is_retired:
         raise ConflictError(
             "version_retired",
             f"{version} is retired: it will not serve again. Register a new version.",

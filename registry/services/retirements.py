@@ -2,12 +2,14 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import (
+    Challenger,
     ModelCard,
     ModelVersion,
     RegisteredModel,
@@ -15,8 +17,7 @@ from registry.models import (
     Slot,
 )
 from registry.permissions import may_retire
-from registry.services.out_of_use import is_retired
-from registry.services.slots import fallback_of, fill, locked_slots
+from registry.services.slots import fallback_of, fill, locked_slots, withdraw
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
 
@@ -34,7 +35,8 @@ def retire(
     """Sign that a version, or without one the whole model, will not serve again.
 
     It leaves the slots that it holds at once: an emergency falls back to who served
-    before, any other slot is empty. What stands on it is named, not stopped.
+    before, any other slot is empty. It runs beside no champion either. What stands on it
+    is named, not stopped.
     """
     reason = reason.strip()
     if not reason:
@@ -77,6 +79,8 @@ def retire(
         )
         for slot in slots:
             fill(slot, fallback_of(slot), actor=actor, now=now)
+        for challenger in _running(model, version):
+            withdraw(challenger, reason=reason, actor=actor, now=now)
         record(
             RegistryEvent.RETIREMENT_SIGNED,
             actor=actor,
@@ -105,11 +109,23 @@ def _refuse_second_retirement(
     model: RegisteredModel, version: ModelVersion | None
 ) -> None:
     whole = Retirement.objects.filter(registered_model=model, model_version=None)
-    is_gone = is_retired(version) if version else whole.exists()
+    is_gone = version.is_retired if version else whole.exists()
     if is_gone:
         raise ConflictError(
             "version_retired", f"{version or model} is retired already."
         )
+
+
+def _running(
+    model: RegisteredModel, version: ModelVersion | None
+) -> QuerySet[Challenger]:
+    running = Challenger.objects.running().filter(slot__registered_model=model)
+    if version is not None:
+        running = running.filter(model_version=version)
+    return running.select_related(
+        "model_version__registered_model__workspace",
+        "slot__registered_model__workspace",
+    ).order_by("pk")
 
 
 def _slots_held(model: RegisteredModel, version: ModelVersion | None) -> list[Slot]:

@@ -170,19 +170,26 @@ def remove_challenger(
                 f"{version} is no challenger in {environment}: there is nothing to "
                 f"withdraw.",
             )
-        removal = ChallengerRemoval.objects.create(
-            challenger=challenger,
-            reason=reason,
-            removed_by=actor,
-            removed_at=timezone.now(),
-        )
-        record(
-            RegistryEvent.CHALLENGER_REMOVED,
-            actor=actor,
-            subject=slot.subject,
-            payload={"version": version.subject, "number": challenger.number},
-            private={"reason": reason},
-        )
+        return withdraw(challenger, reason=reason, actor=actor, now=timezone.now())
+
+
+def withdraw(
+    challenger: Challenger, *, reason: str, actor: User, now: datetime
+) -> ChallengerRemoval:
+    """Withdraw a challenger in the transaction of whoever holds its model's lock."""
+    removal = ChallengerRemoval.objects.create(
+        challenger=challenger, reason=reason, removed_by=actor, removed_at=now
+    )
+    record(
+        RegistryEvent.CHALLENGER_REMOVED,
+        actor=actor,
+        subject=challenger.slot.subject,
+        payload={
+            "version": challenger.model_version.subject,
+            "number": challenger.number,
+        },
+        private={"reason": reason},
+    )
     return removal
 
 

@@ -2,13 +2,14 @@
 
 import pytest
 
+from audit.proofs import trail
 from registry.models import Challenger
-from registry.services.archiving import archive_version
+from registry.services.archiving import archive_model, archive_version
 from registry.services.model_versions import register_version
 from registry.services.promotion import promote
 from registry.services.slots import add_challenger, remove_challenger
 from tests import factories
-from tests.registry.slots import challenge, refused
+from tests.registry.slots import challenge, refused, slot
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +35,35 @@ def test_challenger_is_in_use(cast, first, third):
     archive_version(third, actor=cast.alice)
 
     assert refused(challenge, add_challenger, third, cast.alice) == "version_archived"
+
+
+def test_challenger_that_runs_is_not_archived(cast, first, third):
+    challenge(add_challenger, third, cast.alice)
+
+    assert refused(archive_version, third, actor=cast.alice) == "version_is_challenger"
+
+    challenge(remove_challenger, third, cast.alice)
+    archive_version(third, actor=cast.alice)
+
+
+def test_model_whose_version_runs_beside_is_not_archived(workspace, cast):
+    version = factories.version(workspace, cast)
+    challenge(add_challenger, version, cast.alice)
+    model = version.registered_model
+
+    assert refused(archive_model, model, actor=cast.alice) == "version_is_challenger"
+
+
+def test_challenger_that_is_retired_runs_no_more(cast, first, third):
+    challenger = challenge(add_challenger, third, cast.alice)
+    factories.retired(third.registered_model, cast, third)
+
+    assert not Challenger.objects.running().exists()
+    entry = trail([slot().subject])[-1]
+    assert (entry.kind, entry.payload) == (
+        "registry.challenger.removed",
+        {"version": third.subject, "number": challenger.number},
+    )
 
 
 def test_challenger_says_whether_it_learnt_from_the_same_data(workspace, cast, first):

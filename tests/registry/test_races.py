@@ -19,7 +19,7 @@ from registry.models import (
     Slot,
 )
 from registry.services.archiving import archive_version
-from registry.services.out_of_use import is_archived, is_retired
+from registry.services.out_of_use import is_archived
 from registry.services.promotion import promote
 from tests import factories
 from tests.factories import Cast
@@ -151,7 +151,7 @@ def test_version_that_is_retired_while_it_takes_a_slot_leaves_it(
     outcomes = overtaken(take, retiring(version, cast))
 
     assert outcomes == ("done", "done")
-    assert is_retired(version)
+    assert version.is_retired
     assert slot().champion is None
 
 

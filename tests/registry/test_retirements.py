@@ -1,12 +1,18 @@
 """What is retired never serves again, and what stood on it is named."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.test import Client
+from django.utils import timezone
+from guardian.shortcuts import assign_perm
 
 from audit.proofs import trail
 from registry.models import BreakGlassEnd, Promotion
 from registry.services.promotion import promote
 from registry.services.slots import add_challenger
+from registry.services.standing import standing_of
 from tests import factories
 from tests.registry.slots import challenge, refused, slot
 from tracking.permissions import Role
@@ -49,6 +55,20 @@ def test_emergency_falls_back_to_nothing_that_is_retired(cast, first, third):
     assert (slot().champion, slot().break_glass) == (None, None)
 
 
+def test_nothing_that_is_retired_serves_when_an_emergency_ends(
+    workspace, cast, first, third
+):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+    factories.retired(first.registered_model, cast, first)
+    later = timezone.now() + timedelta(hours=25)
+
+    # No timer has run yet.
+    with time_machine.travel(later, tick=False):
+        assert slot().serving(later) is None
+        standing = standing_of(first.registered_model)
+        assert (standing.champions, standing.aliases()) == ({}, {})
+
+
 def test_model_that_is_retired_in_an_emergency_leaves_its_slot_empty(
     cast, first, third
 ):
@@ -79,6 +99,30 @@ def test_retired_model_names_the_models_that_stand_on_it(workspace, cast, first)
     assert slot().champion is None
     assert refused(factories.retired, model, cast) == "version_retired"
     assert refused(factories.retired, model, cast, first) == "version_retired"
+
+
+def test_models_that_somebody_may_not_see_are_counted_and_not_named(
+    workspace, cast, first
+):
+    model = first.registered_model
+    seen = factories.model(workspace, cast, "limits")
+    hidden = factories.model(workspace, cast, "secret")
+    for other in (seen, hidden):
+        factories.model_card(other, cast, upstream=[model])
+    factories.retired(model, cast)
+    guest = factories.person("guest", workspace, None)
+    assign_perm("view_workspace", guest, workspace)
+    for one in (model, seen):
+        assign_perm("view_registeredmodel", guest, one)
+    client = Client()
+
+    def listed(user):
+        client.force_login(user)
+        (row,) = client.get("/api/v1/retirements/").json()["results"]
+        return row["dependants"], row["dependants_unnamed"]
+
+    assert listed(guest) == ([slot().subject, seen.subject], 1)
+    assert listed(cast.carol) == ([slot().subject, seen.subject, hidden.subject], 0)
 
 
 @pytest.mark.parametrize(
