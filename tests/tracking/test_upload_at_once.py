@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -32,7 +33,7 @@ def run(workspace, cast) -> Run:
 
 
 def uploaded(run: Run, actor, path="model/model.onnx", content=b"weights", **other):
-    place = {
+    place: dict[str, Any] = {
         "experiment_id": run.experiment_id,
         "workspace": run.experiment.workspace,
     } | other
