@@ -299,11 +299,16 @@ def test_champion_is_due_by_the_tier_of_its_model(cast, champion, tier, months):
     if tier != Tier.MODERATE:
         factories.tier(champion.registered_model, cast, tier)
     slot = Slot.objects.with_champion().get()
-    approved_at = champion.promotion_requests.get().approved_at
+    validated_at = champion.promotion_requests.get().approved_at
+    if tier < Tier.MODERATE:
+        # It is due at once, as it was approved for less.
+        code = factories.second_factor(cast.bob).code()
+        validated = factories.revalidated(slot, champion, cast, code=code)
+        validated_at = validated.signed_at
 
     due = due_dates([slot], timezone.now())[slot.pk]
 
-    assert due.at == (add_months(approved_at, months) if months else None)
+    assert due.at == (add_months(validated_at, months) if months else None)
 
 
 def test_another_interval_is_justified_on_the_card(cast, champion):

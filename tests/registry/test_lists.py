@@ -42,7 +42,7 @@ LISTS = {
     "break-glass/": 6,
     "revalidation-triggers/": 6,
     "revalidations/": 6,
-    "retirements/": 6,
+    "retirements/": 8,
     "model-cards/?registered_model=credit": 11,
     "tier-assessments/?registered_model=credit": 7,
 }
