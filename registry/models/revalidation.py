@@ -17,6 +17,7 @@ class TriggerKind(models.TextChoices):
     DATA_SOURCE_CHANGE = "data_source_change"
     CODE_CHANGE = "code_change"
     POLICY_CHANGE = "policy_change"
+    TIER_CHANGE = "tier_change"
     INCIDENT = "incident"
     WAIVER_EXPIRY = "waiver_expiry"
     REGULATION_CHANGE = "regulation_change"

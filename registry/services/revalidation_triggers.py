@@ -1,8 +1,9 @@
 """What Attestry itself knows to call for a revalidation is recorded here, once a cause.
 
-A policy and an incident call in the transaction of what happened; waivers that ended and
-what was stated anew about data are found by the timer. Drift, code and regulations are
-seen from outside only, and monitors and people say so (`revalidations`).
+A policy, a tier, a rollback and an incident call in the transaction of what happened;
+waivers that ended and what was stated anew about data are found by the timer. Drift, code
+and regulations are seen from outside only, and monitors and people say so
+(`revalidations`).
 """
 
 from collections.abc import Iterator
@@ -106,25 +107,23 @@ def call_by_promotion(request: PromotionRequest, *, actor: User, now: datetime) 
         _add_by_policy(version, policy, actor=actor, now=now)
 
 
-def call_by_tier(assessment: TierAssessment, *, actor: User, now: datetime) -> None:
-    """Call for the champions of a model that is held to more than when they were approved."""
-    model, former = assessment.registered_model, assessment.former_tier
-    if former is None or assessment.tier >= former:
-        return
-    for slot in Slot.objects.with_champion().filter(registered_model=model):
+def call_by_tier(model: RegisteredModel, *, actor: User, now: datetime) -> None:
+    """Call for the champions that were approved at a weaker tier than the model's newest.
+
+    Fewer people have signed for them than that tier asks for.
+    """
+    slots = Slot.objects.with_champion().filter(registered_model=model)
+    for slot in slots.filter(champion__isnull=False).order_by("pk"):
         version = slot.approved_champion
-        cause = f"tier-assessment/{assessment.pk}"
-        if version is not None and not _has_called(version, cause):
-            add_trigger(
-                model,
-                version=version,
-                kind=TriggerKind.POLICY_CHANGE,
-                cause=cause,
-                detail=f"{model} is of tier {assessment.tier}, and was of tier {former} "
-                f"when this version was approved.",
-                actor=actor,
-                now=now,
-            )
+        approved = version and _promoted(version, slot.environment)
+        if approved:
+            _add_by_tier(approved, actor=actor, now=now)
+
+
+def call_by_rollback(request: PromotionRequest, *, actor: User, now: datetime) -> None:
+    """Call for a version that serves again by an approval of former policies or tiers."""
+    call_by_promotion(request, actor=actor, now=now)
+    _add_by_tier(request, actor=actor, now=now)
 
 
 def call_by_finding(finding: Finding, *, actor: User, now: datetime) -> None:
@@ -170,6 +169,28 @@ def _add_by_policy(
         kind=TriggerKind.POLICY_CHANGE,
         cause=policy.subject,
         detail=f"{policy} demands something else in {policy.environment}.",
+        actor=actor,
+        now=now,
+    )
+
+
+def _add_by_tier(request: PromotionRequest, *, actor: User, now: datetime) -> None:
+    version = request.model_version
+    model = version.registered_model
+    assessed = TierAssessment.objects.filter(registered_model=model).order_by("-pk")
+    newest = assessed.first()
+    then = assessed.filter(signed_at__lte=request.approved_at).first()
+    if newest is None or then is None or newest.tier >= then.tier:
+        return
+    cause = f"{model.subject}/tier/{newest.pk}"
+    if _has_called(version, cause):
+        return
+    add_trigger(
+        model,
+        version=version,
+        kind=TriggerKind.TIER_CHANGE,
+        cause=cause,
+        detail=f"It was approved at tier {then.tier}, and its model is of {newest.tier}.",
         actor=actor,
         now=now,
     )

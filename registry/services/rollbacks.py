@@ -32,7 +32,7 @@ from registry.services.findings import (
     responsible,
 )
 from registry.services.out_of_use import refuse_out_of_use
-from registry.services.revalidation_triggers import call_by_promotion
+from registry.services.revalidation_triggers import call_by_rollback
 from registry.services.slots import fill, locked_slot
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
@@ -90,7 +90,6 @@ def roll_back(slot: Slot, *, to: ModelVersion, reason: str, actor: User) -> Roll
         )
         fill(slot, to, actor=actor, now=now)
         _take_back(slot, former)
-        call_by_promotion(promotion.request, actor=actor, now=now)
         record(
             RegistryEvent.VERSION_ROLLED_BACK,
             actor=actor,
@@ -105,6 +104,7 @@ def roll_back(slot: Slot, *, to: ModelVersion, reason: str, actor: User) -> Roll
             },
             private={"reason": reason},
         )
+        call_by_rollback(promotion.request, actor=actor, now=now)
     return rollback
 
 

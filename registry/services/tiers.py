@@ -77,7 +77,6 @@ def assess_tier(
         )
         if tier != model.tier:
             end_requests_of_other_tier(model, actor=actor, now=now)
-            call_by_tier(assessment, actor=actor, now=now)
         RegisteredModel.objects.filter(pk=model.pk).update(tier=tier)
         record(
             RegistryEvent.TIER_ASSESSED,
@@ -95,6 +94,7 @@ def assess_tier(
                 "printed_name": assessment.printed_name,
             },
         )
+        call_by_tier(model, actor=actor, now=now)
     return assessment
 
 

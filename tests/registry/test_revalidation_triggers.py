@@ -77,6 +77,54 @@ def dataset_of(version: ModelVersion):
     return version.linked_run.dataset_inputs.get().dataset
 
 
+# Tiers
+
+
+def test_stricter_tier_calls_for_the_champion_that_was_approved_at_a_weaker_one(
+    cast, champion
+):
+    model = champion.registered_model
+    factories.tier(model, cast, Tier.MODERATE)
+    assert called() == []
+
+    assessment = factories.tier(model, cast, Tier.HIGH)
+
+    cause = f"model/default/credit/tier/{assessment.pk}"
+    assert called() == [("tier_change", cause, champion.pk, "rita")]
+    assert entries() == [
+        {"kind": "tier_change", "version": champion.subject, "cause": cause}
+    ]
+    assert why_due(champion) == "tier_change"
+
+
+def test_rollback_calls_for_what_was_approved_under_a_former_policy_and_tier(
+    workspace, cast, champion
+):
+    policy = factories.policy(workspace, cast, STRICTER)
+    second = factories.champion(workspace, cast, content=b"model 2")
+    assessment = factories.tier(champion.registered_model, cast, Tier.HIGH)
+
+    factories.rollback(Slot.objects.get(champion=second), champion, cast)
+
+    tier = f"model/default/credit/tier/{assessment.pk}"
+    assert called() == [
+        ("policy_change", policy.subject, champion.pk, "rita"),
+        ("tier_change", tier, second.pk, "rita"),
+        ("tier_change", tier, champion.pk, "rex"),
+    ]
+    assert why_due(champion) in {"policy_change", "tier_change"}
+
+
+def test_champion_is_not_due_when_its_model_is_held_to_less(cast, champion):
+    factories.tier(champion.registered_model, cast, to=Tier.LOW)
+    assert called() == []
+
+
+def test_model_that_serves_nowhere_is_held_to_more_without_a_call(workspace, cast):
+    factories.tier(factories.model(workspace, cast), cast, to=Tier.CRITICAL)
+    assert called() == []
+
+
 # Policies
 
 
@@ -107,42 +155,6 @@ def test_version_that_was_approved_under_a_former_policy_is_due_once_it_serves(
     version = approved.model_version
     assert called() == [("policy_change", policy.subject, version.pk, "rex")]
     assert why_due(version) == "policy_change"
-
-
-def test_way_back_to_what_was_approved_under_a_former_policy_makes_it_due(
-    workspace, cast, champion
-):
-    promote(
-        factories.approved(factories.version(workspace, cast, content=b"next"), cast),
-        actor=cast.rex,
-    )
-    policy = factories.policy(workspace, cast, STRICTER)
-    RevalidationTrigger.objects.get()
-
-    factories.rollback(Slot.objects.get(), champion, cast)
-
-    assert called()[1:] == [("policy_change", policy.subject, champion.pk, "rex")]
-    assert why_due(champion) == "policy_change"
-
-
-def test_champion_is_due_when_its_model_is_held_to_more(cast, champion):
-    model = champion.registered_model
-    to_more = factories.tier(model, cast, to=Tier.HIGH)
-    cause = f"tier-assessment/{to_more.pk}"
-
-    assert called() == [("policy_change", cause, champion.pk, to_more.signer.username)]
-    assert why_due(champion) == "policy_change"
-    assert [entry["cause"] for entry in entries()] == [cause]
-
-
-def test_champion_is_not_due_when_its_model_is_held_to_less(cast, champion):
-    factories.tier(champion.registered_model, cast, to=Tier.LOW)
-    assert called() == []
-
-
-def test_model_that_serves_nowhere_is_held_to_more_without_a_call(workspace, cast):
-    factories.tier(factories.model(workspace, cast), cast, to=Tier.CRITICAL)
-    assert called() == []
 
 
 @pytest.mark.parametrize(
