@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from audit.errors import DomainError, PermissionDeniedError
 from audit.proofs import soundness
 from registry.services.sign_off_verification import last_sign_off_verification
-from registry.services.waiting import waiting_for
+from registry.services.waiting import MOST_LISTED, waiting_for
 from tracking.models import Workspace
 from tracking.services.accounts import change_password
 from tracking.services.log_ins import (
@@ -103,6 +103,7 @@ class AttestryAdminSite(AdminSite):
                 self.get_app_list(request), key=lambda a: FLOORS.index(a["app_label"])
             ),
             "waiting": waiting_for(actor),
+            "most_waiting": MOST_LISTED,
             "has_role": Workspace.objects.visible_to(actor).exists(),
         }
         return super().index(request, context | (extra_context or {}))

@@ -1,6 +1,7 @@
 """What waits for whom: which signatures a request lacks, and who can give them now."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from django.contrib.auth.models import User
 from django.db.models import Q
@@ -17,6 +18,8 @@ from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
 from registry.services.quorum import given_for_now, lacking_roles
 
+MOST_LISTED = 20
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -26,14 +29,18 @@ class Waiting:
     roles: tuple[SignerRole, ...]
 
 
-def waiting_for(person: User) -> list[Waiting]:
-    """Return what this person can sign or promote now, the oldest first."""
-    return [
+def waiting_for(person: User, *, at_most: int = MOST_LISTED) -> list[Waiting]:
+    """Return the oldest requests that this person can sign or promote now.
+
+    Each is asked for by itself, because its lineage says whether they may sign.
+    """
+    found = (
         Waiting(request, roles)
         for request in _within_reach(person)
         if (roles := roles_open_to(person, request))
         or request.state == RequestState.APPROVED
-    ]
+    )
+    return list(islice(found, at_most))
 
 
 def roles_open_to(person: User, request: PromotionRequest) -> tuple[SignerRole, ...]:
@@ -67,6 +74,7 @@ def _within_reach(person: User) -> list[PromotionRequest]:
     return list(
         PromotionRequest.objects.filter(to_sign | to_promote)
         .with_subject()
+        .with_sensitivity()
         .prefetch_related("sign_offs")
         .order_by("pk")
         .distinct()

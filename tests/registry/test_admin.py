@@ -2,7 +2,9 @@
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from audit.proofs import trail
 from registry.models import (
@@ -179,6 +181,22 @@ def test_overview_lists_what_waits_for_each_person(workspace, cast, in_review):
     shown = text(as_person(cast.bob).get("/admin/"))
     assert page(in_review) in shown
     assert "sign as validator" in shown
+
+
+def test_overview_asks_for_as_many_as_it_lists(workspace, cast, in_review):
+    version = factories.version(workspace, cast, content=b"newer")
+    newer = factories.evaluated(version, cast)
+
+    def waiting(at_most):
+        with CaptureQueriesContext(connection) as asked:
+            found = waiting_for(cast.bob, at_most=at_most)
+        return [one.request for one in found], len(asked)
+
+    oldest, for_one = waiting(1)
+    both, for_both = waiting(2)
+    assert (oldest, both) == ([in_review], [in_review, newer])
+    assert for_one < for_both
+    assert waiting(20) == (both, for_both)
 
 
 def test_nothing_waits_for_somebody_who_has_signed(in_review, cast):
