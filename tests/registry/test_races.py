@@ -16,8 +16,12 @@ from registry.models import (
     Promotion,
     PromotionRequest,
     RequestState,
+    RevalidationTrigger,
     Slot,
 )
+from registry.models.revalidation import TriggerKind
+from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.archiving import archive_version
 from registry.services.out_of_use import is_archived
 from registry.services.promotion import promote
@@ -189,3 +193,66 @@ def test_version_does_not_take_a_slot_while_it_is_archived(workspace, cast, way_
 
     assert outcomes == ("done", "version_archived")
     assert not Slot.objects.filter(champion=version).exists()
+
+
+# A tier that is signed meanwhile
+
+
+def held_to_more(version: ModelVersion, cast: Cast) -> Act:
+    return lambda: factories.tier(version.registered_model, cast, Tier.HIGH)
+
+
+def signing_last(workspace: Workspace, cast: Cast) -> tuple[PromotionRequest, Act]:
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    asked = factories.signed(asked, cast.bob, SignerRole.VALIDATOR)
+    # Enough for the stricter tier as well.
+    code = factories.second_factor(cast.olivia).code()
+    return asked, lambda: factories.signed(
+        asked, cast.olivia, SignerRole.OWNER, code=code
+    )
+
+
+def test_version_that_is_promoted_before_its_model_is_held_to_more_is_due(
+    workspace, cast
+):
+    factories.policy(workspace, cast)
+    version, take = promoting(workspace, cast)
+
+    outcomes = overtaken(take, held_to_more(version, cast))
+
+    assert outcomes == ("done", "done")
+    assert slot().champion == version
+    called = RevalidationTrigger.objects.get()
+    assert (called.model_version, called.kind) == (version, TriggerKind.TIER_CHANGE)
+
+
+def test_version_is_not_promoted_by_an_approval_of_a_weaker_tier(workspace, cast):
+    factories.policy(workspace, cast)
+    version, take = promoting(workspace, cast)
+
+    outcomes = overtaken(held_to_more(version, cast), take)
+
+    assert outcomes == ("done", "request_not_approved")
+    assert not Slot.objects.filter(champion=version).exists()
+
+
+def test_last_signature_before_a_stricter_tier_approves_nothing_that_stays(
+    workspace, cast
+):
+    factories.policy(workspace, cast)
+    asked, sign = signing_last(workspace, cast)
+
+    outcomes = overtaken(sign, held_to_more(asked.model_version, cast))
+
+    assert outcomes == ("done", "done")
+    assert factories.fresh(asked).state == RequestState.INVALIDATED
+
+
+def test_last_signature_after_a_stricter_tier_is_refused(workspace, cast):
+    factories.policy(workspace, cast)
+    asked, sign = signing_last(workspace, cast)
+
+    outcomes = overtaken(held_to_more(asked.model_version, cast), sign)
+
+    assert outcomes == ("done", "request_not_in_review")
+    assert factories.fresh(asked).state == RequestState.INVALIDATED
