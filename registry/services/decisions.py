@@ -29,6 +29,7 @@ from registry.services.due_dates import GRACE, Due, due_dates
 from registry.services.findings import blocking_findings
 from registry.services.governance import governing_policy
 from registry.services.out_of_use import is_archived
+from registry.services.sign_off_verification import sign_off_faults
 
 
 class Answer(StrEnum):
@@ -166,6 +167,7 @@ def _look_at_champion(
     )
     if approved:
         _look_at_waivers(approved, found, now)
+        _look_at_sign_offs(approved, found)
     emergency = slot.break_glass
     if emergency and not emergency.has_expired(now):
         found.ends.append(emergency.expires_at)
@@ -207,6 +209,18 @@ def _look_at_waivers(approved: PromotionRequest, found: _Found, now: datetime) -
             )
         )
     _look_at_attestations(approved, assessed.missing_attestations, found)
+
+
+def _look_at_sign_offs(approved: PromotionRequest, found: _Found) -> None:
+    """Deny a champion whose signatures are not those of which the log tells."""
+    faults = [fault.sentence for fault in sign_off_faults([approved])]
+    if faults:
+        found.reasons.append(
+            Reason(
+                "sign_offs_altered",
+                f"{faults[0]} Find out who changed it, and let another version serve.",
+            )
+        )
 
 
 def _look_at_attestations(

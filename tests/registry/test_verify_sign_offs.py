@@ -22,6 +22,7 @@ from registry.models import (
     SignOffVerification,
 )
 from registry.models.sign_off import SignerRole
+from registry.services.decisions import decide
 from registry.services.promotion import promote
 from registry.services.sign_off_verification import (
     sign_off_faults,
@@ -235,3 +236,17 @@ def test_task_verifies_what_is_due(signed):
     current_app.tasks["registry.verify_sign_offs_when_due"].apply(throw=True)
 
     assert SignOffVerification.objects.get().requests == 1
+
+
+def test_champion_whose_signatures_were_altered_is_denied(signed, cast):
+    approved = factories.signed(signed, cast.olivia, SignerRole.OWNER)
+    promote(approved, actor=cast.rex)
+    version = approved.model_version
+
+    def decision() -> tuple[str, list[str]]:
+        said = decide(version, environment="production", now=timezone.now())
+        return said.answer, [reason.code for reason in said.reasons]
+
+    assert decision() == ("allow", [])
+    alter(signed_at=timezone.now())
+    assert decision() == ("deny", ["sign_offs_altered"])
