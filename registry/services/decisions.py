@@ -18,8 +18,10 @@ from registry.models import (
     ModelCard,
     ModelVersion,
     Policy,
+    Promotion,
     PromotionRequest,
     RequestState,
+    Rollback,
     Slot,
     Waiver,
 )
@@ -165,6 +167,14 @@ def _look_at_champion(
         .order_by("-pk")
         .first()
     )
+    if slot.approved_champion is not None and slot.approved_champion != _last(slot):
+        found.reasons.append(
+            Reason(
+                "slot_altered",
+                f"No promotion and no rollback put {slot.approved_champion} into {slot}: "
+                f"find out who changed it, and have a version promoted.",
+            )
+        )
     if approved:
         _look_at_waivers(approved, found, now)
         _look_at_sign_offs(approved, found)
@@ -193,6 +203,25 @@ def _look_at_champion(
                 f"reviewed and lifted.",
             )
         )
+
+
+def _last(slot: Slot) -> ModelVersion | None:
+    """Return who serves by what was done last: a promotion, or a rollback."""
+    promoted = (
+        Promotion.objects.filter(slot=slot)
+        .select_related("request__model_version")
+        .order_by("-pk")
+        .first()
+    )
+    back = (
+        Rollback.objects.filter(slot=slot)
+        .select_related("promotion__request__model_version")
+        .order_by("-pk")
+        .first()
+    )
+    if promoted and back and back.rolled_back_at >= promoted.promoted_at:
+        return back.promotion.request.model_version
+    return promoted.request.model_version if promoted else None
 
 
 def _look_at_waivers(approved: PromotionRequest, found: _Found, now: datetime) -> None:
