@@ -253,8 +253,12 @@ def may_attest(user: User, model: RegisteredModel) -> bool:
 
 
 def is_no_signer(user: User) -> bool:
-    """Superusers and programs put their name under nothing (R4)."""
-    return user.is_superuser or ServiceAccount.objects.filter(user=user).exists()
+    """Superusers, programs and who keeps accounts put their name under nothing (R4)."""
+    return (
+        user.is_superuser
+        or ServiceAccount.objects.filter(user=user).exists()
+        or keeps_accounts(user)
+    )
 
 
 def may_sign_as(user: User, role: SignerRole, model: RegisteredModel) -> bool:

@@ -56,7 +56,12 @@ def request_promotion(
         transaction.atomic(),
     ):
         _refuse_unless_may_request(actor, version)
-        RegisteredModel.objects.select_for_update().get(pk=version.registered_model_id)
+        # Its tier, as it is now, says which policy governs.
+        version.registered_model = (
+            RegisteredModel.objects.select_related("workspace", "owner")
+            .select_for_update(of=("self",))
+            .get(pk=version.registered_model_id)
+        )
         now = timezone.now()
         policy = pinned_policy(version.registered_model, environment, now)
         _expire_what_is_due(version, environment, now)

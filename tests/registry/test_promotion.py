@@ -9,9 +9,19 @@ from django.utils import timezone
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.proofs import trail
 from audit.sequencer import sequence_pending
-from registry.models import GateRun, Promotion, PromotionRequest, RequestState, Slot
+from registry.models import (
+    GateRun,
+    ModelVersion,
+    Policy,
+    Promotion,
+    PromotionRequest,
+    RegisteredModel,
+    RequestState,
+    Slot,
+)
 from registry.models.promotion_request import MOVES
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
@@ -231,3 +241,24 @@ def test_request_moves_only_where_the_table_leads(workspace, cast, state, to):
         moved = PromotionRequest.objects.move(request.pk, to=RequestState(to))
 
     assert moved is (RequestState(to) in MOVES[RequestState(state)])
+
+
+def test_request_pins_the_policy_of_the_tier_that_the_model_has_now(workspace, cast):
+    def policy_of(tier: Tier) -> Policy:
+        document = factories.POLICY.replace(
+            "registered_model: credit", f"tier: [{tier}]"
+        ).replace("credit-production", f"of-tier-{tier}")
+        return factories.policy(workspace, cast, document)
+
+    policy_of(Tier.MODERATE)
+    strict = policy_of(Tier.HIGH)
+    # As a view fetches it, before somebody else classifies the model.
+    version = ModelVersion.objects.with_lineage().get(
+        pk=factories.version(workspace, cast).pk
+    )
+    assert version.registered_model.tier == Tier.MODERATE
+    factories.tier(RegisteredModel.objects.get(), cast, Tier.HIGH)
+
+    request = factories.request(version, cast)
+
+    assert request.policy == strict

@@ -14,6 +14,7 @@ from registry.models.sign_off import SignerRole
 from registry.services.sign_offs import missing_roles
 from tests import factories
 from tracking.permissions import Role
+from tracking.services.roles import group_of
 
 pytestmark = pytest.mark.django_db
 
@@ -113,6 +114,18 @@ def test_superuser_who_is_given_every_permission_still_does_not_sign(
 ):
     cast.bob.is_superuser = True
     cast.bob.save()
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(request_in_review, cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "may_not_sign"
+
+
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.OPERATOR])
+def test_who_keeps_accounts_does_not_sign_however_they_came_to(
+    request_in_review, cast, workspace, role
+):
+    group_of(role, workspace).user_set.add(cast.bob)
 
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(request_in_review, cast.bob, SignerRole.VALIDATOR)
