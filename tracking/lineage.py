@@ -16,6 +16,7 @@ from tracking.hierarchy import nested_in
 from tracking.models import (
     Dataset,
     DatasetInput,
+    FormerParent,
     LoggedModel,
     ModelUse,
     Run,
@@ -191,12 +192,19 @@ def runs_in_lineage(run: Run) -> set[int]:
 
 
 def _nested_with(keys: Iterable[int]) -> set[int]:
-    """Return the runs that some runs are nested in, and those nested in them."""
+    """Return the runs that some runs are or were nested in, and those nested in them."""
     names = Run.objects.filter(pk__in=keys).values_list("run_id", flat=True)
     claimed = Tag.objects.filter(run__in=keys, key=PARENT_TAG)
     above = Run.objects.filter(run_id__in=claimed.values_list("value", flat=True))
-    below = nested_in(names).only("run")
-    return {*above.values_list("pk", flat=True), *(tag.run_id for tag in below)}
+    was_claimed = FormerParent.objects.filter(run__in=keys)
+    was_above = Run.objects.filter(run_id__in=was_claimed.values("parent_run_id"))
+    was_below = FormerParent.objects.filter(parent_run_id__in=names)
+    return {
+        *above.values_list("pk", flat=True),
+        *(tag.run_id for tag in nested_in(names).only("run")),
+        *was_above.values_list("pk", flat=True),
+        *(former.run_id for former in was_below.only("run")),
+    }
 
 
 def uses_of(datasets: Iterable[int], *, user: User) -> QuerySet[DatasetInput]:

@@ -1,8 +1,9 @@
 """Who made a version, in whatever way, does not sign it (governance rules R1 to R4)."""
 
 import pytest
+from django.utils import timezone
 
-from audit.errors import PermissionDeniedError
+from audit.errors import ConflictError, PermissionDeniedError
 from registry.models import PromotionRequest
 from registry.models.sign_off import SignerRole
 from registry.services.gate_runs import run_gate
@@ -13,6 +14,7 @@ from tracking.permissions import Role
 from tracking.services.accounts import deactivate_account
 from tracking.services.logged_models import log_model_uses
 from tracking.services.logging import Point, log_batch, remove_tag
+from tracking.services.runs import create_run
 
 pytestmark = pytest.mark.django_db
 
@@ -146,6 +148,41 @@ def test_who_made_a_run_that_is_nested_with_it_does_not_sign(
         inner, tags=[("mlflow.parentRunId", outer.run_id)], actor=inner.created_by
     )
     assert conflicts(in_review(source, cast), vera) == ["created a run that it came of"]
+
+
+@pytest.mark.parametrize("is_above", [True, False])
+def test_nobody_leaves_a_lineage_by_another_parent(
+    source, cast, vera, workspace, is_above
+):
+    other = factories.run(workspace, vera, "other")
+    inner, outer = (source, other) if is_above else (other, source)
+    for parent in (outer.run_id, "none"):
+        tag = ("mlflow.parentRunId", parent)
+        log_batch(inner, tags=[tag], actor=inner.created_by)
+    assert conflicts(in_review(source, cast), vera) == ["created a run that it came of"]
+
+
+def test_nobody_is_drawn_into_a_lineage_once_it_was_submitted(
+    source, cast, vera, workspace
+):
+    reviewed = in_review(source, cast)
+    later = factories.run(workspace, cast.alice, "later")
+    tags = {"mlflow.parentRunId": source.run_id, "attestry.git.author": "vera"}
+    for draw_in in (
+        lambda: log_batch(later, tags=list(tags.items()), actor=cast.alice),
+        lambda: create_run(
+            later.experiment,
+            name="new",
+            started_at=timezone.now(),
+            tags=tags,
+            actor=cast.alice,
+        ),
+    ):
+        with pytest.raises(ConflictError, match="is frozen") as refused:
+            draw_in()
+        assert refused.value.code == "parent_frozen"
+    signed = factories.signed(reviewed, vera, SignerRole.VALIDATOR)
+    assert signed.sign_offs.get().signer == vera
 
 
 def test_who_only_used_the_same_data_signs(source, cast, vera, workspace):

@@ -24,7 +24,7 @@ from tracking.models.role_grant import GrantState, NamePrefix, RoleGrant
 from tracking.models.run import Run, RunSeal
 from tracking.models.second_factor import FailedTries, SecondFactor
 from tracking.models.sensitive_use import Acknowledgement, SensitiveUse
-from tracking.models.tag import ExperimentTag, FormerAuthor, Tag
+from tracking.models.tag import ExperimentTag, FormerAuthor, FormerParent, Tag
 from tracking.models.workspace import Workspace
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "FailedTries",
     "FieldDefinition",
     "FormerAuthor",
+    "FormerParent",
     "GrantState",
     "LatestMetric",
     "LoggedModel",

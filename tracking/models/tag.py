@@ -84,6 +84,23 @@ class FormerAuthor(models.Model):
         return f"former author of run {self.run_id}"
 
 
+class FormerParent(models.Model):
+    """The run that a run said it was nested in until its tag was overwritten.
+
+    Append-only: who works in one lineage does not leave it by another tag.
+    """
+
+    run = models.ForeignKey(Run, models.PROTECT, related_name="former_parents")
+    parent_run_id = models.CharField(max_length=32, db_index=True)
+    replaced_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"former parent of run {self.run_id}"
+
+
 class ExperimentTag(models.Model):
     """A label of an experiment."""
 

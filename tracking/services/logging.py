@@ -18,6 +18,7 @@ from tracking.models import (
     Dataset,
     DatasetInput,
     FormerAuthor,
+    FormerParent,
     LoggedModel,
     LoggedModelMetric,
     Metric,
@@ -29,11 +30,14 @@ from tracking.models import (
 from tracking.models.metric import POINT_FIELDS, POINTS_OF_RUN, points_as_json
 from tracking.models.pairs import pairs_as_json
 from tracking.models.run import subject_of
-from tracking.models.tag import TAGS_OF_RUN
-from tracking.services.runs import RUN_NAME_TAG, writable
+from tracking.models.tag import PARENT_TAG, TAGS_OF_RUN
+from tracking.services.runs import RUN_NAME_TAG, refuse_frozen_parent, writable
 from tracking.services.sensitive_data import notice_sensitive_use
 
 LONGEST_RUN_NAME = 250
+RUN_ID_CHARACTERS = 32
+# What they said before counts for segregation of duties.
+KEPT_TAGS = AUTHOR_TAGS | {PARENT_TAG}
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def _fits_a_statement(
     metrics: Sequence[Point], tags: Sequence[tuple[str, str]]
 ) -> bool:
     is_of_models = any(point.model_id for point in metrics)
-    says_more = any(key == RUN_NAME_TAG or key in AUTHOR_TAGS for key, _ in tags)
+    says_more = any(key == RUN_NAME_TAG or key in KEPT_TAGS for key, _ in tags)
     return bool(metrics or tags) and not is_of_models and not says_more
 
 
@@ -211,20 +215,29 @@ def _write_model_metrics(run: Run, points: Sequence[Point]) -> None:
 
 def _write_tags(run: Run, tags: Sequence[tuple[str, str]]) -> None:
     newest = dict(tags)
-    _keep_former_authors(run, newest)
+    refuse_frozen_parent(run.experiment, newest)
+    _keep_what_was_said(run, newest)
     Tag.objects.put(run, newest.items())
     if name := newest.get(RUN_NAME_TAG, "")[:LONGEST_RUN_NAME]:
         Run.objects.filter(pk=run.pk).update(name=name)
 
 
-def _keep_former_authors(run: Run, tags: Mapping[str, str]) -> None:
-    """Keep whom the run named as an author of its commit and no longer does."""
-    authors = AUTHOR_TAGS & tags.keys()
-    if not authors:
+def _keep_what_was_said(run: Run, tags: Mapping[str, str]) -> None:
+    """Keep whom the run named as an author of its commit, and what it was nested in."""
+    changing = KEPT_TAGS & tags.keys()
+    if not changing:
         return
-    said = run.tags.filter(key__in=authors).values_list("key", "value")
+    said = run.tags.filter(key__in=changing).values_list("key", "value")
+    former = [(key, value) for key, value in said if value != tags[key]]
     FormerAuthor.objects.bulk_create(
-        FormerAuthor(run=run, value=value) for key, value in said if value != tags[key]
+        FormerAuthor(run=run, value=value)
+        for key, value in former
+        if key in AUTHOR_TAGS
+    )
+    FormerParent.objects.bulk_create(
+        FormerParent(run=run, parent_run_id=value)
+        for key, value in former
+        if key == PARENT_TAG and len(value) == RUN_ID_CHARACTERS
     )
 
 
@@ -232,7 +245,7 @@ def remove_tag(run: Run, *, key: str, actor: User) -> None:
     """Take a label away; the entry says which, and the log keeps what it was."""
     with transaction.atomic():
         run = writable(run, actor=actor)
-        _keep_former_authors(run, {key: ""})
+        _keep_what_was_said(run, {key: ""})
         deleted, _ = run.tags.filter(key=key).delete()
         if not deleted:
             raise NotFoundError(

@@ -1,5 +1,6 @@
 """Runs are created, ended, archived and frozen here."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -14,6 +15,7 @@ from tracking.events import TrackingEvent
 from tracking.models import Experiment, Run, Tag
 from tracking.models.experiment import Lifecycle
 from tracking.models.run import RunStatus
+from tracking.models.tag import PARENT_TAG
 from tracking.permissions import may_log_in
 from tracking.services.reproductions import compare_as_claimed
 from tracking.services.sealing import keep_manifest, seal
@@ -37,6 +39,7 @@ def create_run(
             "experiment_archived",
             f"The experiment {experiment} is archived: restore it or use another one.",
         )
+    refuse_frozen_parent(experiment, tags)
     with transaction.atomic():
         run = Run.objects.create(
             experiment=experiment, name=name, started_at=started_at, created_by=actor
@@ -52,6 +55,24 @@ def create_run(
             },
         )
     return run
+
+
+def refuse_frozen_parent(experiment: Experiment, tags: Mapping[str, str]) -> None:
+    """Refuse to nest a run in one that a promotion rests on.
+
+    Whoever worked in a lineage may not sign for it: nobody is drawn into it afterwards.
+    """
+    frozen = Run.objects.filter(
+        run_id=tags.get(PARENT_TAG),
+        experiment__workspace=experiment.workspace_id,
+        frozen_at__isnull=False,
+    )
+    if PARENT_TAG in tags and frozen.exists():
+        raise ConflictError(
+            "parent_frozen",
+            f"The run {tags[PARENT_TAG]} is frozen, because a promotion rests on it: no "
+            f"run is nested in it any more.",
+        )
 
 
 def update_run(
