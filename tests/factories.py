@@ -732,6 +732,15 @@ def emergency(
     return confirm_break_glass(asked, **arguments)
 
 
+def judged(confirmed: BreakGlassConfirmation, people: Cast) -> None:
+    """Say that what an emergency was about is mended, and have that verified."""
+    for to, actor in (
+        (FindingState.FIXED, people.alice),
+        (FindingState.VERIFIED, people.bob),
+    ):
+        move_finding(confirmed.finding, to=to, reason="Mended.", actor=actor)
+
+
 def revalidated(
     slot: Slot, version: ModelVersion, people: Cast, **changes: Any
 ) -> Revalidation:
@@ -780,10 +789,11 @@ def what_comes_after(serving: ModelVersion, people: Cast) -> None:
     )
     for act in (add_challenger, remove_challenger):
         act(second, environment="production", reason="To compare.", actor=people.alice)
-    emergency(emergency_asked(third, people), people)
+    confirmed = emergency(emergency_asked(third, people), people)
     in_a_day = timezone.now() + timedelta(hours=25)
     with time_machine.travel(in_a_day, tick=False):
         end_emergencies()
+    judged(confirmed, people)
     emergency(emergency_asked(fourth, people), people)
     undone = rollback(slot, serving, people)
     lifting(undone.freeze, people)
@@ -850,6 +860,8 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     everything_logged(other, people.alice)
     for author in ("alice", "nobody"):
         log_batch(other, tags=[("attestry.git.author", author)], actor=people.alice)
+    for parent in ("0" * 32, "1" * 32):
+        log_batch(other, tags=[("mlflow.parentRunId", parent)], actor=people.alice)
     sensitive = other.dataset_inputs.get().dataset
     card(sensitive, people.alice)
     use_dataset(run(workspace, people.alice, "sensitive"), people.alice)

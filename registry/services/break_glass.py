@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
@@ -31,7 +32,7 @@ from registry.services.sign_offs import signed_name
 from registry.services.slots import fill, locked_slot
 from registry.services.submission import refuse_unfit
 from registry.services.version_content import pinned_content
-from registry.signing import Reauthentication, reauthenticate
+from registry.signing import TWO_FACTORS, Reauthentication, reauthenticate
 from tracking import storage
 from tracking.services.log_ins import tries_counted
 from tracking.services.runs import freeze
@@ -136,6 +137,7 @@ def confirm_break_glass(
         delegation = delegation_to_sign(actor, role, version.registered_model)
         slot = locked_slot(version.registered_model, asked.slot.environment)
         _refuse_unless_open(asked, role, actor, proof.at)
+        _refuse_weaker_proof(asked, slot)
         _refuse_unproven(slot, version, actor)
         confirmed = BreakGlassConfirmation.objects.create(
             break_glass=asked,
@@ -147,7 +149,7 @@ def confirm_break_glass(
             printed_name=signed_name(actor, delegation),
             method=proof.method,
             confirmed_at=proof.at,
-            expires_at=proof.at + timedelta(hours=asked.hours),
+            expires_at=_end_of(asked, slot, proof.at),
         )
         fill(slot, version, break_glass=confirmed, actor=actor, now=proof.at)
         record(
@@ -238,6 +240,22 @@ def _refuse_unless_open(
         )
 
 
+def _refuse_weaker_proof(asked: BreakGlass, slot: Slot) -> None:
+    """Refuse what was asked with less than the model's tier, as it is now, wants."""
+    if slot.registered_model.wants_two_factors and asked.method != TWO_FACTORS:
+        raise ConflictError(
+            "asked_with_one_factor",
+            f"{slot.registered_model} is held to two factors since this was asked for: "
+            f"ask again.",
+        )
+
+
+def _end_of(asked: BreakGlass, slot: Slot, now: datetime) -> datetime:
+    """Say when the hours are over; a version that takes over gets what is left of them."""
+    end = now + timedelta(hours=asked.hours)
+    return min(end, slot.break_glass.expires_at) if slot.break_glass else end
+
+
 def _refuse_unproven(slot: Slot, version: ModelVersion, actor: User) -> None:
     """Integrity is never passed over: neither the log's nor the artifact's.
 
@@ -247,25 +265,31 @@ def _refuse_unproven(slot: Slot, version: ModelVersion, actor: User) -> None:
     refuse_retired(version)
     if slot.champion == version:
         raise ConflictError("version_is_champion", f"{version} serves there already.")
-    _refuse_one_more_emergency(version)
+    _refuse_one_more_emergency(slot, version)
     refuse_unfit(version)
     version.source_run = freeze(version.linked_run, actor=actor)
     for file in pinned_content(version).files:
         storage.verify(file.sha256)
 
 
-def _refuse_one_more_emergency(version: ModelVersion) -> None:
-    """Refuse to make a day at most longer: somebody must judge the last one first."""
-    unjudged = version.findings.filter(cause=FindingCause.BREAK_GLASS).exclude(
-        state__in=JUDGED
+def _refuse_one_more_emergency(slot: Slot, version: ModelVersion) -> None:
+    """Refuse to make a day at most longer: somebody must judge the last one first.
+
+    Another version may take over while an emergency lasts, for what is left of it.
+    """
+    emergencies = BreakGlassConfirmation.objects.filter(
+        Q(break_glass__model_version=version)
+        | Q(break_glass__slot=slot) & ~Q(pk=slot.break_glass_id)
     )
-    finding = unjudged.order_by("pk").first()
-    if finding is not None:
+    unjudged = emergencies.exclude(finding__state__in=JUDGED).order_by("pk")
+    last = unjudged.select_related("break_glass__model_version__registered_model")
+    if (emergency := last.first()) is not None:
         raise ConflictError(
             "emergency_not_judged",
-            f"{version} served in an emergency before, and finding {finding.pk} says so: "
-            f"have somebody else verify that it was mended, or ask for a promotion.",
-            finding=finding.pk,
+            f"{emergency.break_glass.model_version} served in an emergency before, and "
+            f"finding {emergency.finding_id} says so: have somebody else verify that it "
+            f"was mended, or ask for a promotion.",
+            finding=emergency.finding_id,
         )
 
 

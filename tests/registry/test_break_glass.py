@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from audit.errors import InvalidError
 from audit.proofs import trail
-from registry.models import BreakGlassEnd, Finding, ModelVersion
+from registry.models import BreakGlass, BreakGlassEnd, Finding, ModelVersion
 from registry.models.finding import FindingState
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.archiving import archive_model, archive_version
 from registry.services.break_glass import end_emergencies
 from registry.services.findings import move_finding
@@ -221,13 +222,35 @@ def test_no_emergency_makes_another_longer(workspace, cast, first, third):
             "emergency_not_judged"
         )
 
-        for to, actor in (
-            (FindingState.FIXED, cast.alice),
-            (FindingState.VERIFIED, cast.bob),
-        ):
-            move_finding(confirmed.finding, to=to, reason="Done.", actor=actor)
+        factories.judged(confirmed, cast)
         factories.emergency(factories.emergency_asked(third, cast), cast)
         assert slot().champion == third
+
+
+def test_no_other_version_makes_an_emergency_longer(workspace, cast, first, third):
+    fourth = factories.version(workspace, cast, content=b"model 4")
+    begun = factories.emergency(factories.emergency_asked(third, cast), cast)
+    with in_days(0.5):
+        over = factories.emergency(factories.emergency_asked(fourth, cast), cast)
+        assert (slot().champion, over.expires_at) == (fourth, begun.expires_at)
+    with in_days(1.5):
+        fifth = factories.version(workspace, cast, content=b"model 5")
+        assert refused(factories.emergency_asked, fifth, cast) == "emergency_not_judged"
+        assert slot().serving(timezone.now()) == first
+
+
+def test_emergency_takes_the_proof_of_the_tier_that_the_model_has_now(
+    cast, first, third
+):
+    asked = factories.emergency_asked(third, cast)
+    factories.tier(third.registered_model, cast, Tier.CRITICAL)
+    asked = BreakGlass.objects.get(pk=asked.pk)
+    code = factories.second_factor(cast.rita).code()
+
+    assert (
+        refused(factories.emergency, asked, cast, code=code) == "asked_with_one_factor"
+    )
+    assert slot().champion == first
 
 
 def test_emergency_whose_risk_is_borne_is_no_reason_for_another(

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.sequencer import sequence_pending
-from registry.models import ModelVersion
+from registry.models import BreakGlassConfirmation, ModelVersion
 from registry.models.finding import FindingState, Severity
 from registry.models.revalidation import TriggerKind
 from registry.models.tier import Tier
@@ -400,6 +400,7 @@ def everything_once_more(serving: ModelVersion, people: Any) -> None:
     add_challenger(
         again, environment="production", reason="To compare.", actor=people.alice
     )
+    factories.judged(BreakGlassConfirmation.objects.latest("pk"), people)
     factories.emergency(factories.emergency_asked(again, people), people)
     undone = factories.rollback(slot(), serving, people)
     factories.lifting(undone.freeze, people)
