@@ -182,7 +182,9 @@ def test_emergency_is_confirmed_once(cast, first, third):
 
 def test_emergency_never_passes_over_an_altered_artifact(cast, first, third):
     asked = factories.emergency_asked(third, cast)
-    storage.path_of(third.artifact_sha256).write_bytes(b"tampered")
+    path = storage.path_of(third.artifact_sha256)
+    path.chmod(0o644)
+    path.write_bytes(b"tampered")
 
     assert refused(factories.emergency, asked, cast).startswith("artifact")
     assert slot().champion == first
