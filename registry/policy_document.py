@@ -1,5 +1,6 @@
 """Reads a policy from YAML: what it demands, checked before anybody may publish it."""
 
+import re
 from collections.abc import Hashable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import PurePosixPath
@@ -175,11 +176,19 @@ class _ClauseOptions(msgspec.Struct):
     on_inconclusive: OnInconclusive = "block"
 
 
+# No text in PostgreSQL holds the one, no UTF-8 the others.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
 class _StrictLoader(yaml.SafeLoader):
     """Plain YAML: no key twice, no anchors, no merging, nothing that can grow."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call] # its stubs lack types
+        if isinstance(event, yaml.ScalarEvent) and UNSTORABLE.search(event.value):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{event.value[:50]!r} holds what no text can hold", None
+            )
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise yaml.constructor.ConstructorError(
                 None, None, "anchors and aliases are not allowed", event.start_mark

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from audit.errors import ConflictError
 from registry.models import PromotionRequest, RequestState
-from registry.services.assessment import assess
+from registry.services.assessment import Assessment, assess
 from registry.services.evidence import refuse_changed_evidence
 from registry.services.quorum import lacking_roles
 from registry.services.sign_off_verification import sign_off_faults
@@ -46,7 +46,9 @@ def refuse_due(request: PromotionRequest, now: datetime) -> None:
 def refuse_changed_subject(request: PromotionRequest, now: datetime) -> None:
     """Refuse when evidence, waivers or attestations are not what the digest says."""
     refuse_changed_evidence(request)
-    if request.subject_digest == assess(request, now).subject_digest:
+    assessed = assess(request, now)
+    if request.subject_digest == assessed.subject_digest:
+        _refuse_unless_clear(assessed)
         return
     if request.rests_until is not None and request.rests_until <= now:
         raise ConflictError(
@@ -60,6 +62,17 @@ def refuse_changed_subject(request: PromotionRequest, now: datetime) -> None:
         "What was signed, or is to be, is no longer what was evaluated. Have the log "
         "verified before anything else.",
     )
+
+
+def _refuse_unless_clear(assessed: Assessment) -> None:
+    """Refuse what never passed: by services it does not come this far."""
+    if not assessed.is_clear:
+        missing = (*assessed.open_gates, *assessed.missing_attestations)
+        raise ConflictError(
+            "evidence_missing",
+            f"This request lacks {', '.join(missing)}, whatever its state says. Have the "
+            f"log verified before anything else.",
+        )
 
 
 def refuse_altered_sign_offs(request: PromotionRequest) -> None:

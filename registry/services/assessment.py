@@ -96,7 +96,9 @@ def waivers_that_count(
         signed_at__lte=request.created_at,
     ).exclude(former_tier=F("tier"))
     of_tier = Waiver.objects.covering(request).filter(~Exists(tier_changed))
-    in_force = of_tier.in_force(now).order_by("-pk")
+    # Nobody asks for a promotion on what they have let through themselves.
+    by_others = of_tier.exclude(approvals__approver=request.requested_by_id)
+    in_force = by_others.in_force(now).order_by("-pk")
     waivable = {clause.slug for clause in policy.gates if is_waivable(clause, rules)}
     return {
         waiver.gate: waiver

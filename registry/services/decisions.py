@@ -13,6 +13,8 @@ from django.db.models import Min
 from audit.proofs import soundness
 from registry.models import (
     Attestation,
+    BreakGlassConfirmation,
+    BreakGlassEnd,
     Finding,
     Freeze,
     ModelCard,
@@ -180,6 +182,10 @@ def _look_at_champion(
         _look_at_sign_offs(approved, found)
     emergency = slot.break_glass
     if emergency and not emergency.has_expired(now):
+        if _has_ended(emergency, version):
+            found.reasons.append(
+                Reason("slot_altered", f"No emergency lets it serve in {slot} now.")
+            )
         found.ends.append(emergency.expires_at)
         found.warnings.append(
             Reason(
@@ -203,6 +209,11 @@ def _look_at_champion(
                 f"reviewed and lifted.",
             )
         )
+
+
+def _has_ended(emergency: BreakGlassConfirmation, version: ModelVersion) -> bool:
+    ended = BreakGlassEnd.objects.filter(confirmation=emergency).exists()
+    return ended or emergency.break_glass.model_version_id != version.pk
 
 
 def _last(slot: Slot) -> ModelVersion | None:

@@ -29,6 +29,7 @@ from registry.models.finding import (
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import (
+    duties_in_lineage,
     may_close_finding,
     may_open_finding,
     may_request_promotion,
@@ -294,7 +295,16 @@ def _refuse_unless_may_move(finding: Finding, to: FindingState, actor: User) -> 
 
 
 def _refuse_own_finding(finding: Finding, judge: User) -> None:
-    """Whoever caused it, fixed it, or is to fix it does not judge it."""
+    """Whoever made the version, caused it, fixed it, or is to fix it does not judge it."""
+    version = finding.model_version
+    duties = duties_in_lineage(judge, version) if version and version.source_run else []
+    if duties:
+        raise PermissionDeniedError(
+            "segregation_of_duties",
+            f"This finding is about a version that you, or for whom you sign, had a hand "
+            f"in ({', '.join(duties)}), so somebody else must judge it.",
+            conflicts=duties,
+        )
     if _broke_the_glass(finding, judge):
         raise PermissionDeniedError(
             "who_broke_the_glass_does_not_judge",

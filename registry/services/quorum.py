@@ -49,10 +49,12 @@ def given_for_now(request: PromotionRequest) -> list[SignOff]:
 
 def _wanted(policy: Policy, tier: int | None, *, is_sensitive: bool) -> tuple[str, ...]:
     rules = rules_of(tier)
-    wanted = [*_named_by(policy.document), *rules.signers]
+    wanted = [*_named_by(policy.document), *rules.signers] or [
+        *rules.signers_by_default
+    ]
     if is_sensitive:
         wanted.append(SignerRole.ETHICS.value)
-    return tuple(dict.fromkeys(wanted or rules.signers_by_default))
+    return tuple(dict.fromkeys(wanted))
 
 
 def _uses_sensitive_data(request: PromotionRequest) -> bool:

@@ -497,3 +497,13 @@ def test_emergency_that_was_made_permanent_is_denied(workspace, cast, champion):
 
     assert decision(version).answer == "deny"
     assert "slot_altered" in told(decision(version))[1]
+
+
+def test_emergency_that_has_ended_is_not_put_back(workspace, cast, champion):
+    version = factories.version(workspace, cast, content=b"2")
+    confirmed = factories.emergency(factories.emergency_asked(version, cast), cast)
+    factories.rollback(Slot.objects.get(), champion, cast)
+    Slot.objects.update(champion=version, break_glass=confirmed)
+
+    assert decision(version).answer == "deny"
+    assert "slot_altered" in told(decision(version))[1]

@@ -16,6 +16,7 @@ from registry.models.tier import Tier
 from registry.services.findings import blocking_findings, move_finding
 from registry.services.promotion import promote
 from tests import factories
+from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -347,3 +348,30 @@ def test_findings_of_invisible_models_are_not_found(cast, finding, as_token):
 
     assert mallory.get(f"/api/v1/findings/{finding.pk}/").status_code == 404
     assert as_token(cast.bob).get("/api/v1/findings/4711/").status_code == 404
+
+
+def test_who_made_a_version_does_not_judge_a_finding_about_it(workspace, cast):
+    factories.policy(workspace, cast)
+    for person in (cast.rita, cast.bob):
+        factories.grant(person, Role.DEVELOPER, workspace)
+    source = factories.run(workspace, cast.alice)
+    for person in (cast.rita, cast.bob):
+        factories.upload(source, f"{person.username}.txt", b"mine", person)
+    version = factories.version(workspace, cast, source=source)
+    finding = factories.finding(
+        version.registered_model,
+        cast,
+        Severity.CRITICAL,
+        version=version,
+        owner=cast.olivia,
+    )
+    moved(finding, FindingState.FIXED, cast.olivia)
+
+    for judge in (
+        lambda: factories.borne(finding, cast.rita),
+        lambda: moved(finding, FindingState.VERIFIED, cast.bob),
+    ):
+        with pytest.raises(PermissionDeniedError) as refused:
+            judge()
+        assert refused.value.code == "segregation_of_duties"
+    moved(finding, FindingState.VERIFIED, cast.eve)

@@ -139,6 +139,9 @@ def test_a_policy_of_optional_gates_alone_is_refused():
         ("a: " + "9" * 5000, "digits"),
         ("a: 1\n---\nb: 2", "single document"),
         ("a: \x00", "special characters are not allowed"),
+        ('a: "b\\0"', "holds what no text can hold"),
+        ('a: "\\ud800"', "holds what no text can hold"),
+        ('"\\udfff": a', "holds what no text can hold"),
     ],
 )
 def test_anything_but_plain_yaml_is_refused(text, part):

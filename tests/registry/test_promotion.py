@@ -262,3 +262,13 @@ def test_request_pins_the_policy_of_the_tier_that_the_model_has_now(workspace, c
     request = factories.request(version, cast)
 
     assert request.policy == strict
+
+
+def test_nothing_is_signed_whose_gates_never_passed_whatever_its_state(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    PromotionRequest.objects.move(blocked.pk, to=RequestState.IN_REVIEW)
+
+    with pytest.raises(ConflictError) as refused:
+        factories.signed(factories.fresh(blocked), cast.bob, SignerRole.VALIDATOR)
+
+    assert refused.value.code == "evidence_missing"

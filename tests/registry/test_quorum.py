@@ -246,6 +246,16 @@ def test_moderate_tier_wants_the_validator_when_the_policy_names_nobody(
     )
 
 
+def test_sensitive_data_take_nobody_away_whom_the_tier_wants(workspace, cast):
+    model = factories.model(workspace, cast, tier=4)
+    factories.policy(workspace, cast, AUTOMATIC)
+    factories.tier(model, cast, Tier.MODERATE)
+
+    asked = with_sensitive_data(workspace, cast, ["pii"])
+
+    assert missing_roles(asked) == ["validator", "ethics"]
+
+
 @pytest.mark.parametrize(
     "label", ["pii", "phi", "special_category", "minors", "confidential"]
 )

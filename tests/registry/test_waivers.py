@@ -8,6 +8,7 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import trail
 from audit.sequencer import sequence_pending
 from registry.models import (
+    GateRun,
     PromotionRequest,
     RegisteredModel,
     RequestState,
@@ -18,7 +19,9 @@ from registry.models import (
 )
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
-from registry.services.promotion import evaluate_again, promote
+from registry.services.closings import withdraw_request
+from registry.services.gate_runs import run_gate
+from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.sign_offs import missing_roles
 from registry.services.timers import end_what_is_over
 from registry.services.waivers import approve_waiver, withdraw_waiver
@@ -415,3 +418,18 @@ def test_failed_version_is_evaluated_again_only_as_often_as_the_policy_says(
     with pytest.raises(ConflictError) as refusal:
         factories.request(blocked.model_version, cast)
     assert refusal.value.code == "attempts_exhausted"
+
+
+def test_who_approved_a_waiver_submits_nothing_on_it(workspace, cast, blocked):
+    factories.grant(cast.olivia, Role.RISK, workspace)
+    asked = factories.waiver(blocked, cast, scope=WaiverScope.VERSION)
+    factories.waiver_approved(asked, cast.olivia)
+    version = factories.withdrawn(factories.fresh(blocked), cast).model_version
+
+    hers = request_promotion(version, environment="production", actor=cast.olivia)
+    for pk in GateRun.objects.of_attempt(hers).values_list("pk", flat=True):
+        run_gate(pk)
+    assert factories.fresh(hers).state == RequestState.BLOCKED
+
+    withdraw_request(factories.fresh(hers), reason="It is mine.", actor=cast.olivia)
+    assert factories.evaluated(version, cast).state == RequestState.IN_REVIEW
