@@ -6,6 +6,7 @@ decided by permissions that somebody was really given.
 
 from django.contrib.auth.models import User
 from django.db import connection, models
+from guardian.shortcuts import get_objects_for_user
 
 from audit.services.recording import SYSTEM_USERNAME
 from tracking.models.experiment import Experiment
@@ -141,9 +142,18 @@ def may_describe_dataset(user: User, workspace: Workspace) -> bool:
 
 
 def may_acknowledge_sensitive_data(user: User, workspace: Workspace) -> bool:
-    """Say who takes note of it: who describes datasets and makes no experiments."""
-    return may_describe_dataset(user, workspace) and not may_create_experiment(
-        user, workspace
+    """Say who takes note of it: who describes datasets, and logs in no experiment there."""
+    logs = get_objects_for_user(
+        user,
+        "tracking.log_run",
+        Experiment,
+        with_superuser=False,
+        accept_global_perms=False,
+    )
+    return (
+        may_describe_dataset(user, workspace)
+        and not may_create_experiment(user, workspace)
+        and not logs.filter(workspace=workspace).exists()
     )
 
 

@@ -10,7 +10,11 @@ from registry.events import RegistryEvent
 from registry.models import RegisteredModel, TierAssessment
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
-from registry.permissions import may_describe_model, may_sign_in_own_right
+from registry.permissions import (
+    may_describe_model,
+    may_register_version,
+    may_sign_in_own_right,
+)
 from registry.services.closings import end_requests_of_other_tier
 from registry.services.revalidation_triggers import call_by_tier
 from registry.signing import reauthenticate
@@ -31,7 +35,8 @@ def assess_tier(
     """Sign which tier a model is in; what a tier demands is read when it is needed.
 
     Its owner may hold it to more; to hold it to less takes the risk role and somebody
-    who neither owns nor registered it, as they gain by that. Requests that are open at another tier end.
+    who neither owns nor registered it, nor makes versions of it, as they gain by that.
+    Requests that are open at another tier end.
     """
     rationale, exposure = rationale.strip(), exposure.strip()
     if not (rationale and exposure):
@@ -110,9 +115,10 @@ def _refuse_unless_may_assess(model: RegisteredModel, tier: Tier, actor: User) -
     # A model that nobody has classified is judged as critical.
     demands_less = tier > (model.tier or Tier.CRITICAL)
     is_party = actor.pk in {model.owner_id, model.created_by_id}
+    is_party |= may_register_version(actor, model)
     if demands_less and (is_party or not is_risk):
         raise PermissionDeniedError(
             "owner_does_not_lower_demands",
             f"{model} would be held to less: somebody with the risk role who neither "
-            f"owns nor registered it must sign that.",
+            f"owns nor registered it, nor registers versions of it, must sign that.",
         )

@@ -146,6 +146,15 @@ def test_owner_may_ask_for_more_but_not_for_less(cast, model):
     assert RegisteredModel.objects.get(pk=model.pk).tier == Tier.LOW
 
 
+def test_nobody_holds_a_model_to_less_who_makes_versions_of_it(workspace, cast, model):
+    factories.grant(cast.rita, Role.DEVELOPER, workspace)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.tier(model, cast, Tier.LOW, actor=cast.rita)
+
+    assert refusal.value.code == "owner_does_not_lower_demands"
+
+
 @pytest.mark.parametrize("name", ["alice", "olivia"])
 def test_nobody_holds_a_model_to_less_that_they_own_or_registered(
     workspace, cast, model, name

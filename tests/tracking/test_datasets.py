@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.dateparse import parse_datetime
+from guardian.shortcuts import assign_perm
 
 from audit.errors import InvalidError
 from audit.models import PrivateField
@@ -261,6 +262,19 @@ def test_developer_takes_no_label_of_sensitive_data_back(alice, cards, left):
     assert DatasetCard.objects.get().sensitivity == ["pii", "minors"]
     more = {"sensitivity": ["confidential", "minors", "pii"]}
     assert post(alice, cards, STATED | more).status_code == 201
+
+
+def test_steward_who_logs_in_one_experiment_takes_no_label_back(
+    alice, cards, cast, as_token, workspace
+):
+    post(alice, cards, STATED)
+    # As a developer of one experiment only.
+    assign_perm("log_run", cast.stella, factories.experiment(workspace, cast.alice))
+
+    refused = post(as_token(cast.stella), cards, STATED | {"sensitivity": []})
+
+    assert problem(refused) == (403, "may_not_lift_sensitivity")
+    assert DatasetCard.objects.get().sensitivity == ["pii", "minors"]
 
 
 @pytest.mark.parametrize("name", ["stella", "eve"])
