@@ -53,11 +53,12 @@ def assess(
 ) -> Assessment:
     """Assess the current attempt, all of whose gates have run.
 
-    With `attested_by` nothing counts that was attested later: as it was seen then.
+    With `attested_by` nothing counts that was attested, or waived, later: as it was seen
+    then.
     """
     policy = read_policy_document(request.policy.document)
     rules = rules_of(request.model_version.registered_model.tier)
-    waivable = waivers_that_count(request, policy, now)
+    waivable = waivers_that_count(request, policy, now, approved_by=attested_by)
     failed = _failed_gates(request, policy, rules)
     waivers = tuple(
         waivable[gate]
@@ -81,7 +82,11 @@ def assess(
 
 
 def waivers_that_count(
-    request: PromotionRequest, policy: PolicyDocument, now: datetime
+    request: PromotionRequest,
+    policy: PolicyDocument,
+    now: datetime,
+    *,
+    approved_by: datetime | None = None,
 ) -> dict[str, Waiver]:
     """Return the waiver of each gate that has one in force, as its tier is now.
 
@@ -98,6 +103,8 @@ def waivers_that_count(
     of_tier = Waiver.objects.covering(request).filter(~Exists(tier_changed))
     # Nobody asks for a promotion on what they have let through themselves.
     by_others = of_tier.exclude(approvals__approver=request.requested_by_id)
+    if approved_by is not None:
+        by_others = by_others.exclude(approvals__approved_at__gt=approved_by)
     in_force = by_others.in_force(now).order_by("-pk")
     waivable = {clause.slug for clause in policy.gates if is_waivable(clause, rules)}
     return {

@@ -127,6 +127,21 @@ def test_what_is_attested_anew_after_the_approval_closes_no_way_back(workspace, 
     assert slot().champion == versions[0]
 
 
+def test_what_is_waived_anew_after_the_approval_closes_no_way_back(workspace, cast):
+    blocked = factories.blocked(workspace, cast)
+    again = factories.waiver(blocked, cast)
+    factories.waived(blocked, cast)
+    approved = factories.approved_as_it_is(factories.fresh(blocked), cast)
+    promote(approved, actor=cast.rex)
+    factories.waiver_approved(again, cast.rita)
+    better = factories.predictions(strength=1.6)
+    factories.champion(workspace, cast, content=b"2", scores=better)
+
+    factories.rollback(slot(), approved.model_version, cast)
+
+    assert slot().champion == approved.model_version
+
+
 def test_what_was_attested_and_taken_back_closes_the_way(workspace, cast):
     factories.policy(workspace, cast, ATTESTED)
     kind = AttestationKind.CANARY
