@@ -20,6 +20,7 @@ from audit.models import Event
 from registry import services, signing
 from registry.models import (
     AttestationKind,
+    ModelVersion,
     PromotionRequest,
     RegisteredModel,
     Slot,
@@ -146,7 +147,11 @@ def emergency(workspace: Workspace, cast: Cast) -> Act:
 
 
 def confirmation(workspace: Workspace, cast: Cast) -> Act:
-    asked = factories.emergency_asked(factories.version(workspace, cast), cast)
+    version = factories.version(workspace, cast)
+    factories.tier(version.registered_model, cast, Tier.HIGH)
+    code = factories.second_factor(cast.olivia).code()
+    version = ModelVersion.objects.with_lineage().get(pk=version.pk)
+    asked = factories.emergency_asked(version, cast, code=code)
     return Act(cast.rita, asked, {"role": SignerRole.RISK})
 
 
