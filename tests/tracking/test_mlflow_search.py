@@ -464,7 +464,7 @@ def test_filter_that_wants_to_be_slow_costs_little(alice, cast, run, path, bomb)
 
 
 def test_comparisons_of_many_keys_are_planned_at_once(alice, run):
-    """PostgreSQL needs many seconds to plan this many joins."""
+    """PostgreSQL needed seconds to plan this many joins."""
     clauses = [f"tags.k{n} != 'a' AND params.k{n} != 'a'" for n in range(50)]
     before = processor_seconds()
     answer = alice.post(
@@ -474,7 +474,7 @@ def test_comparisons_of_many_keys_are_planned_at_once(alice, run):
         order_by=[f"metrics.m{number}" for number in range(20)],
     )
     assert answer == (200, {})
-    assert processor_seconds() - before < SECONDS
+    assert processor_seconds() - before < 3
 
 
 def test_comparison_is_heeded_however_many_come_before_it(alice, runs):
