@@ -1,5 +1,6 @@
 """The forms of the acts on a request: each calls one service and shows its refusal."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
@@ -62,18 +63,19 @@ def code_field() -> forms.CharField:
 
 
 class ActForm(forms.Form):
-    """One act on a row by one person; `heading`, `button` and `done` are its words."""
+    """One act on a row by one person; `heading`, `button` and `done` are its words.
+
+    What it does is `act`, which every form has of its own.
+    """
 
     heading: ClassVar[str]
     button: ClassVar[str]
     done: ClassVar[str]
+    act: Callable[[], None]
 
     def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:
         super().__init__(data)
         self.subject, self.actor = subject, actor
-
-    def act(self) -> None:
-        raise NotImplementedError  # abstract: the metaclass of forms leaves no room for ABC
 
     def is_done(self) -> bool:
         """Act, or say beside the right field why not."""

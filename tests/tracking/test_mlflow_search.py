@@ -466,15 +466,20 @@ def test_filter_that_wants_to_be_slow_costs_little(alice, cast, run, path, bomb)
 def test_comparisons_of_many_keys_are_planned_at_once(alice, run):
     """PostgreSQL needed seconds to plan this many joins."""
     clauses = [f"tags.k{n} != 'a' AND params.k{n} != 'a'" for n in range(50)]
-    before = processor_seconds()
-    answer = alice.post(
-        "runs/search",
-        experiment_ids=[str(run.experiment_id)],
-        filter=" AND ".join(clauses),
-        order_by=[f"metrics.m{number}" for number in range(20)],
-    )
-    assert answer == (200, {})
-    assert processor_seconds() - before < 3
+
+    def seconds() -> float:
+        before = processor_seconds()
+        answer = alice.post(
+            "runs/search",
+            experiment_ids=[str(run.experiment_id)],
+            filter=" AND ".join(clauses),
+            order_by=[f"metrics.m{number}" for number in range(20)],
+        )
+        assert answer == (200, {})
+        return processor_seconds() - before
+
+    # Each plans anew; what else a busy machine does to a processor is not the plan's.
+    assert min(seconds() for _ in range(3)) < 1
 
 
 def test_comparison_is_heeded_however_many_come_before_it(alice, runs):

@@ -1,23 +1,9 @@
-"""Versions to report on, as tests of what a report reads need them."""
+"""A challenger to report on; who serves comes from the tests of the registry."""
 
 import pytest
 
 from registry.models import ModelVersion
 from tests import factories
-
-
-@pytest.fixture
-def first(workspace, cast) -> ModelVersion:
-    factories.policy(workspace, cast)
-    return factories.champion(workspace, cast)
-
-
-@pytest.fixture
-def second(workspace, cast, first) -> ModelVersion:
-    """The champion that took the slot of `first`."""
-    return factories.champion(
-        workspace, cast, content=b"2", scores=factories.predictions(strength=2.5)
-    )
 
 
 @pytest.fixture
