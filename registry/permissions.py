@@ -150,6 +150,11 @@ WRITES_TO_A_RUN = (
     TrackingEvent.RUN_UPDATED,
     TrackingEvent.ARTIFACT_REMOVED,
 )
+WRITES_TO_A_MODEL = (
+    TrackingEvent.LOGGED_MODEL_CREATED,
+    TrackingEvent.LOGGED_MODEL_PARAMS_LOGGED,
+    TrackingEvent.LOGGED_MODEL_MOVED,
+)
 _SIGNING = tuple(f"sign_as_{role}" for role in SignerRole)
 POLICY_AUTHORS_DO_NOT_SIGN_FOR = timedelta(days=30)  # governance rule R3
 
@@ -359,6 +364,7 @@ def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
         "wrote its commit": wrote_commit_of(user, lineage),
         "uploaded evidence": _uploaded_evidence(user, version, lineage),
         "logged in the source run": _logged_in(user, runs.exclude(created_by=user)),
+        "logged in a model of it": _logged_models(user, version, lineage),
         "labelled its data": _labelled_data_of(user, lineage),
         "registered this version": version.created_by_id == user.pk,
     }
@@ -366,20 +372,26 @@ def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
 
 
 def _uploaded_evidence(user: User, version: ModelVersion, lineage: set[int]) -> bool:
-    models = Q(logged_model__in=_models_of(lineage))
-    if version.logged_model_id is not None:
-        models |= Q(logged_model=version.logged_model_id)
-    return (
-        Artifact.objects.filter(run__in=lineage, uploaded_by=user).exists()
-        or LoggedModelArtifact.objects.filter(models, uploaded_by=user).exists()
+    of_models = LoggedModelArtifact.objects.filter(
+        logged_model__in=_models_of(version, lineage), uploaded_by=user
     )
+    of_runs = Artifact.objects.filter(run__in=lineage, uploaded_by=user)
+    return of_runs.exists() or of_models.exists()
 
 
-def _models_of(lineage: set[int]) -> QuerySet[LoggedModel]:
+def _models_of(version: ModelVersion, lineage: set[int]) -> QuerySet[LoggedModel]:
     """Return what runs made, and what they were trained further from or evaluated."""
     return LoggedModel.objects.filter(
-        Q(source_run__in=lineage) | Q(uses__run__in=lineage)
+        Q(source_run__in=lineage)
+        | Q(uses__run__in=lineage)
+        | Q(pk=version.logged_model_id)
     )
+
+
+def _logged_models(user: User, version: ModelVersion, lineage: set[int]) -> bool:
+    """Say whether the log tells that the user wrote into a model of the lineage."""
+    subjects = {model.subject for model in _models_of(version, lineage)}
+    return has_acted(pseudonym(user), kinds=WRITES_TO_A_MODEL, subjects=subjects)
 
 
 def _logged_in(user: User, runs: QuerySet[Run]) -> bool:

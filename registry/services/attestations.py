@@ -1,5 +1,6 @@
 """What was done for a version is attested here, by people who sign and by systems."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
@@ -19,13 +20,25 @@ from registry.models import (
     PromotionRequest,
     RegisteredModel,
 )
-from registry.permissions import is_no_signer, may_attest, may_reject
+from registry.models.sign_off import SignerRole
+from registry.permissions import (
+    duties_in_lineage,
+    is_no_signer,
+    may_attest,
+    may_reject,
+    may_sign_as,
+)
 from registry.services.conclusions import reconsider
 from registry.services.sign_offs import printed_name, refuse_deactivated, stated
 from registry.signing import reauthenticate
 from tracking.models import ServiceAccount
 from tracking.services.log_ins import tries_counted
 
+# What a person can only attest by judging the version: who may, besides attesting at all.
+JUDGED_BY: Mapping[AttestationKind, tuple[SignerRole, ...]] = {
+    AttestationKind.BUSINESS_IMPACT: (SignerRole.OWNER, SignerRole.RISK),
+    AttestationKind.ETHICS_REVIEW: (SignerRole.ETHICS,),
+}
 TOKEN = "token of a service account"  # noqa: S105 - the name of a method
 
 
@@ -66,6 +79,7 @@ def attest(
         _refuse_wrong_speaker(source, actor)
         method = TOKEN
         if source == AttestationSource.HUMAN:
+            _refuse_judge(kind, version, actor)
             proof = reauthenticate(
                 actor,
                 password=password,
@@ -169,6 +183,27 @@ def _refuse_wrong_speaker(source: AttestationSource, actor: User) -> None:
         raise PermissionDeniedError(
             "may_not_attest_as_system",
             f"Only a service account attests by {source}: attest as human, and sign.",
+        )
+
+
+def _refuse_judge(kind: AttestationKind, version: ModelVersion, actor: User) -> None:
+    """Refuse a judgement of somebody without the role for it, or close to the version."""
+    if kind not in JUDGED_BY:
+        return
+    roles = JUDGED_BY[kind]
+    if not any(may_sign_as(actor, role, version.registered_model) for role in roles):
+        raise PermissionDeniedError(
+            "may_not_attest_kind",
+            f"You may not attest {kind} of {version.registered_model}: the role of "
+            f"{' or '.join(roles)} must.",
+        )
+    duties = duties_in_lineage(actor, version) if version.source_run else []
+    if duties:
+        raise PermissionDeniedError(
+            "segregation_of_duties",
+            f"You may not judge this version, because you {' and '.join(duties)}. "
+            f"Somebody else must.",
+            conflicts=duties,
         )
 
 

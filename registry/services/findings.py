@@ -189,6 +189,23 @@ def accept_risk(
         )
 
 
+def reopen_borne_risks(
+    model: RegisteredModel, *, tier: Tier, actor: User
+) -> list[FindingMove]:
+    """Open again what was borne at a weaker tier, in the transaction of the new one.
+
+    Other people bear it now, by other proof and for fewer days.
+    """
+    borne = Finding.objects.with_subject().filter(
+        registered_model=model, state=FindingState.RISK_ACCEPTED
+    )
+    reason = f"{model} is of tier {tier} now: its risk was accepted at a weaker one."
+    return [
+        _moved(finding, to=FindingState.OPEN, reason=reason, actor=actor)
+        for finding in borne.order_by("pk")
+    ]
+
+
 def responsible(model: RegisteredModel, actor: User) -> User:
     """Return who mends what a special path left behind: the owner, if there is one."""
     return model.owner or actor

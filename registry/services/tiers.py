@@ -16,6 +16,7 @@ from registry.permissions import (
     may_sign_in_own_right,
 )
 from registry.services.closings import end_requests_of_other_tier
+from registry.services.findings import reopen_borne_risks
 from registry.services.revalidation_triggers import call_by_tier
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
@@ -36,7 +37,8 @@ def assess_tier(
 
     Its owner may hold it to more; to hold it to less takes the risk role and somebody
     who neither owns nor registered it, nor makes versions of it, as they gain by that.
-    Requests that are open at another tier end.
+    Requests that are open at another tier end, and risks that were borne at a weaker one
+    are borne no more.
     """
     rationale, exposure = rationale.strip(), exposure.strip()
     if not (rationale and exposure):
@@ -82,6 +84,8 @@ def assess_tier(
         )
         if tier != model.tier:
             end_requests_of_other_tier(model, actor=actor, now=now)
+        if tier < (model.tier or Tier.CRITICAL):
+            reopen_borne_risks(model, tier=tier, actor=actor)
         RegisteredModel.objects.filter(pk=model.pk).update(tier=tier)
         record(
             RegistryEvent.TIER_ASSESSED,

@@ -22,6 +22,7 @@ from registry.services.sign_offs import missing_roles
 from registry.services.timers import end_what_is_over
 from registry.signing import valid_sign_offs
 from tests import factories
+from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +84,37 @@ def test_attestation_by_a_source_that_the_policy_does_not_accept_counts_nothing(
     factories.attested(blocked.model_version, cast.bot, ROLLBACK_PLAN, **CI)
 
     assert factories.fresh(blocked).state == RequestState.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("kind", "judges"),
+    [
+        (AttestationKind.ETHICS_REVIEW, {"eve"}),
+        (AttestationKind.BUSINESS_IMPACT, {"olivia", "rita"}),
+    ],
+)
+def test_judgements_are_attested_in_the_role_for_them(workspace, cast, kind, judges):
+    version = factories.version(workspace, cast)
+    for name in judges:
+        factories.attested(version, getattr(cast, name), kind)
+
+    for name in {"olivia", "bob", "rita", "eve", "rex"} - judges:
+        with pytest.raises(PermissionDeniedError) as refusal:
+            factories.attested(version, getattr(cast, name), kind)
+        assert refusal.value.code == "may_not_attest_kind"
+
+
+def test_who_had_a_hand_in_a_version_does_not_judge_it(workspace, cast):
+    source = factories.run(workspace, cast.alice)
+    factories.grant(cast.eve, Role.DEVELOPER, workspace)
+    factories.upload(source, "notes.txt", b"looked", cast.eve)
+    version = factories.version(workspace, cast, source=source)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.attested(version, cast.eve, AttestationKind.ETHICS_REVIEW)
+
+    assert refusal.value.code == "segregation_of_duties"
+    assert "uploaded evidence" in refusal.value.extra["conflicts"]
 
 
 def test_attestation_for_another_environment_counts_nothing(blocked, cast):

@@ -186,6 +186,22 @@ def test_risk_is_not_accepted_for_longer_than_the_tier_allows(
     assert refusal.value.code == "acceptance_too_long"
 
 
+def test_stricter_tier_opens_again_what_was_borne_at_a_weaker_one(cast, finding):
+    factories.borne(finding, cast.rita)
+
+    factories.tier(finding.registered_model, cast, Tier.MODERATE)
+    assert standing(finding) == FindingState.RISK_ACCEPTED
+    factories.tier(finding.registered_model, cast, Tier.HIGH)
+
+    assert standing(finding) == FindingState.OPEN
+    last = trail([finding.subject])[-1]
+    assert (last.kind, last.actor) == (
+        "registry.finding.moved",
+        f"user/{cast.rita.pk}",
+    )
+    assert (last.payload["from"], last.payload["to"]) == ("risk_accepted", "open")
+
+
 def test_borne_risk_is_renewed_once(cast, finding):
     for _ in range(2):
         factories.borne(finding, cast.rita)
