@@ -7,6 +7,7 @@ from registry.models import PromotionRequest, RequestState
 from registry.services.assessment import Assessment, assess
 from registry.services.evidence import refuse_changed_evidence
 from registry.services.quorum import lacking_roles
+from registry.services.reconciliation import claims_of_request, unfounded
 from registry.services.sign_off_verification import sign_off_faults
 
 
@@ -49,6 +50,7 @@ def refuse_changed_subject(request: PromotionRequest, now: datetime) -> None:
     assessed = assess(request, now)
     if request.subject_digest == assessed.subject_digest:
         _refuse_unless_clear(assessed)
+        refuse_altered_records(request, assessed)
         return
     if request.rests_until is not None and request.rests_until <= now:
         raise ConflictError(
@@ -82,6 +84,16 @@ def refuse_altered_sign_offs(request: PromotionRequest) -> None:
         raise ConflictError(
             "sign_off_altered",
             f"{altered.sentence} Have the log verified before anything else.",
+        )
+
+
+def refuse_altered_records(request: PromotionRequest, assessed: Assessment) -> None:
+    """Refuse when what it rests on is not what the log tells of."""
+    altered = next(unfounded(claims_of_request(request, assessed)), None)
+    if altered is not None:
+        raise ConflictError(
+            "records_altered",
+            f"{altered.fault} Have the log verified before anything else.",
         )
 
 

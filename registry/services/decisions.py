@@ -28,11 +28,19 @@ from registry.models import (
     Waiver,
 )
 from registry.models.finding import FindingState, Severity
-from registry.services.assessment import assess
+from registry.services.assessment import Assessment, assess
 from registry.services.due_dates import GRACE, Due, due_dates
 from registry.services.findings import blocking_findings
 from registry.services.governance import governing_policy
 from registry.services.out_of_use import is_archived
+from registry.services.reconciliation import (
+    Claim,
+    claims_of_emergency,
+    claims_of_promotion,
+    claims_of_request,
+    claims_of_rollback,
+    unfounded,
+)
 from registry.services.sign_off_verification import sign_off_faults
 
 
@@ -169,7 +177,8 @@ def _look_at_champion(
         .order_by("-pk")
         .first()
     )
-    if slot.approved_champion is not None and slot.approved_champion != _last(slot):
+    last = _last(slot)
+    if slot.approved_champion is not None and slot.approved_champion != last.version:
         found.reasons.append(
             Reason(
                 "slot_altered",
@@ -177,11 +186,16 @@ def _look_at_champion(
                 f"find out who changed it, and have a version promoted.",
             )
         )
+    claims = [*last.claims]
     if approved:
-        _look_at_waivers(approved, found, now)
+        assessed = assess(approved, now)
+        _look_at_waivers(assessed, found)
+        _look_at_attestations(approved, assessed.missing_attestations, found)
         _look_at_sign_offs(approved, found)
+        claims += claims_of_request(approved, assessed)
     emergency = slot.break_glass
     if emergency and not emergency.has_expired(now):
+        claims += claims_of_emergency(emergency)
         if _has_ended(emergency, version):
             found.reasons.append(
                 Reason("slot_altered", f"No emergency lets it serve in {slot} now.")
@@ -194,6 +208,7 @@ def _look_at_champion(
                 f"{emergency.expires_at:%Y-%m-%d %H:%M} UTC.",
             )
         )
+    _look_at_records(claims, found)
     due = due_dates([slot], now).get(slot.pk)
     if due and due.at:
         found.ends.append(due.at + GRACE)
@@ -216,28 +231,39 @@ def _has_ended(emergency: BreakGlassConfirmation, version: ModelVersion) -> bool
     return ended or emergency.break_glass.model_version_id != version.pk
 
 
-def _last(slot: Slot) -> ModelVersion | None:
-    """Return who serves by what was done last: a promotion, or a rollback."""
+@dataclass(frozen=True)
+class _Last:
+    """Who serves by what was done last, and what must be told of that."""
+
+    version: ModelVersion | None = None
+    claims: tuple[Claim, ...] = ()
+
+
+def _last(slot: Slot) -> _Last:
+    """Return what was done last in a slot: a promotion, or a rollback."""
     promoted = (
         Promotion.objects.filter(slot=slot)
-        .select_related("request__model_version")
+        .select_related("request__model_version", "promoted_by")
         .order_by("-pk")
         .first()
     )
+    if promoted is None:
+        return _Last()
     back = (
         Rollback.objects.filter(slot=slot)
-        .select_related("promotion__request__model_version")
+        .select_related("promotion__request__model_version", "rolled_back_by")
         .order_by("-pk")
         .first()
     )
-    if promoted and back and back.rolled_back_at >= promoted.promoted_at:
-        return back.promotion.request.model_version
-    return promoted.request.model_version if promoted else None
+    if back and back.rolled_back_at >= promoted.promoted_at:
+        version = back.promotion.request.model_version
+        return _Last(version, tuple(claims_of_rollback(back)))
+    version = promoted.request.model_version
+    return _Last(version, tuple(claims_of_promotion(promoted)))
 
 
-def _look_at_waivers(approved: PromotionRequest, found: _Found, now: datetime) -> None:
+def _look_at_waivers(assessed: Assessment, found: _Found) -> None:
     """Deny a champion whose gates were waived until a day that has come."""
-    assessed = assess(approved, now)
     found.waivers = assessed.waivers
     found.ends += [waiver.expires_at for waiver in assessed.waivers]
     if assessed.open_gates:
@@ -248,7 +274,18 @@ def _look_at_waivers(approved: PromotionRequest, found: _Found, now: datetime) -
                 f"renewed, or promote a version that needs none.",
             )
         )
-    _look_at_attestations(approved, assessed.missing_attestations, found)
+
+
+def _look_at_records(claims: Iterable[Claim], found: _Found) -> None:
+    """Deny a champion that rests on what the log does not tell of."""
+    altered = next(unfounded(claims), None)
+    if altered is not None:
+        found.reasons.append(
+            Reason(
+                "records_altered",
+                f"{altered.fault} Find out who changed it, and let another version serve.",
+            )
+        )
 
 
 def _look_at_sign_offs(approved: PromotionRequest, found: _Found) -> None:

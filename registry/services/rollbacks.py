@@ -24,6 +24,10 @@ from registry.models import (
 from registry.models.finding import Finding, FindingCause, Severity
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_roll_back, may_sign_as, people_behind
+from registry.services.approvals import (
+    refuse_altered_records,
+    refuse_altered_sign_offs,
+)
 from registry.services.assessment import assess
 from registry.services.evidence import refuse_changed_run
 from registry.services.findings import (
@@ -240,8 +244,9 @@ def _promotion_that_holds(slot: Slot, to: ModelVersion, now: datetime) -> Promot
 
 
 def _refuse_what_does_not_stand(request: PromotionRequest, now: datetime) -> None:
-    """Refuse when a waiver has ended, or verdicts are not those that were signed."""
-    open_gates = assess(request, now).open_gates
+    """Refuse when a waiver has ended, or records are not those that were signed."""
+    assessed = assess(request, now)
+    open_gates = assessed.open_gates
     if open_gates:
         raise ConflictError(
             "waiver_expired",
@@ -257,6 +262,8 @@ def _refuse_what_does_not_stand(request: PromotionRequest, now: datetime) -> Non
             "What was signed is no longer what would serve: something that it rested on "
             "was withdrawn, or altered. Have the log verified before anything else.",
         )
+    refuse_altered_records(request, assessed)
+    refuse_altered_sign_offs(request)
 
 
 def _finding(

@@ -13,7 +13,6 @@ from audit.services.verification import verify_log
 from registry.models import (
     Attestation,
     AttestationKind,
-    BreakGlassEnd,
     ModelVersion,
     Slot,
 )
@@ -468,42 +467,3 @@ def test_champion_is_warned_of_when_its_attestation_grows_old(attested):
             [],
             ["attestation_expired"],
         )
-
-
-# Somebody with the shell
-
-
-def test_champion_that_no_promotion_put_there_is_denied(workspace, cast, champion):
-    second = factories.champion(workspace, cast, content=b"2")
-    assert told(decision(second)) == ("allow", [], [])
-
-    Slot.objects.update(champion=champion)
-    assert told(decision(champion)) == ("deny", ["slot_altered"], [])
-
-    Slot.objects.update(champion=second)
-    factories.rollback(Slot.objects.get(), champion, cast)
-    Slot.objects.update(champion=second)
-    assert decision(second).answer == "deny"
-    assert "slot_altered" in told(decision(second))[1]
-    Slot.objects.update(champion=champion)
-    assert decision(champion).answer == "allow"
-
-
-def test_emergency_that_was_made_permanent_is_denied(workspace, cast, champion):
-    version = factories.version(workspace, cast, content=b"2")
-    confirmed = factories.emergency(factories.emergency_asked(version, cast), cast)
-    BreakGlassEnd.objects.create(confirmation=confirmed, ended_at=timezone.now())
-    Slot.objects.update(break_glass=None)
-
-    assert decision(version).answer == "deny"
-    assert "slot_altered" in told(decision(version))[1]
-
-
-def test_emergency_that_has_ended_is_not_put_back(workspace, cast, champion):
-    version = factories.version(workspace, cast, content=b"2")
-    confirmed = factories.emergency(factories.emergency_asked(version, cast), cast)
-    factories.rollback(Slot.objects.get(), champion, cast)
-    Slot.objects.update(champion=version, break_glass=confirmed)
-
-    assert decision(version).answer == "deny"
-    assert "slot_altered" in told(decision(version))[1]

@@ -1,0 +1,220 @@
+"""Who writes rows past the services, or takes some away, lets nothing serve by it."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from audit.errors import ConflictError
+from registry.models import (
+    Attestation,
+    AttestationKind,
+    AttestationWithdrawal,
+    BreakGlassConfirmation,
+    BreakGlassEnd,
+    ModelVersion,
+    PromotionRequest,
+    RequestState,
+    Slot,
+    Verdict,
+    Waiver,
+    WaiverApproval,
+    WaiverWithdrawal,
+)
+from registry.models.sign_off import SignerRole
+from registry.services.attestations import withdraw_attestation
+from registry.services.conclusions import reconsider
+from registry.services.decisions import Decision, decide
+from registry.services.promotion import promote
+from registry.services.registered_models import rename_model
+from registry.verdict import Outcome
+from tests import factories
+from tests.audit.happenings import triggers_switched_off
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def champion(workspace, cast) -> ModelVersion:
+    factories.policy(workspace, cast)
+    return factories.champion(workspace, cast)
+
+
+@pytest.fixture
+def waived(workspace, cast) -> PromotionRequest:
+    """Return an approved request that rests on a waiver."""
+    asked = factories.blocked(workspace, cast)
+    factories.waived(asked, cast)
+    return factories.approved_as_it_is(factories.fresh(asked), cast)
+
+
+def decision(version: ModelVersion) -> Decision:
+    return decide(version, environment="production", now=timezone.now())
+
+
+def told(decided: Decision) -> tuple[str, list[str]]:
+    return str(decided.answer), [reason.code for reason in decided.reasons]
+
+
+def refused(asked: PromotionRequest, cast) -> str:
+    with pytest.raises(ConflictError) as refusal:
+        promote(asked, actor=cast.rex)
+    assert factories.fresh(asked).state == RequestState.APPROVED
+    return refusal.value.code
+
+
+def test_verdict_that_was_made_to_pass_is_not_signed_on_and_does_not_serve(
+    workspace, cast
+):
+    asked = factories.blocked(workspace, cast)
+    with triggers_switched_off("registry_verdict"):
+        Verdict.objects.filter(gate_run__request=asked).update(outcome=Outcome.PASS)
+    PromotionRequest.objects.move(asked.pk, to=RequestState.IN_REVIEW)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(factories.fresh(asked), cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "records_altered"
+    assert "the verdict of auc" in str(refusal.value)
+
+
+def test_document_of_a_verdict_is_held_against_the_log(champion):
+    with triggers_switched_off("registry_verdict"):
+        verdict = Verdict.objects.first()
+        assert verdict is not None
+        Verdict.objects.filter(pk=verdict.pk).update(
+            document=verdict.document.replace('"attempt":1', '"attempt":2')
+        )
+
+    assert told(decision(champion)) == ("deny", ["records_altered"])
+
+
+def test_waiver_whose_approval_was_written_past_the_services_lets_nothing_through(
+    workspace, cast
+):
+    asked = factories.blocked(workspace, cast)
+    forged = factories.waiver(asked, cast)
+    WaiverApproval.objects.create(
+        waiver=forged,
+        approver=cast.rita,
+        printed_name="Rita Risk",
+        reason="None.",
+        method="password re-entered",
+        approved_at=timezone.now(),
+    )
+    PromotionRequest.objects.move(asked.pk, to=RequestState.IN_REVIEW)
+    reconsider(asked.pk, cause="a shell", actor=cast.rita, now=timezone.now())
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(factories.fresh(asked), cast.bob, SignerRole.VALIDATOR)
+    assert refusal.value.code == "records_altered"
+
+
+def test_waiver_that_was_made_longer_does_not_let_its_version_serve(waived, cast):
+    version = waived.model_version
+    promote(waived, actor=cast.rex)
+    assert told(decision(version)) == ("allow", [])
+
+    with triggers_switched_off("registry_waiver"):
+        Waiver.objects.update(expires_at=timezone.now() + timedelta(days=900))
+
+    assert told(decision(version)) == ("deny", ["records_altered"])
+
+
+def test_withdrawal_that_was_taken_away_still_counts(waived, cast):
+    granted = Waiver.objects.get()
+    version = waived.model_version
+    promote(waived, actor=cast.rex)
+    factories.withdrawn_waiver(granted, cast)
+    assert told(decision(version)) == ("deny", ["waiver_expired"])
+
+    with triggers_switched_off("registry_waiverwithdrawal"):
+        WaiverWithdrawal.objects.all().delete()
+
+    assert told(decision(version)) == ("deny", ["records_altered"])
+
+
+ATTESTED = factories.POLICY + (
+    "attestations: [{kind: canary, accepts: [human], max_age_days: 20}]\n"
+)
+
+
+def test_attestations_are_held_against_the_log_both_ways(workspace, cast):
+    factories.policy(workspace, cast, ATTESTED)
+    version = factories.version(workspace, cast)
+    given = factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    factories.promoted(version, cast)
+    assert told(decision(version)) == ("allow", [])
+
+    withdraw_attestation(given, reason="It had alarmed.", actor=cast.olivia)
+    with triggers_switched_off("registry_attestationwithdrawal"):
+        AttestationWithdrawal.objects.all().delete()
+    assert told(decision(version)) == ("deny", ["records_altered"])
+
+    factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    assert told(decision(version)) == ("allow", [])
+    with triggers_switched_off("registry_attestation"):
+        Attestation.objects.update(method="token of a service account")
+    assert told(decision(version)) == ("deny", ["records_altered"])
+
+
+def test_emergency_that_was_made_longer_is_denied(workspace, cast, champion):
+    version = factories.version(workspace, cast, content=b"2")
+    factories.emergency(factories.emergency_asked(version, cast), cast)
+    assert decision(version).answer == "allow"
+
+    with triggers_switched_off("registry_breakglassconfirmation"):
+        BreakGlassConfirmation.objects.update(
+            expires_at=timezone.now() + timedelta(days=30)
+        )
+
+    assert told(decision(version)) == ("deny", ["records_altered"])
+
+
+def test_attestation_from_before_a_model_was_renamed_still_counts(workspace, cast):
+    version = factories.version(workspace, cast)
+    factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    model = rename_model(version.registered_model, name="loans", actor=cast.alice)
+    document = ATTESTED.replace("credit", "loans")
+    factories.publish(workspace, document, author=cast.paul, publisher=cast.rita)
+
+    version = model.versions.get()
+    factories.promoted(version, cast)
+
+    assert told(decision(version)) == ("allow", [])
+
+
+def test_champion_that_no_promotion_put_there_is_denied(workspace, cast, champion):
+    second = factories.champion(workspace, cast, content=b"2")
+    assert told(decision(second)) == ("allow", [])
+
+    Slot.objects.update(champion=champion)
+    assert told(decision(champion)) == ("deny", ["slot_altered"])
+
+    Slot.objects.update(champion=second)
+    factories.rollback(Slot.objects.get(), champion, cast)
+    Slot.objects.update(champion=second)
+    assert decision(second).answer == "deny"
+    assert "slot_altered" in told(decision(second))[1]
+    Slot.objects.update(champion=champion)
+    assert decision(champion).answer == "allow"
+
+
+def test_emergency_that_was_made_permanent_is_denied(workspace, cast, champion):
+    version = factories.version(workspace, cast, content=b"2")
+    confirmed = factories.emergency(factories.emergency_asked(version, cast), cast)
+    BreakGlassEnd.objects.create(confirmation=confirmed, ended_at=timezone.now())
+    Slot.objects.update(break_glass=None)
+
+    assert decision(version).answer == "deny"
+    assert "slot_altered" in told(decision(version))[1]
+
+
+def test_emergency_that_has_ended_is_not_put_back(workspace, cast, champion):
+    version = factories.version(workspace, cast, content=b"2")
+    confirmed = factories.emergency(factories.emergency_asked(version, cast), cast)
+    factories.rollback(Slot.objects.get(), champion, cast)
+    Slot.objects.update(champion=version, break_glass=confirmed)
+
+    assert decision(version).answer == "deny"
+    assert "slot_altered" in told(decision(version))[1]
