@@ -1,6 +1,7 @@
 """Builds just the rows that a test needs, through the product's own services."""
 
 import base64
+import hashlib
 import hmac
 import io
 from collections.abc import Mapping, Sequence
@@ -527,15 +528,21 @@ def everything_logged(run: Run, actor: User) -> None:
 
 
 def use_dataset(
-    run: Run, actor: User, name: str = "loans", *, context: str = "training"
+    run: Run,
+    actor: User,
+    name: str = "loans",
+    *,
+    context: str = "training",
+    content_digest: str = "",
 ) -> Dataset:
     """Let a run use a dataset; with the context `output` it is one that the run made."""
+    content_digest = content_digest or digest_of_data(name)
     log_inputs(
         run,
         datasets=[
             UsedDataset(
                 name=name,
-                digest="abc123",
+                digest=content_digest,
                 source_type="local",
                 source=f"{name}.csv",
                 schema="{}",
@@ -546,7 +553,7 @@ def use_dataset(
         actor=actor,
     )
     return Dataset.objects.get(
-        workspace=run.experiment.workspace, name=name, digest="abc123"
+        workspace=run.experiment.workspace, name=name, digest=content_digest
     )
 
 
@@ -554,10 +561,17 @@ def dataset(workspace: Workspace, actor: User, name: str = "loans") -> Dataset:
     return register_dataset(
         workspace,
         name=name,
-        content_digest="abc123",
+        content_digest=digest_of_data(name),
         source_type="local",
         source=f"{name}.csv",
         actor=actor,
+    )
+
+
+def digest_of_data(name: str) -> str:
+    """Return the digest of what a name stands for in tests: other names, other data."""
+    return (
+        "abc123" if name == "loans" else hashlib.sha256(name.encode()).hexdigest()[:8]
     )
 
 

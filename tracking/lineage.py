@@ -5,16 +5,18 @@ used. Those had a run that made them, and so on, in both directions. Archived ru
 what somebody archives has happened all the same.
 """
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Left
 
 from tracking.hierarchy import nested_in
 from tracking.models import (
     Dataset,
+    DatasetCard,
     DatasetInput,
     FormerParent,
     LoggedModel,
@@ -170,41 +172,82 @@ def runs_in_lineage(run: Run) -> set[int]:
     """Return the keys of a run and of all that it came of, whoever may see them.
 
     Those that made the datasets or the models that it used, what those came of, and the
-    runs that they are nested in or that are nested in them.
+    runs that they are or were nested in or that are or were nested in them.
     """
-    found: set[int] = set()
-    frontier = {run.pk}
+    return runs_in_lineages([run.pk])[run.pk]
+
+
+def runs_in_lineages(runs: Iterable[int]) -> dict[int, set[int]]:
+    """Return `runs_in_lineage` of each run, by keys; six queries a level for them all."""
+    origins: dict[int, set[int]] = {}
+    frontier = set(runs)
+    starts = frozenset(frontier)
     while frontier:
-        found |= frontier
-        used = DatasetInput.objects.used().filter(run__in=frontier).values("dataset")
-        made = DatasetInput.objects.produced().filter(dataset__in=used)
-        models = ModelUse.objects.filter(
-            run__in=frontier,
-            direction=UseDirection.INPUT,
-            logged_model__source_run__isnull=False,
-        )
-        came_of = made.values_list("run", flat=True).union(
-            models.values_list("logged_model__source_run", flat=True)
-        )
-        frontier = {int(key) for key in came_of} | _nested_with(frontier)
-        frontier -= found
-    return found
+        origins |= {run: set() for run in frontier}
+        for run, origin in (*_came_of(frontier), *_nested_with(frontier)):
+            origins[run].add(origin)
+        frontier = {key for run in frontier for key in origins[run]} - origins.keys()
+    return {run: _reached(run, origins) for run in starts}
 
 
-def _nested_with(keys: Iterable[int]) -> set[int]:
-    """Return the runs that some runs are or were nested in, and those nested in them."""
-    names = Run.objects.filter(pk__in=keys).values_list("run_id", flat=True)
-    claimed = Tag.objects.filter(run__in=keys, key=PARENT_TAG)
-    above = Run.objects.filter(run_id__in=claimed.values_list("value", flat=True))
-    was_claimed = FormerParent.objects.filter(run__in=keys)
-    was_above = Run.objects.filter(run_id__in=was_claimed.values("parent_run_id"))
+def standing_on_sensitive_data(runs: Iterable[int]) -> set[int]:
+    """Return those of the runs, by keys, whose lineage has data that are called sensitive.
+
+    The same data under another name are the same data.
+    """
+    lineages = runs_in_lineages(runs)
+    sensitive = DatasetCard.objects.calling_sensitive().filter(
+        dataset__workspace=OuterRef("dataset__workspace"),
+        dataset__digest=OuterRef("dataset__digest"),
+    )
+    uses = DatasetInput.objects.filter(run__in=set[int]().union(*lineages.values()))
+    touched = set(uses.filter(Exists(sensitive)).values_list("run_id", flat=True))
+    return {run for run, lineage in lineages.items() if lineage & touched}
+
+
+def _reached(start: int, origins: Mapping[int, set[int]]) -> set[int]:
+    reached: set[int] = set()
+    frontier = {start}
+    while frontier:
+        reached |= frontier
+        frontier = {key for run in frontier for key in origins[run]} - reached
+    return reached
+
+
+def _came_of(runs: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of a run and one that made data or a model that it used."""
+    used = DatasetInput.objects.used().filter(run__in=runs)
+    made_by = defaultdict(list)
+    made = DatasetInput.objects.produced().filter(dataset__in=used.values("dataset"))
+    for dataset, maker in made.values_list("dataset_id", "run_id"):
+        made_by[dataset].append(maker)
+    for run, dataset in used.values_list("run_id", "dataset_id") if made_by else ():
+        yield from ((run, maker) for maker in made_by[dataset])
+    models = ModelUse.objects.filter(
+        run__in=runs,
+        direction=UseDirection.INPUT,
+        logged_model__source_run__isnull=False,
+    )
+    yield from models.values_list("run_id", "logged_model__source_run_id")
+
+
+def _nested_with(runs: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of a run and one that it is or was nested in, or that was in it."""
+    names = dict(Run.objects.filter(pk__in=runs).values_list("run_id", "pk"))
+    claims = Tag.objects.filter(run__in=runs, key=PARENT_TAG).values_list(
+        "run_id", "value"
+    )
+    former = FormerParent.objects.filter(run__in=runs).values_list(
+        "run_id", "parent_run_id"
+    )
+    above = list(claims.union(former))
+    parents = Run.objects.filter(run_id__in={name for _, name in above})
+    by_name = dict(parents.values_list("run_id", "pk")) if above else {}
+    yield from ((run, by_name[name]) for run, name in above if name in by_name)
     was_below = FormerParent.objects.filter(parent_run_id__in=names)
-    return {
-        *above.values_list("pk", flat=True),
-        *(tag.run_id for tag in nested_in(names).only("run")),
-        *was_above.values_list("pk", flat=True),
-        *(former.run_id for former in was_below.only("run")),
-    }
+    below = nested_in(names).values_list("value", "run_id")
+    for name, child in below.union(was_below.values_list("parent_run_id", "run_id")):
+        yield names[name], child
 
 
 def uses_of(datasets: Iterable[int], *, user: User) -> QuerySet[DatasetInput]:

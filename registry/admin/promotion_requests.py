@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -31,7 +32,7 @@ from registry.permissions import duties_that_conflict, may_promote
 from registry.services.assessment import assess
 from registry.services.evidence_views import open_evidence
 from registry.services.promotion import promote
-from registry.services.quorum import lacking_roles
+from registry.services.quorum import lacking_roles, note_sensitive_data
 from registry.services.waiting import roles_open_to
 from registry.signing import valid_sign_offs
 from tracking.admin import VisibleRowsAdmin, link_to_person, person
@@ -66,8 +67,12 @@ class PromotionRequestAdmin(VisibleRowsAdmin[PromotionRequest]):
     page = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PromotionRequest]:
-        requests = super().get_queryset(request).with_sensitivity()  # type: ignore[attr-defined]  # its own QuerySet
-        return requests.prefetch_related("sign_offs")  # type: ignore[no-any-return]
+        return super().get_queryset(request).prefetch_related("sign_offs")
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        listed = super().get_changelist_instance(request)
+        note_sensitive_data(listed.result_list)
+        return listed
 
     @admin.display(description="request", ordering="id")
     def number(self, subject: PromotionRequest) -> str:

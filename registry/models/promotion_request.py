@@ -7,12 +7,11 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from registry.models.model_version import ModelVersion
 from registry.models.policy import Policy
 from registry.models.registered_model import RegisteredModel
-from tracking.models import DatasetCard
 
 
 class RequestState(models.TextChoices):
@@ -77,7 +76,7 @@ class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
         return self.filter(model_version__in=versions)
 
     def with_subject(self) -> Self:
-        return self.with_sensitivity().select_related(
+        return self.select_related(
             "model_version__registered_model__workspace",
             "model_version__registered_model__owner",
             "model_version__source_run__experiment",
@@ -93,16 +92,6 @@ class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
         Joined, it would be read and sorted for every request before the page is cut.
         """
         return self.prefetch_related("policy", "model_version__registered_model")
-
-    def with_sensitivity(self) -> Self:
-        """Say beside each whether its source run used a sensitive dataset."""
-        sensitive = DatasetCard.objects.newest().filter(
-            dataset__uses__run=OuterRef("model_version__source_run"),
-            sensitivity__isnull=False,
-        )
-        return self.annotate(
-            uses_sensitive_data=Exists(sensitive.exclude(sensitivity=[]))
-        )
 
     def due(self, now: datetime) -> Self:
         """Keep open requests whose time has run out, whether a timer has seen it or not."""

@@ -38,6 +38,7 @@ from registry.reports.people import name_of
 from registry.reports.requests import ReadRequest
 from registry.reports.sight import Sight, sight_of
 from registry.services import decisions
+from registry.services.quorum import note_sensitive_data
 from registry.services.retirements import models_that_stand_on
 from registry.services.version_content import pinned_content
 from tracking.models import DatasetInput, Run
@@ -142,14 +143,16 @@ def _with_people(version: ModelVersion) -> ModelVersion:
 
 
 def _requests(version: ModelVersion) -> list[PromotionRequest]:
-    requests = PromotionRequest.objects.with_subject().filter(model_version=version)
-    return list(
-        requests.select_related(
+    found = PromotionRequest.objects.with_subject().filter(model_version=version)
+    requests = list(
+        found.select_related(
             "policy__publication__published_by",
             "policy__registered_model__workspace",
             "closing__closed_by",
         ).order_by("-pk")
     )
+    note_sensitive_data(requests)
+    return requests
 
 
 def _reported(requests: list[PromotionRequest]) -> PromotionRequest | None:

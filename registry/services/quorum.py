@@ -1,12 +1,15 @@
 """Whose signatures a request needs: by policy, by tier, and for sensitive data."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from registry.models import ModelVersion, Policy, PromotionRequest, SignOff
 from registry.models.sign_off import SignerRole
 from registry.models.tier import rules_of
 from registry.policy_document import read_policy_document
-from tracking.models import DatasetCard
+from tracking.lineage import standing_on_sensitive_data
+
+NOTED = "stands_on_sensitive_data"
 
 
 def required_signers(request: PromotionRequest) -> tuple[str, ...]:
@@ -16,20 +19,27 @@ def required_signers(request: PromotionRequest) -> tuple[str, ...]:
     published counts as well.
     """
     tier = request.model_version.registered_model.tier
-    is_sensitive = _uses_sensitive_data(request)
+    is_sensitive = _stands_on_sensitive_data(request)
     return _wanted(request.policy, tier, is_sensitive=is_sensitive)
 
 
 def signers_to_expect(version: ModelVersion, policy: Policy) -> tuple[str, ...]:
     """Return the roles that would have to sign if somebody asked for a version today."""
     tier = version.registered_model.tier
-    sensitive = DatasetCard.objects.newest().filter(
-        dataset__uses__run=version.source_run_id, sensitivity__isnull=False
-    )
-    is_sensitive = (
-        version.source_run_id is not None and sensitive.exclude(sensitivity=[]).exists()
-    )
+    run = version.source_run_id
+    is_sensitive = run is not None and bool(standing_on_sensitive_data([run]))
     return _wanted(policy, tier, is_sensitive=is_sensitive)
+
+
+def note_sensitive_data(requests: Sequence[PromotionRequest]) -> None:
+    """Put beside each request of a list whether its lineage has sensitive data.
+
+    In a few queries for all of them, where each would ask for itself.
+    """
+    runs = {request.pk: request.model_version.source_run_id for request in requests}
+    sensitive = standing_on_sensitive_data(run for run in runs.values() if run)
+    for request in requests:
+        setattr(request, NOTED, runs[request.pk] in sensitive)
 
 
 def lacking_roles(request: PromotionRequest) -> list[str]:
@@ -57,13 +67,11 @@ def _wanted(policy: Policy, tier: int | None, *, is_sensitive: bool) -> tuple[st
     return tuple(dict.fromkeys(wanted))
 
 
-def _uses_sensitive_data(request: PromotionRequest) -> bool:
-    """Read what `with_sensitivity()` put beside the request, else ask."""
-    known: bool | None = getattr(request, "uses_sensitive_data", None)
-    if known is not None:
-        return known
-    asked = PromotionRequest.objects.with_sensitivity().get(pk=request.pk)
-    return bool(asked.uses_sensitive_data)  # type: ignore[attr-defined]  # annotated
+def _stands_on_sensitive_data(request: PromotionRequest) -> bool:
+    """Read what `note_sensitive_data()` put beside the request, else ask."""
+    if not hasattr(request, NOTED):
+        note_sensitive_data([request])
+    return bool(getattr(request, NOTED))
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,11 @@ from registry.models import (
 )
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
-from registry.services.quorum import given_for_now, lacking_roles
+from registry.services.quorum import (
+    given_for_now,
+    lacking_roles,
+    note_sensitive_data,
+)
 
 MOST_LISTED = 20
 
@@ -62,7 +66,7 @@ def roles_open_to(person: User, request: PromotionRequest) -> tuple[SignerRole, 
 
 
 def _within_reach(person: User) -> list[PromotionRequest]:
-    """Narrow down in one query; the exact rules are asked of what is left."""
+    """Narrow down in a few queries; the exact rules are asked of what is left."""
     to_sign = Q(pk=None)
     for role in SignerRole:
         to_sign |= _of_models(person, f"sign_as_{role}")
@@ -71,14 +75,15 @@ def _within_reach(person: User) -> list[PromotionRequest]:
     to_promote = _of_models(person, "promote_version") & Q(
         state=RequestState.APPROVED, approval_expires_at__gt=timezone.now()
     )
-    return list(
+    requests = list(
         PromotionRequest.objects.filter(to_sign | to_promote)
         .with_subject()
-        .with_sensitivity()
         .prefetch_related("sign_offs")
         .order_by("pk")
         .distinct()
     )
+    note_sensitive_data(requests)
+    return requests
 
 
 def _of_delegations(person: User) -> Q:

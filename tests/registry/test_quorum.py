@@ -285,6 +285,39 @@ def test_data_that_are_not_stated_to_be_sensitive_add_nobody(
     assert missing_roles(asked) == ["validator", "owner"]
 
 
+def test_data_that_came_of_sensitive_data_add_the_ethics_signer(workspace, cast):
+    factories.policy(workspace, cast)
+    cleaning = factories.run(workspace, cast.alice)
+    raw = factories.use_dataset(cleaning, cast.alice, "raw")
+    factories.use_dataset(cleaning, cast.alice, "clean", context="output")
+    source = factories.run(workspace, cast.alice)
+    factories.use_dataset(source, cast.alice, "clean")
+    version = factories.version(workspace, cast, source=source)
+    asked = factories.evaluated(version, cast)
+    assert missing_roles(asked) == ["validator", "owner"]
+
+    factories.card(raw, cast.stella, labellers=[], sensitivity=["phi"])
+
+    assert missing_roles(factories.fresh(asked)) == ["validator", "owner", "ethics"]
+
+
+def test_same_data_under_another_name_are_as_sensitive(workspace, cast):
+    factories.policy(workspace, cast)
+    known = factories.dataset(workspace, cast.alice)
+    factories.card(known, cast.stella, labellers=[], sensitivity=["pii"])
+    source = factories.run(workspace, cast.alice)
+    renamed = factories.use_dataset(
+        source, cast.alice, "harmless", content_digest=known.digest
+    )
+    factories.card(renamed, cast.stella, labellers=[], sensitivity=[])
+    version = factories.version(workspace, cast, source=source)
+
+    asked = factories.evaluated(version, cast)
+
+    assert missing_roles(asked) == ["validator", "owner", "ethics"]
+    assert known.sensitive_uses.get().run == source
+
+
 def test_card_that_calls_data_sensitive_during_review_adds_the_ethics_signer(
     workspace, cast
 ):

@@ -72,6 +72,18 @@ def test_card_that_comes_after_the_use_starts_the_clocks_of_all_runs(workspace, 
     ]
 
 
+def test_card_starts_the_clocks_of_runs_that_used_the_data_by_another_name(
+    workspace, cast
+):
+    run = factories.run(workspace, cast.alice)
+    known = factories.dataset(workspace, cast.alice)
+    factories.use_dataset(run, cast.alice, "alias", content_digest=known.digest)
+
+    factories.card(known, cast.stella, labellers=[], sensitivity=[Sensitivity.PHI])
+
+    assert known.sensitive_uses.get().run == run
+
+
 @pytest.mark.parametrize("sensitivity", [[], None])
 def test_use_of_data_that_are_not_stated_to_be_sensitive_is_not_noticed(
     workspace, cast, sensitivity

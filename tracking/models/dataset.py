@@ -82,6 +82,10 @@ class Dataset(models.Model):
                 name="tracking_a_dataset_is_its_name_and_digest",
             )
         ]
+        # The same data may be known by several names.
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "digest"], name="tracking_data_by_digest")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest}"
@@ -186,6 +190,10 @@ class DatasetCardQuerySet(models.QuerySet["DatasetCard"]):
             dataset=OuterRef("dataset"), number__gt=OuterRef("number")
         )
         return self.filter(~Exists(later))
+
+    def calling_sensitive(self) -> Self:
+        """Keep those that count and state any sensitivity."""
+        return self.newest().filter(sensitivity__isnull=False).exclude(sensitivity=[])
 
     def stating(self, label: str) -> Self:
         """Keep those that state a sensitivity.

@@ -4,23 +4,38 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import record
 from tracking.events import TrackingEvent
-from tracking.models import Acknowledgement, DatasetCard, Run, SensitiveUse
+from tracking.models import (
+    Acknowledgement,
+    Dataset,
+    DatasetCard,
+    DatasetInput,
+    Run,
+    SensitiveUse,
+)
 from tracking.permissions import may_acknowledge_sensitive_data
 
 ACKNOWLEDGED_WITHIN = timedelta(hours=72)
 
 
 def notice_sensitive_use(run: Run, *, actor: User) -> None:
-    """Start the clock for what a run uses for the first time, in the transaction."""
+    """Start the clock for what a run uses for the first time, in the transaction.
+
+    Whatever name the run calls the data by: their digest tells.
+    """
+    used = Dataset.objects.filter(
+        uses__run=run,
+        workspace=OuterRef("dataset__workspace"),
+        digest=OuterRef("dataset__digest"),
+    )
     sensitive = (
-        DatasetCard.objects.newest()
-        .filter(dataset__uses__run=run, sensitivity__isnull=False)
-        .exclude(sensitivity=[])
+        DatasetCard.objects.calling_sensitive()
+        .filter(Exists(used))
         .exclude(dataset__sensitive_uses__run=run)
         .select_related("dataset__workspace")
         .order_by("dataset")
@@ -31,17 +46,21 @@ def notice_sensitive_use(run: Run, *, actor: User) -> None:
 
 
 def notice_sensitive_card(card: DatasetCard, *, actor: User) -> None:
-    """Start the clocks of all runs that used a dataset before a card called it sensitive.
+    """Start the clocks of all runs that used the data before a card called it sensitive.
 
     In the transaction of the card; whoever logs to a run at that very moment may miss it.
     """
     if not card.sensitivity:
         return
     now = timezone.now()
-    used_before = Run.objects.filter(dataset_inputs__dataset=card.dataset_id).exclude(
+    used_before = DatasetInput.objects.filter(
+        dataset__workspace=card.dataset.workspace_id,
+        dataset__digest=card.dataset.digest,
+    )
+    runs = Run.objects.filter(pk__in=used_before.values("run")).exclude(
         sensitive_uses__dataset=card.dataset_id
     )
-    for run in used_before.order_by("pk"):
+    for run in runs.order_by("pk"):
         _notice(run, card, now=now, actor=actor)
 
 
