@@ -1,9 +1,11 @@
 """Reads a policy from YAML: what it demands, checked before anybody may publish it."""
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -80,7 +82,7 @@ class PolicyDocument:
     name: str
     environment: str
     registered_model: str | None
-    evidence: dict[FileName, str]
+    evidence: Mapping[FileName, str]
     gates: tuple[GateClause, ...]
     sign_offs: tuple[Role, ...]
     approval_days: int
@@ -213,8 +215,12 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+@lru_cache(maxsize=64)
 def read_policy_document(text: str) -> PolicyDocument:
-    """Read and check a policy; the first problem is raised with its place and a cure."""
+    """Read and check a policy; the first problem is raised with its place and a cure.
+
+    Policies are few and asked for all the time: reading one takes longer than deciding.
+    """
     written = _convert(_parse(text), _Document)
     paths = _evidence_paths(written.evidence)
     clauses = tuple(
@@ -237,7 +243,7 @@ def read_policy_document(text: str) -> PolicyDocument:
         name=written.name,
         environment=written.environment,
         registered_model=written.registered_model,
-        evidence=paths,
+        evidence=MappingProxyType(paths),
         gates=clauses,
         sign_offs=tuple(written.sign_offs),
         approval_days=written.approval_days,

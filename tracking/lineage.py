@@ -195,8 +195,13 @@ def standing_on_sensitive_data(runs: Iterable[int]) -> set[int]:
 
     The same data under another name are the same data.
     """
+    runs = set(runs)
+    cards = DatasetCard.objects.calling_sensitive()
+    # Where nothing is sensitive, nobody need walk.
+    if not cards.filter(dataset__workspace__experiments__runs__in=runs).exists():
+        return set()
     lineages = runs_in_lineages(runs)
-    sensitive = DatasetCard.objects.calling_sensitive().filter(
+    sensitive = cards.filter(
         dataset__workspace=OuterRef("dataset__workspace"),
         dataset__digest=OuterRef("dataset__digest"),
     )

@@ -1,7 +1,6 @@
 """Whose signatures a request needs: by policy, by tier, and for sensitive data."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from registry.models import ModelVersion, Policy, PromotionRequest, SignOff
 from registry.models.sign_off import SignerRole
@@ -59,7 +58,7 @@ def given_for_now(request: PromotionRequest) -> list[SignOff]:
 
 def _wanted(policy: Policy, tier: int | None, *, is_sensitive: bool) -> tuple[str, ...]:
     rules = rules_of(tier)
-    wanted = [*_named_by(policy.document), *rules.signers] or [
+    wanted = [*read_policy_document(policy.document).sign_offs, *rules.signers] or [
         *rules.signers_by_default
     ]
     if is_sensitive:
@@ -72,8 +71,3 @@ def _stands_on_sensitive_data(request: PromotionRequest) -> bool:
     if not hasattr(request, NOTED):
         note_sensitive_data([request])
     return bool(getattr(request, NOTED))
-
-
-@lru_cache(maxsize=256)
-def _named_by(document: str) -> tuple[str, ...]:
-    return read_policy_document(document).sign_offs

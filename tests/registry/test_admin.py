@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 REQUESTS = "/admin/registry/promotionrequest/"
 LISTS = {
-    "registry/promotionrequest/": 19,
+    "registry/promotionrequest/": 14,
     "registry/modelversion/": 12,
     "registry/registeredmodel/": 22,
     "registry/policy/": 11,
