@@ -161,7 +161,7 @@ def withdraw_waiver(workspace, people):
 
 @TABLE.call("POST", f"{API}attestations/", E.ATTESTATION_GIVEN)
 def attest(workspace, people):
-    factories.version(workspace, people)
+    in_review(workspace, people)
     stated = {"kind": "canary", "source": "human", "statement": "It ran for a week."}
     return signing(people.olivia, SERVING | stated)
 

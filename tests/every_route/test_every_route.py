@@ -1,16 +1,13 @@
 """Every call that changes something appends one entry to the log, and no route is left out."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db.models import Model
 from django.test import Client
-from django.urls import URLPattern, get_resolver
 
-from audit.models import Event
 from registry.events import RegistryEvent
 from registry.models import Delivery, Finding, PromotionRequest, ReportOrder, Webhook
 from tests import factories
@@ -23,6 +20,7 @@ from tests.every_route import (
     tracking,
 )
 from tests.every_route.asking import JSON, Ask, Change
+from tests.every_route.walking import address, last_entry, recorded_since, routes
 from tracking.models import Dataset, Experiment
 
 pytestmark = pytest.mark.django_db
@@ -42,8 +40,8 @@ CHANGES = {call: change for table in TABLES for call, change in table.items()}
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 # Below a workspace and below MLflow's other prefix stand the same views once more.
 AGAIN = ("w/<slug:workspace>/", "ajax-api/")
-# Django's own pages record what is done there through the same services; MLflow's
-# last route answers whatever it does not know.
+# The pages have a test of their own; MLflow's last route answers whatever it does not
+# know.
 ELSEWHERE = ("admin/", "^(?:ajax-)?api/")
 # These answer every method alike: they read.
 INDIFFERENT = {
@@ -56,23 +54,13 @@ INDIFFERENT = {
     "version",
     r"^(?:v1/traces|graphql|gateway/[\s\S]*)\Z",
 }
-PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
-def endpoints(patterns=None, above: str = "") -> Iterator[tuple[str, Any]]:
+def endpoints() -> Iterator[tuple[str, Any]]:
     """Yield each route of the APIs once, with its view."""
-    for entry in get_resolver().url_patterns if patterns is None else patterns:
-        route = above + str(entry.pattern)
-        if route.startswith(AGAIN + ELSEWHERE):
-            continue
-        if isinstance(entry, URLPattern):
-            yield route, entry.callback
-        else:
-            yield from endpoints(entry.url_patterns, route)
-
-
-def address(route: str, **path: object) -> str:
-    return "/" + PLACEHOLDER.sub(lambda found: str(path.get(found[1], 0)), route)
+    for route, view in routes():
+        if not route.startswith(AGAIN + ELSEWHERE):
+            yield route, view
 
 
 def is_offered(client: Client, method: str, route: str, view: Any) -> bool:
@@ -81,16 +69,6 @@ def is_offered(client: Client, method: str, route: str, view: Any) -> bool:
         return hasattr(view_class, method.lower())
     answer = client.generic(method, address(route), b"{}", JSON)
     return answer.status_code != 501 and b"ENDPOINT_NOT_FOUND" not in answer.content
-
-
-def recorded_since(last: int) -> list[str]:
-    return list(
-        Event.objects.filter(pk__gt=last).order_by("pk").values_list("kind", flat=True)
-    )
-
-
-def last_entry() -> int:
-    return Event.objects.latest("pk").pk
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""Acts on the pages about who may do what: roles, and one's own password and phone."""
+
+from tests import factories
+from tests.every_route import access
+from tests.every_route.asking import Ask, Change
+from tests.every_route.pages import Pages, stating
+from tracking.events import TrackingEvent
+
+PAGES = Pages(access.TABLE)
+GRANT = "admin/tracking/rolegrant/"
+
+PAGES.act(f"{GRANT}ask/", access.ask_role, stating(workspace="default"))
+PAGES.act(f"{GRANT}<int:pk>/approve/", access.approve_role)
+PAGES.act(f"{GRANT}<int:pk>/revoke/", access.revoke_role)
+PAGES.act("admin/second-factor/", access.begin_second_factor)
+PAGES.act("admin/second-factor/", access.confirm_second_factor)
+
+
+def change_password(workspace, people):
+    new = "another long passphrase"
+    form = {"old_password": factories.PASSWORD}
+    return Ask(
+        people.bob,
+        form | {"new_password1": new, "new_password2": new},
+        in_session=True,
+    )
+
+
+# The API has no such call.
+PAGES["admin/password_change/", change_password.__name__] = Change(
+    [TrackingEvent.ACCOUNT_PASSWORD_CHANGED], change_password
+)
