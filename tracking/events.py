@@ -15,6 +15,7 @@ class TrackingEvent(StrEnum):
     ARTIFACT_REMOVED = "tracking.artifact.removed"
     ARTIFACT_UPLOADED = "tracking.artifact.uploaded"
     DATASET_DESCRIBED = "tracking.dataset.described"
+    DATASET_REFUSED = "tracking.dataset.refused"
     DATASET_REGISTERED = "tracking.dataset.registered"
     EXPERIMENT_ARCHIVED = "tracking.experiment.archived"
     EXPERIMENT_CREATED = "tracking.experiment.created"

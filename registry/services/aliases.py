@@ -35,7 +35,15 @@ def set_alias(version: ModelVersion, *, name: str, actor: User) -> None:
             f"The alias {name!r} would be taken for the stage: move the version there, "
             f"or choose another name.",
         )
-    with transaction.atomic():
+    with (
+        refusals_recorded(
+            RegistryEvent.VERSION_REFUSED,
+            actor=actor,
+            subject=version.subject,
+            payload={"act": "set alias"},
+        ),
+        transaction.atomic(),
+    ):
         editable_listing(version, actor=actor)
         # Should somebody govern it meanwhile, the stored one counts for nothing.
         Alias.objects.bulk_create(

@@ -113,12 +113,23 @@ def delegate_signing(
 
 def withdraw_delegation(delegation: Delegation, *, actor: User) -> None:
     """Take a delegation back before its end; what was signed by it stays valid."""
-    if actor.pk not in {delegation.delegator_id, delegation.delegate_id}:
-        raise PermissionDeniedError(
-            "delegation_of_somebody_else",
-            "Only the two people of a delegation end it before its time.",
-        )
-    with transaction.atomic():
+    with (
+        refusals_recorded(
+            RegistryEvent.DELEGATION_REFUSED,
+            actor=actor,
+            subject=delegation.subject,
+            payload={
+                "role": delegation.role,
+                "delegate": f"user/{delegation.delegate_id}",
+            },
+        ),
+        transaction.atomic(),
+    ):
+        if actor.pk not in {delegation.delegator_id, delegation.delegate_id}:
+            raise PermissionDeniedError(
+                "delegation_of_somebody_else",
+                "Only the two people of a delegation end it before its time.",
+            )
         _, is_new = DelegationWithdrawal.objects.get_or_create(
             delegation=delegation, defaults={"withdrawn_at": timezone.now()}
         )

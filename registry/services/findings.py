@@ -60,17 +60,25 @@ def open_finding(
     actor: User,
 ) -> Finding:
     """Say what is wrong with a model, or one version of it, and who is to mend it."""
-    if not may_open_finding(actor, model):
-        raise PermissionDeniedError(
-            "may_not_open_finding",
-            f"You may not open findings on {model}: ask somebody who reviews it.",
-        )
-    if ServiceAccount.objects.filter(user=owner).exists():
-        raise InvalidError(
-            "owner_is_no_person",
-            f"{owner.username} is a service account: name a person who mends it.",
-        )
-    with transaction.atomic():
+    with (
+        refusals_recorded(
+            RegistryEvent.FINDING_REFUSED,
+            actor=actor,
+            subject=model.subject,
+            payload={"to": FindingState.OPEN},
+        ),
+        transaction.atomic(),
+    ):
+        if not may_open_finding(actor, model):
+            raise PermissionDeniedError(
+                "may_not_open_finding",
+                f"You may not open findings on {model}: ask somebody who reviews it.",
+            )
+        if ServiceAccount.objects.filter(user=owner).exists():
+            raise InvalidError(
+                "owner_is_no_person",
+                f"{owner.username} is a service account: name a person who mends it.",
+            )
         return add_finding(
             model,
             version=version,

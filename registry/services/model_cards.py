@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.errors import InvalidError, PermissionDeniedError
-from audit.services import pseudonym, record
+from audit.services import pseudonym, record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import ModelCard, ModelDependency, RegisteredModel
 from registry.models.model_card import Origin
@@ -35,19 +35,19 @@ def write_model_card(
 
     Purpose and owner stand on the model as well, where permissions look for them.
     """
-    if not may_describe_model(actor, model):
-        raise PermissionDeniedError(
-            "may_not_describe_model",
-            f"You may not describe {model}: ask its owner, or the risk role.",
-        )
-    _refuse_programs(owner, executive)
-    _refuse_vague_vendor(origin, vendor)
-    if revalidation_months and not revalidation_reason.strip():
-        raise InvalidError(
-            "revalidation_reason_missing",
-            "Say why this model is validated at another interval than its tier asks for.",
-        )
-    with transaction.atomic():
+    with (
+        refusals_recorded(
+            RegistryEvent.MODEL_REFUSED,
+            actor=actor,
+            subject=model.subject,
+            payload={"act": "write card"},
+        ),
+        transaction.atomic(),
+    ):
+        _refuse_strangers(actor, model)
+        _refuse_programs(owner, executive)
+        _refuse_vague_vendor(origin, vendor)
+        _refuse_unexplained_interval(revalidation_months, revalidation_reason)
         model = (
             RegisteredModel.objects.select_related("workspace")
             .select_for_update(of=("self",))
@@ -100,6 +100,14 @@ def write_model_card(
     return card
 
 
+def _refuse_strangers(actor: User, model: RegisteredModel) -> None:
+    if not may_describe_model(actor, model):
+        raise PermissionDeniedError(
+            "may_not_describe_model",
+            f"You may not describe {model}: ask its owner, or the risk role.",
+        )
+
+
 def _refuse_programs(*named: User | None) -> None:
     people = [person for person in named if person]
     program = ServiceAccount.objects.filter(user__in=people).first()
@@ -115,6 +123,14 @@ def _refuse_vague_vendor(origin: Origin, vendor: str) -> None:
         raise InvalidError(
             "vendor_unclear",
             "Name the vendor of a model that was bought, and none of your own model.",
+        )
+
+
+def _refuse_unexplained_interval(months: int | None, reason: str) -> None:
+    if months and not reason.strip():
+        raise InvalidError(
+            "revalidation_reason_missing",
+            "Say why this model is validated at another interval than its tier asks for.",
         )
 
 

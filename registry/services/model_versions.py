@@ -5,13 +5,14 @@ takes versions without.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.services import record
+from audit.services import record, refusals_recorded
 from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import ModelVersion, RegisteredModel, VersionListing, VersionTag
@@ -40,19 +41,20 @@ def register_version(
     The digest that the caller expects, the digest of the upload and the digest of what
     is stored now must be one.
     """
-    _refuse_unless_may_register(actor, model)
-    artifact = current_artifact(source_run, artifact_path)
-    _refuse_other_digest(artifact, artifact_sha256)
-    storage.verify(artifact.sha256)
-    source = Source(
-        f"runs:/{source_run.run_id}/{artifact.path}", source_run, path=artifact.path
-    )
-    with transaction.atomic():
-        model = locked_model(model)
-        twin = _twin(model, artifact_sha256)
-        if twin is not None:
-            raise _registered_already(twin)
-        return _register(model, source, Content(artifact.path, (artifact,)), actor)
+    with _guarded(model, actor):
+        _refuse_unless_may_register(actor, model)
+        artifact = current_artifact(source_run, artifact_path)
+        _refuse_other_digest(artifact, artifact_sha256)
+        storage.verify(artifact.sha256)
+        source = Source(
+            f"runs:/{source_run.run_id}/{artifact.path}", source_run, path=artifact.path
+        )
+        with transaction.atomic():
+            model = locked_model(model)
+            twin = _twin(model, artifact_sha256)
+            if twin is not None:
+                raise _registered_already(twin)
+            return _register(model, source, Content(artifact.path, (artifact,)), actor)
 
 
 def version_of_source(
@@ -68,19 +70,29 @@ def version_of_source(
 
     Asking twice is safe; saying something else about it the second time is refused.
     """
-    _refuse_unless_may_register(actor, model)
-    content = content_at(source.holder, source.path) if source.holder else None
-    if content is None:
-        _refuse_unlinked(model, source)
-    with transaction.atomic():
-        model = locked_model(model)
-        twin = _twin(model, content.sha256) if content else None
-        if twin is not None:
-            _refuse_other_words(twin, description, tags)
-            return twin
-        return _register(
-            model, source, content, actor, description, tags, run_link=run_link
-        )
+    with _guarded(model, actor):
+        _refuse_unless_may_register(actor, model)
+        content = content_at(source.holder, source.path) if source.holder else None
+        if content is None:
+            _refuse_unlinked(model, source)
+        with transaction.atomic():
+            model = locked_model(model)
+            twin = _twin(model, content.sha256) if content else None
+            if twin is not None:
+                _refuse_other_words(twin, description, tags)
+                return twin
+            return _register(
+                model, source, content, actor, description, tags, run_link=run_link
+            )
+
+
+def _guarded(model: RegisteredModel, actor: User) -> AbstractContextManager[None]:
+    return refusals_recorded(
+        RegistryEvent.VERSION_REFUSED,
+        actor=actor,
+        subject=model.subject,
+        payload={"act": "register"},
+    )
 
 
 def _refuse_unless_may_register(actor: User, model: RegisteredModel) -> None:

@@ -18,14 +18,18 @@ from tracking.models import Workspace
 
 def draft_policy(workspace: Workspace, *, document: str, actor: User) -> Policy:
     """Store a new version of a policy; it binds nobody until somebody publishes it."""
-    if not may_draft_policy(actor, workspace):
-        raise PermissionDeniedError(
-            "may_not_draft_policy",
-            f"You may not draft policies in {workspace}: ask for the policy author role.",
-        )
-    content = read_policy_document(document)
-    model = _model_of(content, workspace, actor)
-    with transaction.atomic():
+    with (
+        refusals_recorded(
+            RegistryEvent.POLICY_REFUSED,
+            actor=actor,
+            subject=workspace.subject,
+            payload={"digest": None},
+        ),
+        transaction.atomic(),
+    ):
+        _refuse_no_author(actor, workspace)
+        content = read_policy_document(document)
+        model = _model_of(content, workspace, actor)
         _lock(model or workspace)
         bound = {"registered_model": model} if model else {"workspace": workspace}
         policy = Policy.objects.create(
@@ -95,6 +99,14 @@ def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
         )
         call_by_policy(policy, actor=actor, now=now)
     return publication
+
+
+def _refuse_no_author(actor: User, workspace: Workspace) -> None:
+    if not may_draft_policy(actor, workspace):
+        raise PermissionDeniedError(
+            "may_not_draft_policy",
+            f"You may not draft policies in {workspace}: ask for the policy author role.",
+        )
 
 
 def _model_of(

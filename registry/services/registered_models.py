@@ -40,11 +40,7 @@ def register_model(
     Its risk tier is signed by somebody else: until then none of its versions can be
     submitted. What MLflow's clients cannot say is left open.
     """
-    if not may_register_model(actor, workspace, name=name):
-        raise PermissionDeniedError(
-            "may_not_register_model",
-            f"You may not register models in {workspace}: ask for the developer role.",
-        )
+    _refuse_strangers(actor, workspace, name)
     _refuse_odd_name(name)
     if owner and is_program(owner):
         raise InvalidError(
@@ -87,7 +83,15 @@ def describe_model(
     model: RegisteredModel, *, description: str, actor: User
 ) -> RegisteredModel:
     """Say what a model is; its purpose and limits are stated elsewhere."""
-    with transaction.atomic():
+    with (
+        refusals_recorded(
+            RegistryEvent.MODEL_REFUSED,
+            actor=actor,
+            subject=model.subject,
+            payload={"act": "describe"},
+        ),
+        transaction.atomic(),
+    ):
         model = editable_model(model, actor=actor)
         model.description = description
         model.save(update_fields=["description"])
@@ -195,6 +199,22 @@ def touch(model: RegisteredModel, now: datetime) -> None:
     """Store when the model was last changed."""
     model.updated_at = now
     RegisteredModel.objects.filter(pk=model.pk).update(updated_at=now)
+
+
+def _refuse_strangers(actor: User, workspace: Workspace, name: str) -> None:
+    """Record who may not; that a name is taken is told to clients at each registration."""
+    with refusals_recorded(
+        RegistryEvent.MODEL_REFUSED,
+        actor=actor,
+        subject=RegisteredModel(workspace=workspace, name=name).subject,
+        payload={"act": "register"},
+    ):
+        if not may_register_model(actor, workspace, name=name):
+            raise PermissionDeniedError(
+                "may_not_register_model",
+                f"You may not register models in {workspace}: ask for the developer "
+                f"role.",
+            )
 
 
 def _refuse_odd_name(name: str) -> None:

@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.errors import PermissionDeniedError
-from audit.services import record, system_account
+from audit.services import record, refusals_recorded, system_account
 from registry.events import RegistryEvent
 from registry.jobs import produce_report_later
 from registry.models import ModelVersion, Report, ReportOrder
@@ -15,6 +15,28 @@ from tracking.models import Run
 
 def order_report(version: ModelVersion, *, actor: User) -> ReportOrder:
     """Ask for the lineage report of a version; a worker produces it."""
+    with (
+        refusals_recorded(
+            RegistryEvent.REPORT_REFUSED,
+            actor=actor,
+            subject=version.subject,
+            payload={},
+        ),
+        transaction.atomic(),
+    ):
+        _refuse_strangers(actor, version)
+        order = ReportOrder.objects.create(model_version=version, ordered_by=actor)
+        record(
+            RegistryEvent.REPORT_ORDERED,
+            actor=actor,
+            subject=version.subject,
+            payload={"order": order.pk},
+        )
+        produce_report_later(order.pk)
+    return order
+
+
+def _refuse_strangers(actor: User, version: ModelVersion) -> None:
     if not may_order_report(actor, version.registered_model):
         raise PermissionDeniedError(
             "may_not_order_report",
@@ -29,16 +51,6 @@ def order_report(version: ModelVersion, *, actor: User) -> ReportOrder:
             "A report tells of the source run, which you may not see: ask somebody who "
             "may, or for a role on its experiment.",
         )
-    with transaction.atomic():
-        order = ReportOrder.objects.create(model_version=version, ordered_by=actor)
-        record(
-            RegistryEvent.REPORT_ORDERED,
-            actor=actor,
-            subject=version.subject,
-            payload={"order": order.pk},
-        )
-        produce_report_later(order.pk)
-    return order
 
 
 def store_report(

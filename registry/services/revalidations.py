@@ -37,12 +37,21 @@ def trigger_revalidation(
 
     A monitor may say so with a token, because nobody is let through by that.
     """
-    if not may_open_finding(actor, model):
-        raise PermissionDeniedError(
-            "may_not_trigger_revalidation",
-            f"You may not call for a validation of {model}: ask somebody who reviews it.",
-        )
-    with transaction.atomic():
+    with (
+        refusals_recorded(
+            RegistryEvent.REVALIDATION_REFUSED,
+            actor=actor,
+            subject=model.subject,
+            payload={},
+        ),
+        transaction.atomic(),
+    ):
+        if not may_open_finding(actor, model):
+            raise PermissionDeniedError(
+                "may_not_trigger_revalidation",
+                f"You may not call for a validation of {model}: ask somebody who "
+                f"reviews it.",
+            )
         return add_trigger(
             model,
             version=version,

@@ -1,5 +1,6 @@
 """A slot's champion changes here, and only here; challengers run beside it."""
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -7,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
-from audit.services import record, system_account
+from audit.services import record, refusals_recorded, system_account
 from registry.events import RegistryEvent
 from registry.models import (
     BreakGlassConfirmation,
@@ -117,8 +118,8 @@ def add_challenger(
 ) -> Challenger:
     """Let a version run beside the champion; every one that was tried is counted."""
     model = version.registered_model
-    _refuse_strangers(actor, model)
-    with transaction.atomic():
+    with _guarded("add", version, environment, actor), transaction.atomic():
+        _refuse_strangers(actor, model)
         slot = locked_slot(model, environment)
         refuse_out_of_use(version)
         if slot.champion == version:
@@ -160,8 +161,8 @@ def remove_challenger(
 ) -> ChallengerRemoval:
     """Withdraw a challenger; that it was tried stays on record."""
     model = version.registered_model
-    _refuse_strangers(actor, model)
-    with transaction.atomic():
+    with _guarded("remove", version, environment, actor), transaction.atomic():
+        _refuse_strangers(actor, model)
         slot = locked_slot(model, environment)
         challenger = slot.challengers.running().filter(model_version=version).first()
         if challenger is None:
@@ -191,6 +192,17 @@ def withdraw(
         private={"reason": reason},
     )
     return removal
+
+
+def _guarded(
+    act: str, version: ModelVersion, environment: str, actor: User
+) -> AbstractContextManager[None]:
+    return refusals_recorded(
+        RegistryEvent.CHALLENGER_REFUSED,
+        actor=actor,
+        subject=version.subject,
+        payload={"act": act, "environment": environment},
+    )
 
 
 def _refuse_strangers(actor: User, model: RegisteredModel) -> None:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError
-from audit.services import record
+from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import ModelVersion, VersionListing
 from registry.services.registered_models import edits, refuse_unless_editable
@@ -17,7 +17,15 @@ def describe_version(
     version: ModelVersion, *, description: str, actor: User
 ) -> VersionListing:
     """Say what is special about a version; the text is no evidence."""
-    with transaction.atomic():
+    with (
+        refusals_recorded(
+            RegistryEvent.VERSION_REFUSED,
+            actor=actor,
+            subject=version.subject,
+            payload={"act": "describe"},
+        ),
+        transaction.atomic(),
+    ):
         listing = editable_listing(version, actor=actor)
         listing.touch(timezone.now(), description=description)
         record(

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -9,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.services import record
+from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import Delivery, NotificationType, Webhook, WebhookKey
 from registry.models.webhook import Scheme
@@ -32,11 +33,11 @@ def create_webhook(
     actor: User,
 ) -> tuple[Webhook, str]:
     """Return a new webhook and what its receiver checks signatures with, shown once."""
-    _refuse_unless_may_connect(actor, workspace)
-    _refuse_odd_types(event_types)
-    refuse_unreachable(endpoint(url))
-    make_key_if_absent()
-    with transaction.atomic():
+    with _guarded("create", workspace.subject, actor), transaction.atomic():
+        _refuse_unless_may_connect(actor, workspace)
+        _refuse_odd_types(event_types)
+        refuse_unreachable(endpoint(url))
+        make_key_if_absent()
         Workspace.objects.select_for_update().get(pk=workspace.pk)
         if Webhook.objects.filter(workspace=workspace).count() >= MOST_WEBHOOKS:
             raise ConflictError(
@@ -68,8 +69,8 @@ def create_webhook(
 
 def disable_webhook(webhook: Webhook, *, actor: User) -> Webhook:
     """Send it nothing more; what waited for it is given up, and can be replayed."""
-    _refuse_unless_may_connect(actor, webhook.workspace)
-    with transaction.atomic():
+    with _guarded("disable", webhook.subject, actor), transaction.atomic():
+        _refuse_unless_may_connect(actor, webhook.workspace)
         enabled = Webhook.objects.enabled().filter(pk=webhook.pk)
         if not enabled.update(disabled_at=timezone.now()):
             raise ConflictError("webhook_disabled", "This webhook is disabled already.")
@@ -84,9 +85,9 @@ def disable_webhook(webhook: Webhook, *, actor: User) -> Webhook:
 
 def enable_webhook(webhook: Webhook, *, actor: User) -> Webhook:
     """Send it what happens from now on."""
-    _refuse_unless_may_connect(actor, webhook.workspace)
-    refuse_unreachable(endpoint(webhook.url))
-    with transaction.atomic():
+    with _guarded("enable", webhook.subject, actor), transaction.atomic():
+        _refuse_unless_may_connect(actor, webhook.workspace)
+        refuse_unreachable(endpoint(webhook.url))
         disabled = Webhook.objects.filter(pk=webhook.pk, disabled_at__isnull=False)
         if not disabled.update(disabled_at=None):
             raise ConflictError("webhook_enabled", "This webhook is enabled already.")
@@ -106,14 +107,11 @@ def rotate_key(
 
     No overlap is for a secret that leaked.
     """
-    _refuse_unless_may_connect(actor, webhook.workspace)
-    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise InvalidError(
-            "overlap_invalid", f"Two keys sign for 0 to {LONGEST_OVERLAP.days} days."
-        )
-    make_key_if_absent()
-    retires_at = timezone.now() + overlap
-    with transaction.atomic():
+    with _guarded("rotate key", webhook.subject, actor), transaction.atomic():
+        _refuse_unless_may_connect(actor, webhook.workspace)
+        _refuse_odd_overlap(overlap)
+        make_key_if_absent()
+        retires_at = timezone.now() + overlap
         webhook = Webhook.objects.select_for_update().get(pk=webhook.pk)
         old = webhook.keys.get(retires_at=None)
         _retire_all(webhook, retires_at)
@@ -145,11 +143,27 @@ def _new_key(webhook: Webhook, scheme: Scheme) -> str:
     return key.shown
 
 
+def _guarded(act: str, subject: str, actor: User) -> AbstractContextManager[None]:
+    return refusals_recorded(
+        RegistryEvent.WEBHOOK_REFUSED,
+        actor=actor,
+        subject=subject,
+        payload={"act": act},
+    )
+
+
 def _refuse_unless_may_connect(actor: User, workspace: Workspace) -> None:
     if not may_connect_systems(actor, workspace):
         raise PermissionDeniedError(
             "may_not_connect_systems",
             f"You may not connect webhooks in {workspace}: ask an administrator of it.",
+        )
+
+
+def _refuse_odd_overlap(overlap: timedelta) -> None:
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise InvalidError(
+            "overlap_invalid", f"Two keys sign for 0 to {LONGEST_OVERLAP.days} days."
         )
 
 

@@ -25,6 +25,7 @@ from registry.events import RegistryEvent
 from registry.models import (
     AttestationKind,
     BreakGlass,
+    Delegation,
     Delivery,
     Freeze,
     PromotionRequest,
@@ -33,7 +34,8 @@ from registry.models import (
     Stage,
     Webhook,
 )
-from registry.models.finding import FindingState
+from registry.models.finding import FindingState, Severity
+from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.services.aliases import remove_alias, set_alias
@@ -43,22 +45,30 @@ from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.deliveries import WAITS, deliver, replay
 from registry.services.evidence_views import open_evidence
 from registry.services.findings import move_finding
-from registry.services.model_versions import version_of_source
-from registry.services.policies import publish_policy
+from registry.services.model_versions import register_version, version_of_source
+from registry.services.policies import draft_policy, publish_policy
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.registered_models import describe_model
 from registry.services.reports import fail_report, order_report
+from registry.services.revalidations import trigger_revalidation
 from registry.services.sign_off_verification import verify_sign_offs
+from registry.services.slots import add_challenger
 from registry.services.stages import move_version
 from registry.services.tags import remove_model_tag as remove_registered_tag
 from registry.services.tags import remove_version_tag, tag_model, tag_version
 from registry.services.timers import end_what_is_over
 from registry.services.version_content import Source
 from registry.services.version_listings import describe_version
-from registry.services.webhooks import disable_webhook, enable_webhook, rotate_key
+from registry.services.webhooks import (
+    create_webhook,
+    disable_webhook,
+    enable_webhook,
+    rotate_key,
+)
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 from tracking.events import TrackingEvent
+from tracking.models import Dataset
 from tracking.permissions import Role
 from tracking.services.accounts import change_email, change_password
 from tracking.services.erasure import erase_subject
@@ -199,6 +209,7 @@ def record_every_kind(workspace, cast) -> None:
     refused(factories.signed, request, cast.alice, SignerRole.VALIDATOR)
     refused(promote, request, actor=cast.alice)
     refused_afterwards(promoted, cast)
+    refused_beside(workspace, promoted, cast)
     end_every_other_way(workspace, cast)
     delegate_and_take_back(workspace, cast)
     order = order_report(promoted, actor=cast.carol)
@@ -234,6 +245,32 @@ def refused_afterwards(promoted, cast) -> None:
     refused(
         move_finding, finding, to=FindingState.CLOSED, reason="No.", actor=cast.alice
     )
+
+
+def refused_beside(workspace, promoted, cast) -> None:
+    """Have what is drafted, described, ordered and connected refused once."""
+    model, actor = promoted.registered_model, cast.mallory
+    run = promoted.linked_run
+    refused(draft_policy, workspace, document=factories.POLICY, actor=actor)
+    refused(factories.finding, model, cast, Severity.LOW, actor=actor)
+    kind = TriggerKind.DRIFT_BREACH
+    refused(trigger_revalidation, model, kind=kind, detail="PSI 0.3", actor=actor)
+    refused(
+        register_version,
+        model,
+        source_run=run,
+        artifact_path=factories.MODEL,
+        artifact_sha256=promoted.linked_sha256,
+        actor=actor,
+    )
+    challenge = {"environment": "production", "reason": "To compare."}
+    refused(add_challenger, promoted, **challenge, actor=actor)
+    refused(order_report, promoted, actor=actor)
+    webhook = Webhook.objects.get()
+    refused(disable_webhook, webhook, actor=actor)
+    refused(create_webhook, workspace, url=webhook.url, event_types=(), actor=actor)
+    refused(withdraw_delegation, Delegation.objects.earliest("pk"), actor=actor)
+    refused(factories.card, Dataset.objects.earliest("pk"), actor)
 
 
 def end_every_other_way(workspace, cast) -> None:

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.services import pseudonym, record
+from audit.services import pseudonym, record, refusals_recorded
 from audit.tlog.canonical import digest
 from tracking.events import TrackingEvent
 from tracking.models import Dataset, DatasetCard, DatasetLabeller, Workspace
@@ -89,11 +89,19 @@ def describe_dataset(
     empty one that somebody has and no label applies. A label that is stated once is
     taken back by who keeps sensitive data only.
     """
-    _refuse_strangers(dataset.workspace, actor)
-    stated = _checked_sensitivity(sensitivity)
-    _refuse_backward_window(window_start, window_end)
-    people = _people(labellers)
-    with transaction.atomic():
+    with (
+        refusals_recorded(
+            TrackingEvent.DATASET_REFUSED,
+            actor=actor,
+            subject=dataset.subject,
+            payload={},
+        ),
+        transaction.atomic(),
+    ):
+        _refuse_strangers(dataset.workspace, actor)
+        stated = _checked_sensitivity(sensitivity)
+        _refuse_backward_window(window_start, window_end)
+        people = _people(labellers)
         # Cards get their numbers under the workspace's lock: the application may not
         # lock rows of append-only tables.
         Workspace.objects.select_for_update().get(pk=dataset.workspace_id)
