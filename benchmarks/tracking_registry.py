@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -58,11 +59,27 @@ def _new_version(client: Client, name: str, run_id: str) -> Any:
     return client.post("model-versions/create", name=name, source=source, run_id=run_id)
 
 
-def _create_model(client: Client, made: "Numbers") -> Once:
-    return lambda _: client.post("registered-models/create", name=f"new-{made.next()}")
+@dataclass(frozen=True)
+class Registry:
+    """A side with its models, and numbers for names that are taken once."""
+
+    side: Side
+    numbers: "Numbers"
 
 
-def _create_version(client: Client, _: Side) -> Once:
+@cache
+def _registry(side: Side) -> Registry:
+    return Registry(_models(side), Numbers())
+
+
+def _create_model(client: Client, registry: Registry) -> Once:
+    def once(_: int) -> None:
+        client.post("registered-models/create", name=f"new-{registry.numbers.next()}")
+
+    return once
+
+
+def _create_version(client: Client, _: Registry) -> Once:
     """Register runs that were made before the turn begins, and new ones after those."""
     runs = [_run_with_a_file(client) for _ in range(RUNS_A_TURN)]
 
@@ -73,7 +90,7 @@ def _create_version(client: Client, _: Side) -> Once:
     return once
 
 
-def _get(client: Client, _: Side) -> Once:
+def _get(client: Client, _: Registry) -> Once:
     def once(number: int) -> None:
         name = f"benchmark-{number % MODELS}"
         client.call("GET", f"registered-models/get?name={name}")
@@ -82,7 +99,7 @@ def _get(client: Client, _: Side) -> Once:
     return once
 
 
-def _search(client: Client, _: Side) -> Once:
+def _search(client: Client, _: Registry) -> Once:
     def once(number: int) -> None:
         name = f"benchmark-{number % MODELS}"
         asked = {"filter": f"name = '{name}'", "max_results": 100}
@@ -93,11 +110,25 @@ def _search(client: Client, _: Side) -> Once:
     return once
 
 
-def _alias(client: Client, _: Side) -> Once:
+def _alias(client: Client, _: Registry) -> Once:
     def once(number: int) -> None:
         name = f"benchmark-{number % MODELS}"
         client.post("registered-models/alias", name=name, alias="best", version="1")
         client.call("GET", f"registered-models/alias?name={name}&alias=best")
+
+    return once
+
+
+def _all_of_it(client: Client, registry: Registry) -> Once:
+    """Create a model and a version, get, search and alias: each of the parts once."""
+    parts = [
+        part(client, registry)
+        for part in (_create_model, _create_version, _get, _search, _alias)
+    ]
+
+    def once(number: int) -> None:
+        for part in parts:
+            part(number)
 
     return once
 
@@ -143,11 +174,17 @@ class Numbers:
 
 
 ROWS = (
-    Row("registered model, create", _create_model, bar=3, prepare=lambda _: Numbers()),
-    Row("model version, create", _create_version, bar=3, prepare=_models),
-    Row("registered model and version, get", _get, bar=3, prepare=_models),
-    Row("registered models and versions, search", _search, bar=3, prepare=_models),
-    Row("alias, set and get", _alias, bar=3, prepare=_models),
+    Row(
+        "model and version: create, get, search, alias",
+        _all_of_it,
+        bar=3,
+        prepare=_registry,
+    ),
+    Row("registered model, create", _create_model, prepare=_registry),
+    Row("model version, create", _create_version, prepare=_registry),
+    Row("registered model and version, get", _get, prepare=_registry),
+    Row("registered models and versions, search", _search, prepare=_registry),
+    Row("alias, set and get", _alias, prepare=_registry),
     Row(
         "log_model and register, real client, scikit-learn",
         _log_model,
