@@ -28,6 +28,13 @@ INSERT INTO audit_event
     (uid, kind, actor, subject, recorded_at, body, leaf_hash, mac)
 """
 _INSERT = f"{_INTO} VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id"
+_INSERT_WITH_PRIVATE = f"""
+WITH event AS ({_INSERT}), private AS (
+    INSERT INTO audit_privatefield (event_id, field, salt, value)
+    SELECT event.id, p.field, p.salt, p.value
+    FROM event, unnest(%s::text[], %s::bytea[], %s::text[]) AS p (field, salt, value))
+SELECT id FROM event
+"""  # noqa: S608 - words of this module
 _INSERT_IF_CHANGED = f"""
 {_INTO}
 SELECT %s::uuid, %s, %s, %s, %s::timestamptz, %s::bytea, %s::bytea, %s::bytea FROM changed
@@ -53,12 +60,7 @@ def record(
         raise RuntimeError("record() needs the transaction of the change it tells of.")
     salts = {field: secrets.token_bytes(SALT_BYTES) for field in private or {}}
     event = _event(kind, actor, subject, payload, private=private or {}, salts=salts)
-    _insert(event)
-    if private:
-        PrivateField.objects.bulk_create(
-            PrivateField(event=event, field=field, salt=salts[field], value=value)
-            for field, value in private.items()
-        )
+    _insert(event, private or {}, salts)
     _sequence_when_committed()
     return event
 
@@ -151,13 +153,29 @@ def _body(
     return body
 
 
-def _insert(event: Event) -> None:
-    """Insert by hand: saving through the ORM costs as much as all else of `record()`."""
+def _insert(
+    event: Event, private: Mapping[str, str], salts: Mapping[str, bytes]
+) -> None:
+    """Insert by hand: saving through the ORM costs as much as all else of `record()`.
+
+    SQLite inserts nothing within `WITH`.
+    """
     connection = transaction.get_connection()
+    is_one = bool(private) and connection.vendor == "postgresql"
+    values = _values(event, connection)
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, _values(event, connection))
+        if is_one:
+            fields = [*private], [*salts.values()], [*private.values()]
+            cursor.execute(_INSERT_WITH_PRIVATE, [*values, *fields])
+        else:
+            cursor.execute(_INSERT, values)
         (event.pk,) = cursor.fetchone()
     event._state.adding, event._state.db = False, connection.alias
+    if private and not is_one:
+        PrivateField.objects.bulk_create(
+            PrivateField(event=event, field=field, salt=salts[field], value=value)
+            for field, value in private.items()
+        )
 
 
 def _values(event: Event, connection: BaseDatabaseWrapper) -> tuple[Any, ...]:

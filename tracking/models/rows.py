@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
+from psycopg.types.datetime import TimestamptzLoader
 
 Row = TypeVar("Row", bound=models.Model)
 _ANY_OF = {
-    "postgresql": "= ANY(%s)",
+    "postgresql": "= ANY(%s::bigint[])",
     "sqlite": "IN (SELECT value FROM json_each(%s))",
 }
 
@@ -24,18 +25,30 @@ def with_any_of(sql: str) -> str:
     return sql.format(any_of=_ANY_OF[connection.vendor])
 
 
-def any_of(keys: Sequence[int]) -> Any:
-    return list(keys) if connection.vendor == "postgresql" else json.dumps(list(keys))
+def any_of(keys: Sequence[int]) -> str:
+    """Return keys as one parameter, in words of each database."""
+    form = "{%s}" if connection.vendor == "postgresql" else "[%s]"
+    return form % ",".join(map(str, keys))
+
+
+def list_of(words: Sequence[str]) -> Any:
+    """Return one parameter that holds them all: an array, or for SQLite its JSON."""
+    is_array = connection.vendor == "postgresql"
+    return list(words) if is_array else json.dumps(list(words))
 
 
 def fetched(sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
     """Return the rows of a query, moments in UTC."""
+    is_postgresql = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
+        if is_postgresql:
+            # Django's own loader takes ten times as long, by a regular expression.
+            cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         cursor.execute(sql, parameters)
         found: list[Sequence[Any]] = cursor.fetchall()
-    if connection.vendor == "sqlite":
-        return [[_moment(value) for value in row] for row in found]
-    return found
+    if is_postgresql:
+        return found
+    return [[_moment(value) for value in row] for row in found]
 
 
 def taken(
