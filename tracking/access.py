@@ -49,7 +49,8 @@ _MAY_LOG_MODEL = given(
 )
 _ADMISSION = f"""
 SELECT {columns("t", _TOKEN)}, {columns("u", _USER)}, {columns("w", _WORKSPACE)},
-    w.id IS NOT NULL AND {_SEES_WORKSPACE}
+    w.id IS NOT NULL AND {_SEES_WORKSPACE},
+    EXISTS (SELECT 1 FROM tracking_serviceaccount s WHERE s.user_id = u.id)
 FROM tracking_apitoken t
 JOIN auth_user u ON u.id = t.user_id
 LEFT JOIN tracking_workspace w ON w.name = %s
@@ -112,9 +113,11 @@ def admission(
     row = _one(_ADMISSION, [workspace, sha256])
     if row is None:
         return None, None
-    *of_token, is_seen = row
+    *of_token, is_seen, is_program = row
     token, values = taken(ApiToken, _TOKEN, of_token)
     token.user, values = taken(User, _USER, values)
+    if not is_program:
+        token.user._state.fields_cache["service_account"] = None
     return token, taken(Workspace, _WORKSPACE, values)[0] if is_seen else None
 
 

@@ -23,7 +23,11 @@ from registry.mlflow_api.finding import (
     saying_where_to_ask,
     visible_versions,
 )
-from registry.mlflow_api.printing import version_shown, versions_shown
+from registry.mlflow_api.printing import (
+    new_version_shown,
+    version_shown,
+    versions_shown,
+)
 from registry.mlflow_api.sources import source_of
 from registry.mlflow_api.stages import stage_named
 from registry.models.lines import versions_of
@@ -107,7 +111,8 @@ class Search(Struct):
 
 @endpoint(Create)
 def create(caller: Caller, message: Create) -> dict[str, Any]:
-    version = version_of_source(
+    tags_of_version = pairs(message.tags)
+    version, is_new = version_of_source(
         named_model(caller, message.name),
         source=source_of(
             caller,
@@ -116,10 +121,12 @@ def create(caller: Caller, message: Create) -> dict[str, Any]:
             model_id=message.model_id,
         ),
         description=message.description,
-        tags=pairs(message.tags),
+        tags=tags_of_version,
         run_link=message.run_link,
         actor=caller.user,
     )
+    if is_new:
+        return {"model_version": new_version_shown(version, tags_of_version)}
     return {"model_version": version_shown(version)}
 
 

@@ -67,6 +67,13 @@ def new_model_shown(model: RegisteredModel, tags: Mapping[str, str]) -> dict[str
     return model_line(model, standing, latest=[])
 
 
+def new_version_shown(version: ModelVersion, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return a version that was registered just now, without asking for what it has not."""
+    model = version.registered_model_id
+    standing = Standings(frozenset(), {model: Standing()}, {}, {version.pk: tags})
+    return version_lines([version], standing)[0]
+
+
 def version_shown(version: ModelVersion) -> dict[str, Any]:
     return versions_shown([version], version.registered_model.workspace)[0]
 

@@ -107,7 +107,8 @@ def newest_versions(keys: Iterable[int], workspace: Workspace) -> list[ModelVers
     """Return who serves, and the newest of each stored stage, of some models; by key."""
     wanted = any_of(sorted(set(keys)))
     found = fetched(with_any_of(_NEWEST), [now(), wanted, wanted])
-    return [_version(row, workspace, _ALONG_IN_LISTS) for row in found]
+    known: dict[tuple[str, int], models.Model] = {}
+    return [_version(row, workspace, _ALONG_IN_LISTS, known) for row in found]
 
 
 def models_of(keys: Sequence[int], workspace: Workspace) -> list[RegisteredModel]:
@@ -120,7 +121,10 @@ def models_of(keys: Sequence[int], workspace: Workspace) -> list[RegisteredModel
 def versions_of(keys: Sequence[int], workspace: Workspace) -> list[ModelVersion]:
     """Return the versions of some keys, in their order."""
     found = fetched(with_any_of(f"{_LISTED} WHERE v.id {{any_of}}"), [any_of(keys)])
-    versions = {row[0]: _version(row, workspace, _ALONG_IN_LISTS) for row in found}
+    known: dict[tuple[str, int], models.Model] = {}
+    versions = {
+        row[0]: _version(row, workspace, _ALONG_IN_LISTS, known) for row in found
+    }
     return [versions[key] for key in keys]
 
 
@@ -131,13 +135,20 @@ def _model(values: Sequence[Any], workspace: Workspace) -> RegisteredModel:
 
 
 def _version(
-    values: Sequence[Any], workspace: Workspace, along: _Along = _ALONG
+    values: Sequence[Any],
+    workspace: Workspace,
+    along: _Along = _ALONG,
+    known: dict[tuple[str, int], models.Model] | None = None,
 ) -> ModelVersion:
+    """Return a version of its row; what `known` holds of a list is one object in all."""
     version, values = taken(ModelVersion, _VERSION, values)
     held = version._state.fields_cache
+    known = {} if known is None else known
     for _, field, model, names in along:
-        is_there = values[0] is not None
-        part, values = taken(model, names, values)
-        held[field] = part if is_there else None
+        key = (field, values[0])
+        if values[0] is not None and key not in known:
+            known[key], _ = taken(model, names, values)
+        held[field] = known.get(key)
+        values = values[len(names) :]
     held["registered_model"]._state.fields_cache["workspace"] = workspace
     return version

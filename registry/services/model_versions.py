@@ -17,7 +17,7 @@ from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import ModelVersion, RegisteredModel, VersionListing, VersionTag
 from registry.permissions import may_register_version
-from registry.services.registered_models import locked_model, touch
+from registry.services.registered_models import locked_model, model_archived, touch
 from registry.services.version_content import Content, Source, content_at
 from tracking import storage
 from tracking.metadata_rules import violations
@@ -42,7 +42,8 @@ def register_version(
     is stored now must be one.
     """
     with _guarded(model, actor):
-        _refuse_unless_may_register(actor, model)
+        if not may_register_version(actor, model):
+            raise _may_not_register(model)
         artifact = current_artifact(source_run, artifact_path)
         _refuse_other_digest(artifact, artifact_sha256)
         storage.verify(artifact.sha256)
@@ -50,7 +51,7 @@ def register_version(
             f"runs:/{source_run.run_id}/{artifact.path}", source_run, path=artifact.path
         )
         with transaction.atomic():
-            model = locked_model(model)
+            model = _model_to_register_in(model, actor)
             twin = _twin(model, artifact_sha256)
             if twin is not None:
                 raise _registered_already(twin)
@@ -65,25 +66,24 @@ def version_of_source(
     tags: Mapping[str, str],
     run_link: str,
     actor: User,
-) -> ModelVersion:
-    """Return the version that a source is, registering it if it is none yet.
+) -> tuple[ModelVersion, bool]:
+    """Return the version that a source is, and whether it is new by this call.
 
     Asking twice is safe; saying something else about it the second time is refused.
     """
-    with _guarded(model, actor):
-        _refuse_unless_may_register(actor, model)
+    with _guarded(model, actor), transaction.atomic():
+        model = _model_to_register_in(model, actor)
         content = content_at(source.holder, source.path) if source.holder else None
         if content is None:
             _refuse_unlinked(model, source)
-        with transaction.atomic():
-            model = locked_model(model)
-            twin = _twin(model, content.sha256) if content else None
-            if twin is not None:
-                _refuse_other_words(twin, description, tags)
-                return twin
-            return _register(
-                model, source, content, actor, description, tags, run_link=run_link
-            )
+        twin = _twin(model, content.sha256) if content else None
+        if twin is not None:
+            _refuse_other_words(twin, description, tags)
+            return twin, False
+        new = _register(
+            model, source, content, actor, description, tags, run_link=run_link
+        )
+        return new, True
 
 
 def _guarded(model: RegisteredModel, actor: User) -> AbstractContextManager[None]:
@@ -95,12 +95,21 @@ def _guarded(model: RegisteredModel, actor: User) -> AbstractContextManager[None
     )
 
 
-def _refuse_unless_may_register(actor: User, model: RegisteredModel) -> None:
-    if not may_register_version(actor, model):
-        raise PermissionDeniedError(
-            "may_not_register_version",
-            f"You may not register versions of {model}: ask for the developer role.",
-        )
+def _model_to_register_in(model: RegisteredModel, actor: User) -> RegisteredModel:
+    """Return the model, locked, or refuse."""
+    locked, is_held = locked_model(model, actor=actor)
+    if not is_held:
+        raise _may_not_register(locked)
+    if locked.is_archived:
+        raise model_archived(locked)
+    return locked
+
+
+def _may_not_register(model: RegisteredModel) -> PermissionDeniedError:
+    return PermissionDeniedError(
+        "may_not_register_version",
+        f"You may not register versions of {model}: ask for the developer role.",
+    )
 
 
 def _register(
@@ -162,8 +171,10 @@ def _next_number(model: RegisteredModel) -> int:
 
 
 def _twin(model: RegisteredModel, sha256: str) -> ModelVersion | None:
-    twin = model.versions.filter(artifact_sha256=sha256).select_related("listing")
-    return twin.first()
+    """Return the version of this content; nearly always there is none."""
+    twins = model.versions.filter(artifact_sha256=sha256).order_by("pk")
+    key = twins.values_list("pk", flat=True).first()
+    return twins.select_related("listing").get(pk=key) if key else None
 
 
 def _registered_already(twin: ModelVersion) -> ConflictError:
@@ -214,7 +225,7 @@ def _refuse_unlinked(model: RegisteredModel, source: Source) -> None:
 
 def _refuse_incomplete_metadata(run: Run) -> None:
     """Refuse a run that lacks what its experiment's template asks for, if that blocks."""
-    if not MetadataTemplate.objects.newest_of(run.experiment).blocks_registration:
+    if not MetadataTemplate.objects.blocks_registration(run.experiment):
         return
     found = violations(run)
     if found:

@@ -17,7 +17,7 @@ from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import FormerName, ModelTag, PromotionRequest, RegisteredModel
 from registry.permissions import MODEL_GRANTS, may_register_model
-from tracking.models import ServiceAccount, Workspace
+from tracking.models import Workspace
 from tracking.models.rights import is_given
 from tracking.services.roles import give_roles_their_permissions
 
@@ -76,7 +76,7 @@ def register_model(
 
 
 def is_program(user: User) -> bool:
-    return ServiceAccount.objects.filter(user=user).exists()
+    return hasattr(user, "service_account")
 
 
 def describe_model(
@@ -145,16 +145,17 @@ def rename_model(model: RegisteredModel, *, name: str, actor: User) -> Registere
     return model
 
 
-def locked_model(model: RegisteredModel) -> RegisteredModel:
-    """Return the model, locked; ConflictError if it is archived."""
-    locked = (
+def locked_model(
+    model: RegisteredModel, *, actor: User
+) -> tuple[RegisteredModel, bool]:
+    """Return the model, locked, and whether the actor may register versions of it."""
+    locked: Any = (
         RegisteredModel.objects.select_related("workspace")
+        .annotate(is_held=edits(actor, pk="pk"))
         .select_for_update(of=("self",))
         .get(pk=model.pk)
     )
-    if locked.is_archived:
-        raise model_archived(locked)
-    return locked
+    return locked, locked.is_held
 
 
 def model_archived(model: RegisteredModel) -> ConflictError:
@@ -166,15 +167,9 @@ def model_archived(model: RegisteredModel) -> ConflictError:
 
 def editable_model(model: RegisteredModel, *, actor: User) -> RegisteredModel:
     """Return the model, locked, or refuse: first line of every edit of the catalogue."""
-    locked: Any = (
-        RegisteredModel.objects.select_related("workspace")
-        .annotate(is_held=edits(actor, pk="pk"))
-        .select_for_update(of=("self",))
-        .get(pk=model.pk)
-    )
-    refuse_unless_editable(locked, is_held=locked.is_held)
-    editable: RegisteredModel = locked
-    return editable
+    locked, is_held = locked_model(model, actor=actor)
+    refuse_unless_editable(locked, is_held=is_held)
+    return locked
 
 
 def edits(actor: User, *, pk: str) -> Combinable:

@@ -8,7 +8,7 @@ from audit.errors import ConflictError, InvalidError
 from audit.tlog.canonical import digest
 from registry.models import ModelVersion
 from tracking.models import Artifact, LoggedModel, Run
-from tracking.models.artifact import StoredArtifact
+from tracking.models.artifact import StoredArtifact, files_at
 
 # What the gates run; of several in one folder none is the model.
 ONNX = ".onnx"
@@ -76,7 +76,7 @@ class Content:
 
 def content_at(holder: Run | LoggedModel, path: str) -> Content:
     """Return what lies there now; InvalidError if that is nothing."""
-    files = _files(holder, path)
+    files = files_at(holder, path)
     if not files:
         raise InvalidError(
             "source_empty",
@@ -92,7 +92,7 @@ def pinned_content(version: ModelVersion) -> Content:
         return Content(version.artifact.path, (version.artifact,))
     sha256 = version.linked_sha256
     holder = version.logged_model or version.linked_run
-    files = _files(holder, version.folder)
+    files = files_at(holder, version.folder)
     content = Content(version.folder, files)
     if not files or content.sha256 != sha256:
         raise ConflictError(
@@ -101,8 +101,3 @@ def pinned_content(version: ModelVersion) -> Content:
             f"was uploaded, or one was removed). Register the model as it is now.",
         )
     return content
-
-
-def _files(holder: Run | LoggedModel, path: str) -> tuple[StoredArtifact, ...]:
-    files = holder.artifacts.current()
-    return tuple(files.at_or_below(path) if path else files)

@@ -357,7 +357,7 @@ def edit_the_catalogue(workspace, cast) -> None:
     remove_registered_tag(model, key="team", actor=cast.alice)
     run = factories.run(workspace, cast.alice, "edited")
     factories.upload(run, "model/MLmodel", b"flavors: {}", cast.alice)
-    version = version_of_source(
+    version, _ = version_of_source(
         model,
         source=Source(f"runs:/{run.run_id}/model", run, path="model"),
         description="",

@@ -7,9 +7,12 @@ import pytest
 from django.test import Client
 
 from audit.errors import ConflictError
+from tests import factories
 from tests.tracking.refusals import conflict, invalid, unknown, unknown_run
 from tracking import storage
 from tracking.models import Artifact
+from tracking.models.artifact import files_at
+from tracking.services.artifacts import remove_artifacts
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 
@@ -335,3 +338,26 @@ def test_server_tells_about_itself_without_a_token(prefix):
     assert info["store_type"] == "SqlStore"
     assert Client().get(f"{prefix}/version").content == b"3.17.2"
     assert Client().get(f"{prefix}/health").content == b"OK"
+
+
+@pytest.mark.parametrize("of_model", [False, True])
+def test_files_of_a_version_are_those_that_the_orm_finds(workspace, cast, of_model):
+    run = factories.run(workspace, cast.alice)
+    model = factories.logged_model(run, cast.alice, is_ready=False)
+    holder = model if of_model else run
+    for path in ("a/b.txt", "a/c.txt", "a.txt", "ab/d.txt", "A/e.txt", "a_/f.txt"):
+        factories.upload(holder, path, path.encode(), cast.alice)
+    factories.upload(holder, "a/b.txt", b"again", cast.alice)
+    remove_artifacts(holder, path="a/c.txt", actor=cast.alice)
+    factories.upload(
+        factories.run(workspace, cast.alice), "a/b.txt", b"other", cast.alice
+    )
+
+    for path in ("", "a", "a/b.txt", "a.txt", "A", "a_", "missing", "b.txt"):
+        current = holder.artifacts.current()
+        wanted = list(current.at_or_below(path) if path else current)
+        found = list(files_at(holder, path))
+
+        assert found == wanted
+        assert [file.sha256 for file in found] == [file.sha256 for file in wanted]
+    assert files_at(holder, "a/b.txt")[0].sha256 == hashlib.sha256(b"again").hexdigest()

@@ -1,5 +1,7 @@
 """An artifact: a file of a run or of a logged model, stored by its SHA-256."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
@@ -8,6 +10,7 @@ from django.db.models import Exists, OuterRef, Value
 from django.db.models.functions import Concat, Left
 
 from tracking.models.logged_model import LoggedModel
+from tracking.models.rows import columns, fetched, taken
 from tracking.models.run import Run
 
 # By hand, because it is most of what the download of a small file costs.
@@ -15,6 +18,16 @@ _NEWEST = """
 SELECT f.sha256, f.size_bytes, r.id IS NULL FROM {files} f
 LEFT JOIN {removals} r ON r.artifact_id = f.id
 WHERE f.{owner}_id = %s AND f.path = %s ORDER BY f.id DESC LIMIT 1
+"""
+# By hand, because a version is registered of them: by the ORM it took longer to put the
+# query together than to answer it.
+_CURRENT = """
+SELECT {columns} FROM {files} f
+WHERE f.{owner}_id = %s AND substr(f.path || '/', 1, %s) = %s
+    AND NOT EXISTS (SELECT 1 FROM {files} n
+        WHERE n.{owner}_id = f.{owner}_id AND n.path = f.path AND n.id > f.id)
+    AND NOT EXISTS (SELECT 1 FROM {removals} r WHERE r.artifact_id = f.id)
+ORDER BY f.path
 """
 # Within the statement that names `run` first; for a file of that run.
 ARTIFACT_OF_RUN = """
@@ -148,16 +161,41 @@ class LoggedModelArtifactRemoval(Removal):
 
 def newest_at(holder: Run | LoggedModel, path: str) -> tuple[str, int] | None:
     """Return SHA-256 and bytes of the newest upload of a path, unless it was removed."""
-    files: type[StoredArtifact]
-    files, removals = (
-        (Artifact, ArtifactRemoval)
-        if isinstance(holder, Run)
-        else (LoggedModelArtifact, LoggedModelArtifactRemoval)
-    )
-    sql = _NEWEST.format(
-        files=files._meta.db_table, removals=removals._meta.db_table, owner=files.OWNER
-    )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [holder.pk, path])
+        cursor.execute(_of(holder, _NEWEST), [holder.pk, path])
         sha256, size_bytes, is_there = cursor.fetchone() or ("", 0, False)
     return (sha256, size_bytes) if is_there else None
+
+
+def files_at(holder: Run | LoggedModel, path: str) -> tuple[StoredArtifact, ...]:
+    """Return the current file of a path, or all files of the folder, by their paths."""
+    files, names = _TABLES[type(holder)].files, _TABLES[type(holder)].names
+    start = f"{path}/" if path else ""
+    found = fetched(_of(holder, _CURRENT), [holder.pk, len(start), start])
+    return tuple(taken(files, names, row)[0] for row in found)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    files: type[StoredArtifact]
+    removals: type[Removal]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(field.attname for field in self.files._meta.concrete_fields)
+
+
+_TABLES: dict[type[models.Model], _Tables] = {
+    Run: _Tables(Artifact, ArtifactRemoval),
+    LoggedModel: _Tables(LoggedModelArtifact, LoggedModelArtifactRemoval),
+}
+
+
+def _of(holder: Run | LoggedModel, sql: str) -> str:
+    tables = _TABLES[type(holder)]
+    return sql.format(
+        columns=columns("f", tables.names),
+        files=tables.files._meta.db_table,
+        removals=tables.removals._meta.db_table,
+        owner=tables.files.OWNER,
+    )

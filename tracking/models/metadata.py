@@ -81,8 +81,15 @@ class MetadataTemplateQuerySet(models.QuerySet["MetadataTemplate"]):
 
     def newest_of(self, experiment: Experiment) -> "MetadataTemplate":
         """Return what the experiment asks for; an unsaved, empty one if nothing."""
-        newest = self.filter(experiment=experiment).order_by("number").last()
+        newest = self._newest_first(experiment).first()
         return newest or MetadataTemplate(experiment=experiment, number=0)
+
+    def blocks_registration(self, experiment: Experiment) -> bool:
+        blocks = self._newest_first(experiment).values_list("blocks_registration")
+        return blocks.first() == (True,)
+
+    def _newest_first(self, experiment: Experiment) -> Self:
+        return self.filter(experiment=experiment).order_by("-number")
 
 
 class MetadataTemplate(models.Model):

@@ -22,6 +22,7 @@ from tracking.models import (
     Workspace,
 )
 from tracking.models.role_grant import GrantedOn
+from tracking.models.rows import list_of
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.permissions import (
     KEEPERS,
@@ -36,10 +37,21 @@ from tracking.permissions import (
 _GIVE = """
 INSERT INTO guardian_groupobjectpermission
     (content_type_id, object_pk, permission_id, group_id)
-SELECT %s, %s, p.id, g.id FROM (VALUES {wanted}) AS wanted
-JOIN auth_permission p ON p.content_type_id = %s AND p.codename = wanted.column1
-JOIN auth_group g ON g.name = wanted.column2
+SELECT %s, %s, p.id, g.id FROM {pairs}
+CROSS JOIN (
+    SELECT %s AS place UNION ALL
+    SELECT %s || '/' || n.id FROM tracking_nameprefix n
+    WHERE n.workspace_id = %s AND substr(%s, 1, length(n.prefix)) = n.prefix) places
+JOIN auth_permission p ON p.content_type_id = %s AND p.codename = wanted.codename
+JOIN auth_group g ON g.name = places.place || ':' || wanted.role
 """
+# Two lists are two parameters, however long they are.
+_PAIRS = {
+    "postgresql": "unnest(%s::text[], %s::text[]) AS wanted (codename, role)",
+    "sqlite": """(
+    SELECT c.value AS codename, r.value AS role
+    FROM json_each(%s) c JOIN json_each(%s) r ON r.key = c.key) AS wanted""",
+}
 SIGNING_ROLES = frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS})
 
 
@@ -84,30 +96,22 @@ def give_roles_their_permissions(
     Groups of a prefix that its name begins with get them as well. The workspace is
     locked against a grant that goes into effect meanwhile.
     """
-    content_type = ContentType.objects.get_for_model(subject)
-    wanted = [
-        (codename, f"{place}:{role}")
-        for place in (workspace.name, *_prefixes_of(subject, workspace))
-        for codename, roles in grants.items()
-        for role in sorted(roles)
-    ]
-    sql = _GIVE.format(wanted=", ".join(["(%s, %s)"] * len(wanted)))
-    words = [word for pair in wanted for word in pair]
+    pairs = [(codename, role) for codename in grants for role in grants[codename]]
+    codenames, roles = (list_of(words) for words in zip(*pairs, strict=True))
+    of_type = ContentType.objects.get_for_model(subject).pk
+    name = ""
+    if not isinstance(subject, Workspace):
+        Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+        name = str(getattr(subject, "name", ""))
+    of_prefixes = f"{workspace.name}:{GrantedOn.PREFIX}"
     with connection.cursor() as cursor:
-        cursor.execute(sql, [content_type.pk, str(subject.pk), *words, content_type.pk])
-
-
-def _prefixes_of(subject: models.Model, workspace: Workspace) -> list[str]:
-    """Return what the names of groups begin with that hold roles on such names."""
-    if isinstance(subject, Workspace):
-        return []
-    Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
-    name = str(getattr(subject, "name", ""))
-    return [
-        f"{workspace.name}:{GrantedOn.PREFIX}/{prefix.pk}"
-        for prefix in NamePrefix.objects.filter(workspace=workspace)
-        if name.startswith(prefix.prefix)
-    ]
+        cursor.execute(
+            _GIVE.format(pairs=_PAIRS[connection.vendor]),
+            [
+                *(of_type, str(subject.pk), codenames, roles),
+                *(workspace.name, of_prefixes, workspace.pk, name, of_type),
+            ],
+        )
 
 
 def grant_role(user: User, *, role: Role, workspace: Workspace, actor: User) -> None:
