@@ -7,6 +7,7 @@ from django.utils import timezone
 from registry.models import ReportOrder
 from registry.reports.pdf import render
 from registry.reports.reading import read_lineage
+from registry.reports.snapshot import one_snapshot
 from registry.services.lease import lease, lease_kept
 from registry.services.reports import fail_report, store_report
 
@@ -21,7 +22,8 @@ def produce_report(order_pk: int) -> None:
     order = ReportOrder.objects.get(pk=order_pk)
     try:
         with lease_kept(ReportOrder.objects.all(), order_pk, claim=claim):
-            report = read_lineage(order.model_version, reader=order.ordered_by)
+            with one_snapshot():
+                report = read_lineage(order.model_version, reader=order.ordered_by)
             pdf = render(report)
     except Exception as error:  # the order must not be tried for ever
         logger.exception("Report order %s failed", order_pk)

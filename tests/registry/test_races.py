@@ -1,14 +1,11 @@
 """Two people want the same slot at the same moment, each on a connection of their own."""
 
 import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 
 from audit.errors import ConflictError
 from registry.models import (
@@ -27,12 +24,9 @@ from registry.services.out_of_use import is_archived
 from registry.services.promotion import promote
 from tests import factories
 from tests.factories import Cast
+from tests.races import Act, overtaken
 from tests.registry.slots import slot
 from tracking.models import Workspace
-
-SECONDS = 60
-WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-Act = Callable[[], Any]
 
 
 @pytest.fixture
@@ -46,44 +40,6 @@ def workspace(real_commits) -> Workspace:
 def cast(workspace) -> Cast:
     people = {user.username: user for user in User.objects.all()}
     return Cast(**{name: people[name] for name in Cast.__dataclass_fields__})
-
-
-def outcome_of(act: Act) -> str:
-    try:
-        act()
-    except ConflictError as refusal:
-        return refusal.code
-    return "done"
-
-
-def overtaken(slower: Act, quicker: Act) -> tuple[str, str]:
-    """Return what comes of two acts, the second of which begins while the first goes on.
-
-    The first is not committed before the second is through or waits for it.
-    """
-
-    def second() -> str:
-        try:
-            return outcome_of(quicker)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            first = outcome_of(slower)
-            future = pool.submit(second)
-            until_done_or_waiting(future)
-        return first, future.result(timeout=SECONDS)
-
-
-def until_done_or_waiting(future: Future[str]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not future.done() and time.monotonic() < deadline:
-        with connection.cursor() as cursor:
-            cursor.execute(WAITING)
-            if cursor.fetchone()[0]:
-                return
-        time.sleep(0.05)
 
 
 def test_two_promotions_that_race_for_one_slot_have_one_winner(workspace, cast):

@@ -172,6 +172,8 @@ def _put_into_effect(pk: int, *, actor: User) -> bool:
     if not RoleGrant.objects.move(pk, to=GrantState.EFFECTIVE):
         return False
     grant = RoleGrant.objects.with_people().get(pk=pk)
+    # Of two roles that nobody holds together, the second one to come waits, and is refused.
+    grant.account = User.objects.select_for_update().get(pk=grant.account_id)
     _refuse_unfit(grant)
     enter_group(grant, actor=actor)
     return True

@@ -126,6 +126,7 @@ def grant_role(user: User, *, role: Role, workspace: Workspace, actor: User) -> 
             "Nobody grants a role alone: ask for it, and let somebody else approve.",
         )
     with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
         refuse_forbidden_combination(user, role)
         grant = RoleGrant(workspace=workspace, role=role, account=user)
         if RoleGrant.objects.open().filter(**_same(grant)).exists():
