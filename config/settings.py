@@ -189,8 +189,10 @@ def _database() -> dict[str, Any]:
         )
     config["ENGINE"] = "config.postgresql"
     # Statements are prepared when they come for the fifth time on a connection: planning
-    # the question who may see a run takes five times as long as answering it.
+    # the question who may see a run takes five times as long as answering it. PostgreSQL
+    # takes such questions for expensive and would compile them, which takes longer still.
     config["OPTIONS"] = {
+        "options": "-c jit=off",
         **config.get("OPTIONS", {}),
         "server_side_binding": True,
         "prepare_threshold": 5,
