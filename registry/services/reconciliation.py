@@ -66,7 +66,7 @@ def claims_of_request(
     verdicts = Verdict.objects.filter(
         gate_run__request=request, gate_run__attempt=request.attempt
     )
-    for verdict in verdicts.select_related("gate_run"):
+    for verdict in verdicts.select_related("gate_run").order_by("pk"):
         yield _of_verdict(request, verdict)
     for waiver in assessed.waivers:
         yield from _of_waiver(waiver)

@@ -6,6 +6,7 @@ and regulations are seen from outside only, and monitors and people say so
 (`revalidations`).
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 
 from audit.services import record, system_account
 from registry.events import RegistryEvent
@@ -35,6 +36,7 @@ from registry.policy_document import read_policy_document
 from registry.services.assessment import assess
 from registry.services.due_dates import due_dates
 from registry.services.governance import former_policy, governing_policy
+from tracking.lineage import runs_in_lineages
 from tracking.models import DatasetCard, DatasetInput
 
 Called = set[tuple[int | None, str | None]]
@@ -277,18 +279,11 @@ def _promoted(version: ModelVersion, environment: str) -> PromotionRequest | Non
 
 
 def _changed_data(called: Called, now: datetime) -> Iterator[Call]:
-    """Return what cards state anew about data that champions were made with.
+    """Return what cards state anew about data that champions came of.
 
     The data are what they were: what is known of them is not what a validator knew.
     """
-    stated = DatasetInput.objects.used().filter(
-        run__model_versions__slots__isnull=False,
-        run__model_versions__promotion_requests__state=RequestState.PROMOTED,
-        run__model_versions__promotion_requests__approved_at__lt=F(
-            "dataset__cards__created_at"
-        ),
-    )
-    pairs = set(stated.values_list("run__model_versions", "dataset__cards"))
+    pairs = _stated_since_approval()
     versions = ModelVersion.objects.with_lineage().in_bulk({pk for pk, _ in pairs})
     cards = DatasetCard.objects.select_related("dataset__workspace").in_bulk(
         {pk for _, pk in pairs}
@@ -305,6 +300,33 @@ def _changed_data(called: Called, now: datetime) -> Iterator[Call]:
                 cause,
                 f"Card {card.number} states anew what {card.dataset} is.",
             )
+
+
+def _stated_since_approval() -> set[tuple[int, int]]:
+    """Return champions with the cards about data of their lineage, by keys."""
+    served = PromotionRequest.objects.filter(
+        state=RequestState.PROMOTED,
+        model_version__slots__isnull=False,
+        model_version__source_run__isnull=False,
+    )
+    promoted = set(
+        served.values_list("model_version", "model_version__source_run", "approved_at")
+    )
+    lineages = runs_in_lineages({run for _, run, _ in promoted})
+    cards = defaultdict(list)
+    uses = DatasetInput.objects.used().filter(
+        run__in=set[int]().union(*lineages.values()), dataset__cards__isnull=False
+    )
+    stated = uses.values_list("run_id", "dataset__cards", "dataset__cards__created_at")
+    for run, card, stated_at in stated:
+        cards[run].append((card, stated_at))
+    return {
+        (version, card)
+        for version, source, approved_at in promoted
+        for run in lineages[source]
+        for card, stated_at in cards[run]
+        if approved_at and approved_at < stated_at
+    }
 
 
 def _is_news(card: DatasetCard) -> bool:

@@ -336,6 +336,21 @@ def test_first_card_calls_if_it_says_that_data_are_sensitive(
     assert bool(called()) is calls
 
 
+def test_data_that_those_of_a_champion_came_of_call_as_well(workspace, cast):
+    factories.policy(workspace, cast)
+    cleaning, source = (factories.run(workspace, cast.alice) for _ in range(2))
+    raw = factories.use_dataset(cleaning, cast.alice, "raw")
+    factories.use_dataset(cleaning, cast.alice, "clean", context="output")
+    factories.use_dataset(source, cast.alice, "clean")
+    champion = factories.champion(workspace, cast, source=source)
+
+    factories.card(raw, cast.stella, labellers=[], sensitivity=[Sensitivity.PII])
+    end_what_is_over()
+
+    cause = f"{raw.subject}/card/1"
+    assert called() == [("data_source_change", cause, champion.pk, "attestry")]
+
+
 def test_what_a_validator_knew_already_calls_for_nobody(workspace, cast, champion):
     slot = Slot.objects.get()
     factories.card(
