@@ -23,7 +23,7 @@ from tests.every_route.asking import JSON, Ask, Change
 from tests.every_route.walking import address, last_entry, recorded_since, routes
 from tracking.models import Dataset, Experiment
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 TABLES = [
     module.TABLE

@@ -52,6 +52,7 @@ from tracking.models import Workspace
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "8"))
 STEPS = 30
+MOST_TRIES = 5  # as few examples may all stay away from production
 SCORES = {
     "good": factories.predictions(rows=600, strength=1.5),
     "better": factories.predictions(rows=600, strength=2.5, seed=2),
@@ -354,13 +355,15 @@ def test_no_history_puts_a_version_into_service_that_the_rules_keep_out(
             reached.update(PromotionRequest.objects.values_list("state", flat=True))
             super().teardown()
 
-    run_state_machine_as_test(
-        Watched,
-        settings=effort(
-            max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None
-        ),
-    )
-
     # A machine that never gets anywhere would prove nothing.
-    assert RequestState.PROMOTED in reached
-    assert RequestState.BLOCKED in reached
+    wanted = {RequestState.PROMOTED, RequestState.BLOCKED}
+    for _ in range(MOST_TRIES):
+        run_state_machine_as_test(
+            Watched,
+            settings=effort(
+                max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None
+            ),
+        )
+        if wanted <= reached:
+            break
+    assert wanted <= reached

@@ -22,7 +22,7 @@ from tracking.models.workspace import KEEPER_GROUPS
 from tracking.permissions import KEEPERS, Role
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 # Of the installation and not of a workspace: these list what is one's own.
 OWN = ("workspaces/", "accounts/", "tokens/", "second-factor/")

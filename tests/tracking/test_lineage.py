@@ -1,0 +1,219 @@
+"""What data come from and what came of them, in both directions, over the native API."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests import factories
+from tracking.lineage import (
+    DEEPEST,
+    derived_from,
+    lineage_of,
+    runs_in_lineages,
+)
+from tracking.models import Dataset
+from tracking.permissions import Role
+from tracking.services.experiments import create_experiment
+from tracking.services.logging import log_batch
+from tracking.services.runs import archive_run, create_run
+
+DATASETS = "/api/v1/datasets/"
+
+
+def answer(response):
+    return response.status_code, response.json()
+
+
+@pytest.fixture
+def alice(as_token, cast):
+    return as_token(cast.alice)
+
+
+def steps(walk):
+    return [
+        (
+            step["depth"],
+            step["dataset"]["name"],
+            step["run_id"],
+            step["context"],
+            [dataset["name"] for dataset in step["datasets"]],
+        )
+        for step in walk["steps"]
+    ]
+
+
+@pytest.fixture
+def pipeline(workspace, cast):
+    """raw → cleaning → clean → splitting → train → training → a logged model."""
+    actor = cast.alice
+    cleaning, splitting, training = (
+        factories.run(workspace, actor, name)
+        for name in ("cleaning", "splitting", "training")
+    )
+    for run, used, made in (
+        (cleaning, "raw", "clean"),
+        (splitting, "clean", "train"),
+        (training, "train", None),
+    ):
+        factories.use_dataset(run, actor, used, context="")
+        if made:
+            factories.use_dataset(run, actor, made, context="output")
+    return cleaning, splitting, training
+
+
+def test_lineage_goes_both_ways(workspace, cast, alice, pipeline):
+    cleaning, splitting, training = pipeline
+    model = factories.logged_model(splitting, cast.alice)
+    clean = Dataset.objects.get(name="clean")
+
+    status, lineage = answer(alice.get(f"{DATASETS}{clean.pk}/lineage/"))
+
+    assert (status, lineage["dataset"]) == (
+        200,
+        {"id": clean.pk, "name": "clean", "digest": clean.digest},
+    )
+    assert steps(lineage["backward"]) == [
+        (1, "clean", cleaning.run_id, "output", ["raw"])
+    ]
+    assert steps(lineage["forward"]) == [
+        (1, "clean", splitting.run_id, "", ["train"]),
+        (2, "train", training.run_id, "", []),
+    ]
+    assert lineage["logged_models"] == [
+        {"model_id": model.model_id, "name": "scorer", "run_id": splitting.run_id}
+    ]
+    assert not lineage["backward"]["is_cut"]
+    assert not lineage["forward"]["is_cut"]
+
+
+def test_backward_lineage_reaches_the_first_source(cast, alice, pipeline):
+    cleaning, splitting, _ = pipeline
+    train = Dataset.objects.get(name="train")
+
+    lineage = alice.get(f"{DATASETS}{train.pk}/lineage/").json()
+
+    assert steps(lineage["backward"]) == [
+        (1, "train", splitting.run_id, "output", ["clean"]),
+        (2, "clean", cleaning.run_id, "output", ["raw"]),
+    ]
+
+
+def test_run_names_what_it_used_and_what_it_made(alice, pipeline):
+    _, splitting, _ = pipeline
+
+    told = alice.get(f"/api/v1/runs/{splitting.run_id}/datasets/").json()
+
+    assert [use["dataset"]["name"] for use in told["used"]] == ["clean"]
+    assert [use["dataset"]["name"] for use in told["produced"]] == ["train"]
+    unknown = alice.get(f"/api/v1/runs/{'0' * 32}/datasets/")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "run_unknown")
+
+
+def test_archived_run_stays_in_the_lineage(cast, alice, pipeline):
+    cleaning, *_ = pipeline
+    archive_run(cleaning, actor=cast.alice)
+    clean = Dataset.objects.get(name="clean")
+
+    lineage = alice.get(f"{DATASETS}{clean.pk}/lineage/").json()
+
+    assert [step["run_id"] for step in lineage["backward"]["steps"]] == [
+        cleaning.run_id
+    ]
+
+
+def test_datasets_made_of_each_other_end_the_walk(workspace, cast):
+    run, back = (factories.run(workspace, cast.alice, n) for n in ("there", "back"))
+    first = factories.use_dataset(run, cast.alice, "first")
+    second = factories.use_dataset(run, cast.alice, "second", context="output")
+    factories.use_dataset(back, cast.alice, "second")
+    factories.use_dataset(back, cast.alice, "first", context="output")
+
+    lineage = lineage_of(first, user=cast.carol)
+
+    assert [(s.depth, s.run) for s in lineage.forward.steps] == [(1, run), (2, back)]
+    assert [(s.depth, s.run) for s in lineage.backward.steps] == [(1, back), (2, run)]
+    assert not lineage.forward.is_cut
+    assert derived_from(first, user=cast.carol) == ({first.pk, second.pk}, False)
+
+
+def test_walk_ends_at_a_depth_and_says_so(workspace, cast):
+    chain = [str(number) for number in range(DEEPEST + 2)]
+    for used, made in pairwise(chain):
+        run = factories.run(workspace, cast.alice)
+        factories.use_dataset(run, cast.alice, used)
+        factories.use_dataset(run, cast.alice, made, context="output")
+    last = Dataset.objects.get(name=chain[-1])
+
+    lineage = lineage_of(last, user=cast.carol)
+
+    assert len(lineage.backward.steps) == DEEPEST
+    assert lineage.backward.is_cut
+    first = Dataset.objects.get(name="0")
+    assert derived_from(first, user=cast.carol)[1]
+
+
+def test_lineage_shows_no_run_that_one_may_not_see(workspace, cast, as_token):
+    hidden = create_experiment(workspace, name="hidden", actor=cast.alice)
+    run = create_run(
+        hidden,
+        name="secret",
+        started_at=factories.run(workspace, cast.alice).started_at,
+        tags={},
+        actor=cast.alice,
+    )
+    loans = factories.use_dataset(run, cast.alice)
+    # An administrator sees the workspace, and no experiment but as a superuser.
+    admin = factories.person("adam", workspace, Role.ADMINISTRATOR)
+
+    shown = as_token(admin).get(f"{DATASETS}{loans.pk}/lineage/").json()
+    seen = as_token(cast.carol).get(f"{DATASETS}{loans.pk}/lineage/").json()
+
+    assert (shown["forward"]["steps"], shown["logged_models"]) == ([], [])
+    assert [step["run_id"] for step in seen["forward"]["steps"]] == [run.run_id]
+
+
+def test_lineage_costs_two_queries_a_level(
+    workspace, cast, pipeline, django_assert_num_queries
+):
+    clean = Dataset.objects.get(name="clean")
+    lineage_of(clean, user=cast.carol)
+    for _ in range(3):
+        factories.use_dataset(factories.run(workspace, cast.alice), cast.alice, "clean")
+
+    # Two for each of the levels, but one where nobody made raw; and the models.
+    with django_assert_num_queries(8):
+        assert len(lineage_of(clean, user=cast.carol).forward.steps) == 5
+
+
+def test_lineages_of_many_runs_are_those_of_each(workspace, cast):
+    raw, cleaning, training, lonely = (
+        factories.run(workspace, cast.alice, name)
+        for name in ("raw", "cleaning", "training", "lonely")
+    )
+    factories.use_dataset(raw, cast.alice, "raw", context="output")
+    factories.use_dataset(cleaning, cast.alice, "raw")
+    factories.use_dataset(cleaning, cast.alice, "clean", context="output")
+    factories.use_dataset(training, cast.alice, "clean")
+    log_batch(training, tags=[("mlflow.parentRunId", lonely.run_id)], actor=cast.alice)
+
+    found = runs_in_lineages([run.pk for run in (raw, cleaning, training, lonely)])
+
+    assert found == {
+        raw.pk: {raw.pk},
+        cleaning.pk: {cleaning.pk, raw.pk},
+        training.pk: {training.pk, cleaning.pk, raw.pk, lonely.pk},
+        lonely.pk: {lonely.pk, training.pk, cleaning.pk, raw.pk},
+    }
+    assert runs_in_lineages([]) == {}
+
+
+def test_whole_lineages_are_walked_in_as_many_queries_for_many_runs(
+    workspace, cast, django_assert_num_queries
+):
+    runs = [factories.run(workspace, cast.alice, f"run {n}") for n in range(8)]
+    for run in runs:
+        factories.use_dataset(run, cast.alice)
+
+    for wanted in (runs[:1], runs):
+        with django_assert_num_queries(5):
+            runs_in_lineages([run.pk for run in wanted])
