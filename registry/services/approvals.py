@@ -1,13 +1,15 @@
 """Whether what was signed still holds, asked of the clock and the evidence each time."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from audit.errors import ConflictError
 from registry.models import PromotionRequest, RequestState
 from registry.services.assessment import Assessment, assess
+from registry.services.claims import claims_of_request
 from registry.services.evidence import refuse_changed_evidence
 from registry.services.quorum import lacking_roles
-from registry.services.reconciliation import claims_of_request, unfounded
+from registry.services.reconciliation import Claim, unfounded
 from registry.services.sign_off_verification import sign_off_faults
 
 
@@ -50,7 +52,7 @@ def refuse_changed_subject(request: PromotionRequest, now: datetime) -> None:
     assessed = assess(request, now)
     if request.subject_digest == assessed.subject_digest:
         _refuse_unless_clear(assessed)
-        refuse_altered_records(request, assessed)
+        refuse_altered_records(claims_of_request(request, assessed))
         return
     if request.rests_until is not None and request.rests_until <= now:
         raise ConflictError(
@@ -87,9 +89,9 @@ def refuse_altered_sign_offs(request: PromotionRequest) -> None:
         )
 
 
-def refuse_altered_records(request: PromotionRequest, assessed: Assessment) -> None:
-    """Refuse when what it rests on is not what the log tells of."""
-    altered = next(unfounded(claims_of_request(request, assessed)), None)
+def refuse_altered_records(claims: Iterable[Claim]) -> None:
+    """Refuse when what is to be relied on is not what the log tells of."""
+    altered = next(unfounded(claims), None)
     if altered is not None:
         raise ConflictError(
             "records_altered",

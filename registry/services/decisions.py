@@ -29,18 +29,18 @@ from registry.models import (
 )
 from registry.models.finding import FindingState, Severity
 from registry.services.assessment import Assessment, assess
+from registry.services.claims import (
+    claims_of_emergency,
+    claims_of_promotion,
+    claims_of_request,
+    claims_of_revalidations,
+    claims_of_rollback,
+)
 from registry.services.due_dates import GRACE, Due, due_dates
 from registry.services.findings import blocking_findings
 from registry.services.governance import governing_policy
 from registry.services.out_of_use import is_archived
-from registry.services.reconciliation import (
-    Claim,
-    claims_of_emergency,
-    claims_of_promotion,
-    claims_of_request,
-    claims_of_rollback,
-    unfounded,
-)
+from registry.services.reconciliation import Claim, unfounded
 from registry.services.sign_off_verification import sign_off_faults
 
 
@@ -186,7 +186,11 @@ def _look_at_champion(
                 f"find out who changed it, and have a version promoted.",
             )
         )
-    claims = [*last.claims]
+    claims = [*last.claims, *claims_of_revalidations(slot, version)]
+    if approved is None and slot.break_glass is None:
+        found.reasons.append(
+            Reason("slot_altered", f"No approval lets it serve in {slot} any more.")
+        )
     if approved:
         assessed = assess(approved, now)
         _look_at_waivers(assessed, found)
@@ -257,7 +261,8 @@ def _last(slot: Slot) -> _Last:
     )
     if back and back.rolled_back_at >= promoted.promoted_at:
         version = back.promotion.request.model_version
-        return _Last(version, tuple(claims_of_rollback(back)))
+        claims = (*claims_of_rollback(back), *claims_of_promotion(back.promotion))
+        return _Last(version, claims)
     version = promoted.request.model_version
     return _Last(version, tuple(claims_of_promotion(promoted)))
 

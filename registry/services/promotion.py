@@ -22,8 +22,14 @@ from registry.models import (
 )
 from registry.permissions import may_promote, may_request_promotion, may_run_gates
 from registry.policy_document import PolicyDocument, read_policy_document
-from registry.services.approvals import not_approved, refuse_due, refuse_unredeemable
+from registry.services.approvals import (
+    not_approved,
+    refuse_altered_records,
+    refuse_due,
+    refuse_unredeemable,
+)
 from registry.services.attempts import refuse_exhausted_attempts
+from registry.services.claims import claims_of_liftings
 from registry.services.closings import expire_if_due
 from registry.services.conclusions import locked_request
 from registry.services.evidence import (
@@ -167,6 +173,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
         now = timezone.now()
         refuse_unredeemable(request, now)
         refuse_frozen(slot)
+        refuse_altered_records(claims_of_liftings(slot))
         refuse_retired(version)
         refuse_blocking_findings(version, now)
         if not PromotionRequest.objects.move(request.pk, to=RequestState.PROMOTED):

@@ -29,6 +29,7 @@ from registry.services.approvals import (
     refuse_altered_sign_offs,
 )
 from registry.services.assessment import assess
+from registry.services.claims import claims_of_request
 from registry.services.evidence import refuse_changed_run
 from registry.services.findings import (
     add_finding,
@@ -262,7 +263,7 @@ def _refuse_what_does_not_stand(request: PromotionRequest, now: datetime) -> Non
             "What was signed is no longer what would serve: something that it rested on "
             "was withdrawn, or altered. Have the log verified before anything else.",
         )
-    refuse_altered_records(request, assessed)
+    refuse_altered_records(claims_of_request(request, assessed))
     refuse_altered_sign_offs(request)
 
 

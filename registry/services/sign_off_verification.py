@@ -14,7 +14,7 @@ from registry.events import RegistryEvent
 from registry.models import PromotionRequest, SignOff, SignOffVerification
 from registry.services.conclusions import locked_request
 
-Stated = tuple[str, str, str, str]
+Stated = tuple[str, str, str, str, str]
 TURN = "sign_offs"
 KEPT_FAULTS = 20
 
@@ -43,7 +43,7 @@ def sign_off_faults(requests: Iterable[PromotionRequest]) -> Iterator[SignOffFau
                     f"Sign-off {signed.pk} ({signed}) stands at request {request.pk}, "
                     f"and the log tells of no such signature there.",
                 )
-        for who, role, _digest, when in sorted(told - kept.keys()):
+        for who, role, _digest, when, _method in sorted(told - kept.keys()):
             yield SignOffFault(
                 request.pk,
                 f"The log tells of a signature of {who} as {role} at {when} over request "
@@ -126,9 +126,11 @@ def _is_given(entry: TrailEntry) -> bool:
 
 def _told(entry: TrailEntry) -> Stated:
     said = entry.payload
-    return entry.actor, said["role"], said["subject_digest"], said["signed_at"]
+    role, digest = said["role"], said["subject_digest"]
+    return entry.actor, role, digest, said["signed_at"], said["method"]
 
 
 def _kept(signed: SignOff) -> Stated:
     when = signed.signed_at.isoformat()
-    return pseudonym(signed.signer), signed.role, signed.subject_digest, when
+    who, digest = pseudonym(signed.signer), signed.subject_digest
+    return who, signed.role, digest, when, signed.method

@@ -20,10 +20,12 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.permissions import duties_that_conflict, may_sign_as
 from registry.services.approvals import (
+    refuse_altered_records,
     refuse_altered_sign_offs,
     refuse_changed_subject,
     refuse_due,
 )
+from registry.services.claims import claims_of_authority, claims_of_view
 from registry.services.conclusions import approve_when_complete, locked_request
 from registry.services.delegations import authority_to_sign, refuse_second_signature
 from registry.services.quorum import lacking_roles, required_signers
@@ -82,6 +84,10 @@ def sign_off(
         _refuse_second_of_role(request, role)
         refuse_second_signature(request, actor, delegation)
         opened = refuse_unread_evidence(request, seen_digest, actor)
+        model = request.model_version.registered_model
+        refuse_altered_records(
+            [*claims_of_view(opened), *claims_of_authority(role, model, delegation)]
+        )
         refuse_changed_subject(request, now)
         refuse_altered_sign_offs(request)
         signed = SignOff.objects.create(

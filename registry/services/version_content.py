@@ -88,16 +88,22 @@ def content_at(holder: Run | LoggedModel, path: str) -> Content:
 
 def pinned_content(version: ModelVersion) -> Content:
     """Return the files of a version; ConflictError if they are no longer those."""
-    if version.artifact is not None:
-        return Content(version.artifact.path, (version.artifact,))
     sha256 = version.linked_sha256
+    if version.artifact is not None:
+        if version.artifact.sha256 != sha256:
+            raise _changed(version)
+        return Content(version.artifact.path, (version.artifact,))
     holder = version.logged_model or version.linked_run
     files = files_at(holder, version.folder)
     content = Content(version.folder, files)
     if not files or content.sha256 != sha256:
-        raise ConflictError(
-            "artifact_changed",
-            f"The files of {version} are no longer those that were registered (another "
-            f"was uploaded, or one was removed). Register the model as it is now.",
-        )
+        raise _changed(version)
     return content
+
+
+def _changed(version: ModelVersion) -> ConflictError:
+    return ConflictError(
+        "artifact_changed",
+        f"The files of {version} are no longer those that were registered (another "
+        f"was uploaded, or one was removed). Register the model as it is now.",
+    )

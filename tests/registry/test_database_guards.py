@@ -7,7 +7,9 @@ from django.utils import timezone
 from registry.models import (
     BreakGlass,
     BreakGlassConfirmation,
+    Finding,
     FindingMove,
+    GateRun,
     Promotion,
     PromotionRequest,
     RegisteredModel,
@@ -21,8 +23,9 @@ from registry.models import (
 from registry.models.finding import FindingState, Severity
 from registry.models.promotion_request import MOVES
 from registry.models.sign_off import SignerRole
-from registry.services.archiving import archive_version
+from registry.services.archiving import archive_model, archive_version
 from registry.services.findings import move_finding
+from registry.services.promotion import promote
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 
@@ -353,3 +356,66 @@ def test_no_retirement_of_a_model_takes_the_place_of_another(workspace, cast):
 
     assert said == "a model is retired once"
     assert Retirement.objects.get() == retired
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        ("model_version", "a request stays what was asked for"),
+        ("environment", "a request stays what was asked for"),
+        ("policy", "a request stays what was asked for"),
+        ("requested_by", "a request stays what was asked for"),
+        ("attempt", "an approval stays what was given"),
+        ("subject_digest", "an approval stays what was given"),
+        ("approved_at", "an approval stays what was given"),
+        ("approval_expires_at", "an approval stays what was given"),
+    ],
+)
+def test_approved_request_stays_what_it_was(
+    in_review, workspace, cast, column, sentence
+):
+    approved = factories.approved_as_it_is(in_review, cast)
+    other = {
+        "model_version": factories.version(workspace, cast, content=b"2"),
+        "environment": "staging",
+        "policy": factories.policy(workspace, cast, published=False),
+        "requested_by": cast.olivia,
+        "attempt": 9,
+        "subject_digest": "sha256:0",
+        "approved_at": timezone.now(),
+        "approval_expires_at": None,
+    }
+
+    assert sentence in refused(put, approved, **{column: other[column]})
+    promote(approved, actor=cast.rex)
+    assert sentence in refused(put, approved, **{column: other[column]})
+
+
+def test_slot_gate_and_finding_stay_where_they_are(workspace, cast, in_review):
+    approved = factories.approved_as_it_is(in_review, cast)
+    promote(approved, actor=cast.rex)
+    other = factories.model(workspace, cast, "other")
+    model = in_review.model_version.registered_model
+    factories.finding(model, cast, Severity.CRITICAL)
+
+    for table, changes in (
+        (Slot, {"environment": "staging"}),
+        (Slot, {"registered_model": other}),
+        (GateRun, {"attempt": 9}),
+        (GateRun, {"gate": "ece"}),
+        (Finding, {"severity": Severity.LOW}),
+        (Finding, {"due_at": timezone.now()}),
+        (Finding, {"registered_model": other}),
+    ):
+        refused(table.objects.update, **changes)
+
+
+def test_what_is_archived_stays_archived(workspace, cast):
+    version = factories.version(workspace, cast)
+    archive_version(version, actor=cast.alice)
+    archive_model(factories.model(workspace, cast, "other"), actor=cast.alice)
+
+    sentence = "what is archived stays archived"
+    for table in (VersionListing, RegisteredModel):
+        archived = table.objects.filter(archived_at__isnull=False)
+        assert sentence in refused(archived.update, archived_at=None)

@@ -3,33 +3,51 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from audit.errors import ConflictError
+from audit.sequencer import sequence_pending
 from registry.models import (
     Attestation,
     AttestationKind,
     AttestationWithdrawal,
     BreakGlassConfirmation,
     BreakGlassEnd,
+    Delegation,
+    EvidenceView,
+    Finding,
+    Freeze,
+    FreezeLifting,
+    GateRun,
     ModelVersion,
+    PolicyPublication,
     PromotionRequest,
+    RegisteredModel,
     RequestState,
+    Revalidation,
     Slot,
+    TierAssessment,
     Verdict,
+    VersionListing,
     Waiver,
     WaiverApproval,
     WaiverWithdrawal,
 )
+from registry.models.finding import FindingState, Severity
+from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.attestations import withdraw_attestation
 from registry.services.conclusions import reconsider
 from registry.services.decisions import Decision, decide
 from registry.services.promotion import promote
 from registry.services.registered_models import rename_model
+from registry.services.revalidations import trigger_revalidation
 from registry.verdict import Outcome
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
+from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -218,3 +236,186 @@ def test_emergency_that_has_ended_is_not_put_back(workspace, cast, champion):
 
     assert decision(version).answer == "deny"
     assert "slot_altered" in told(decision(version))[1]
+
+
+def test_champion_whose_request_was_moved_away_is_denied(waived, cast):
+    version = waived.model_version
+    promote(waived, actor=cast.rex)
+    factories.withdrawn_waiver(Waiver.objects.get(), cast)
+
+    PromotionRequest.objects.move(waived.pk, to=RequestState.ROLLED_BACK)
+
+    assert told(decision(version)) == ("deny", ["slot_altered"])
+
+
+def test_finding_that_nobody_moved_blocks_on(cast, champion):
+    factories.finding(champion.registered_model, cast, Severity.CRITICAL)
+    assert told(decision(champion)) == ("deny", ["finding_critical"])
+
+    Finding.objects.update(state=FindingState.CLOSED)
+
+    assert told(decision(champion)) == ("deny", ["records_altered"])
+
+
+def test_revalidation_that_nobody_signed_counts_for_nothing(cast, champion):
+    trigger_revalidation(
+        champion.registered_model,
+        kind=TriggerKind.DRIFT_BREACH,
+        detail="PSI 0.3",
+        actor=cast.bob,
+    )
+    sequence_pending()
+    with time_machine.travel(timezone.now() + timedelta(days=31), tick=False):
+        assert told(decision(champion)) == ("deny", ["revalidation_due"])
+        Revalidation.objects.create(
+            slot=Slot.objects.get(),
+            model_version=champion,
+            conclusion="It is fine.",
+            signer=cast.bob,
+            printed_name="Bob Example",
+            method="password re-entered",
+            signed_at=timezone.now(),
+        )
+
+        assert told(decision(champion)) == ("deny", ["records_altered"])
+
+
+def test_freeze_that_nobody_lifted_stays_in_force(workspace, cast, champion):
+    factories.champion(workspace, cast, content=b"2")
+    third = factories.version(workspace, cast, content=b"3")
+    factories.rollback(Slot.objects.get(), champion, cast)
+    asked = factories.approved(third, cast)
+    FreezeLifting.objects.create(
+        freeze=Freeze.objects.get(),
+        conclusion="It is fine.",
+        lifted_by=cast.bob,
+        printed_name="Bob Example",
+        method="password re-entered",
+        lifted_at=timezone.now(),
+    )
+
+    assert refused(asked, cast) == "records_altered"
+
+
+def test_tier_that_nobody_signed_approves_nothing_that_is_promoted(workspace, cast):
+    model = factories.model(workspace, cast, tier=4)
+    automatic = factories.POLICY.replace("[validator, owner]", "[]")
+    factories.policy(workspace, cast, automatic)
+    factories.tier(model, cast, Tier.HIGH)
+    TierAssessment.objects.create(
+        registered_model=model,
+        tier=Tier.LOW,
+        former_tier=Tier.HIGH,
+        rationale="Small loans.",
+        exposure="Little.",
+        signer=cast.rita,
+        printed_name="Rita Example",
+        method="password re-entered",
+        signed_at=timezone.now(),
+    )
+    RegisteredModel.objects.update(tier=Tier.LOW)
+
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+
+    assert asked.state == RequestState.APPROVED
+    assert refused(asked, cast) == "records_altered"
+
+
+def test_policy_that_nobody_published_lets_nothing_be_signed(workspace, cast):
+    lax = factories.POLICY.replace("auc, threshold: 0.7", "auc, threshold: 0.5")
+    drafted = factories.policy(workspace, cast, lax, published=False)
+    PolicyPublication.objects.create(
+        policy=drafted, published_by=cast.rita, published_at=timezone.now()
+    )
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(asked, cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "records_altered"
+
+
+def test_gate_whose_verdict_is_gone_lets_nothing_be_signed(workspace, cast):
+    asked = factories.blocked(workspace, cast)
+    with (
+        triggers_switched_off("registry_gaterun"),
+        triggers_switched_off("registry_verdict"),
+    ):
+        Verdict.objects.filter(gate_run__gate="auc").delete()
+        GateRun.objects.filter(gate="auc").delete()
+    reconsider(asked.pk, cause="a shell", actor=cast.rita, now=timezone.now())
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(factories.fresh(asked), cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code in {"records_altered", "request_not_in_review"}
+
+
+def test_evidence_that_nobody_opened_is_not_signed(workspace, cast):
+    factories.policy(workspace, cast)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    EvidenceView.objects.create(
+        request=asked,
+        viewer=cast.bob,
+        subject_digest=asked.subject_digest,
+        viewed_at=timezone.now() - timedelta(days=2),
+    )
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(asked, cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "records_altered"
+
+
+def test_nobody_signs_by_a_delegation_or_an_ownership_of_which_the_log_knows_nothing(
+    workspace, cast
+):
+    factories.policy(workspace, cast)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    now = timezone.now()
+    Delegation.objects.create(
+        workspace=workspace,
+        role=SignerRole.VALIDATOR,
+        delegator=cast.bob,
+        delegate=cast.mallory,
+        printed_name="Bob Example",
+        reason="Away.",
+        method="password re-entered",
+        starts_at=now - timedelta(days=1),
+        ends_at=now + timedelta(days=300),
+        signed_at=now,
+    )
+    zoe = factories.person("zoe", workspace, Role.OWNER)
+    RegisteredModel.objects.update(owner=zoe)
+
+    for signer, role in (
+        (cast.mallory, SignerRole.VALIDATOR),
+        (zoe, SignerRole.OWNER),
+    ):
+        with pytest.raises(ConflictError) as refusal:
+            factories.signed(factories.fresh(asked), signer, role)
+        assert refusal.value.code == "records_altered"
+
+
+def test_version_row_with_the_digest_of_another_file_is_not_evaluated(workspace, cast):
+    factories.policy(workspace, cast)
+    good = factories.version(workspace, cast)
+    forged = ModelVersion.objects.create(
+        registered_model=good.registered_model,
+        number=77,
+        source=good.source,
+        source_run=good.source_run,
+        artifact=good.artifact,
+        artifact_sha256="f" * 64,
+        created_by=cast.bob,
+    )
+    VersionListing.objects.create(
+        version=forged,
+        registered_model=forged.registered_model,
+        updated_at=forged.created_at,
+    )
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.request(ModelVersion.objects.with_lineage().get(pk=forged.pk), cast)
+
+    assert refusal.value.code == "artifact_changed"
