@@ -186,8 +186,8 @@ class Watch:
     def _is_changed(self, asked: Counted) -> bool:
         """Compare what there is now; tables only if a query may have changed them."""
         if asked.may_write:
-            return everything(self._folder) != self._before
-        return files(self._folder) != self._before[-1]
+            return bool(everything(self._folder) != self._before)
+        return bool(files(self._folder) != self._before[-1])
 
     def found_nothing(self) -> None:
         if self._wrong:
