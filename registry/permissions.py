@@ -27,6 +27,8 @@ from tracking.evidence import AUTHOR_TAGS
 from tracking.lineage import runs_in_lineage
 from tracking.models import (
     Artifact,
+    Dataset,
+    DatasetInput,
     DatasetLabeller,
     FormerAuthor,
     LoggedModel,
@@ -401,10 +403,10 @@ def _logged_in(user: User, runs: QuerySet[Run]) -> bool:
 
 
 def _labelled_data_of(user: User, lineage: set[int]) -> bool:
-    """Ask every card of the datasets used: who labelled is not undone by a new card."""
-    return DatasetLabeller.objects.filter(
-        user=user, card__dataset__uses__run__in=lineage
-    ).exists()
+    """Ask every card of the data: neither a new card nor another name undoes it."""
+    uses = DatasetInput.objects.filter(run__in=lineage)
+    data = Dataset.objects.same_data_as(uses)
+    return DatasetLabeller.objects.filter(user=user, card__dataset__in=data).exists()
 
 
 def wrote_commit_of(user: User, lineage: set[int]) -> bool:

@@ -8,6 +8,7 @@ what somebody archives has happened all the same.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, QuerySet
@@ -171,8 +172,9 @@ def origins_of(run: Run, *, user: User) -> Walk:
 def runs_in_lineage(run: Run) -> set[int]:
     """Return the keys of a run and of all that it came of, whoever may see them.
 
-    Those that made the datasets or the models that it used, what those came of, and the
-    runs that they are or were nested in or that are or were nested in them.
+    Those that made the data, under whatever name, or the models that it used, what those
+    came of, and the runs of its workspace that they are or were nested in or that are or
+    were nested in them.
     """
     return runs_in_lineages([run.pk])[run.pk]
 
@@ -198,7 +200,7 @@ def standing_on_sensitive_data(runs: Iterable[int]) -> set[int]:
     runs = set(runs)
     cards = DatasetCard.objects.calling_sensitive()
     # Where nothing is sensitive, nobody need walk.
-    if not cards.filter(dataset__workspace__experiments__runs__in=runs).exists():
+    if not cards.exists():
         return set()
     lineages = runs_in_lineages(runs)
     sensitive = cards.filter(
@@ -220,14 +222,19 @@ def _reached(start: int, origins: Mapping[int, set[int]]) -> set[int]:
 
 
 def _came_of(runs: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of a run and one that made data or a model that it used."""
+    """Yield pairs of a run and one that made data or a model that it used.
+
+    Whoever made the same data under another name made them as well.
+    """
     used = DatasetInput.objects.used().filter(run__in=runs)
+    data = ("dataset__workspace", "dataset__digest")
+    same = Dataset.objects.same_data_as(used)
+    made = DatasetInput.objects.produced().filter(dataset__in=same)
     made_by = defaultdict(list)
-    made = DatasetInput.objects.produced().filter(dataset__in=used.values("dataset"))
-    for dataset, maker in made.values_list("dataset_id", "run_id"):
-        made_by[dataset].append(maker)
-    for run, dataset in used.values_list("run_id", "dataset_id") if made_by else ():
-        yield from ((run, maker) for maker in made_by[dataset])
+    for maker, *content in made.values_list("run_id", *data):
+        made_by[tuple(content)].append(maker)
+    for run, *content in used.values_list("run_id", *data) if made_by else ():
+        yield from ((run, maker) for maker in made_by[tuple(content)])
     models = ModelUse.objects.filter(
         run__in=runs,
         direction=UseDirection.INPUT,
@@ -237,22 +244,36 @@ def _came_of(runs: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 
 def _nested_with(runs: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of a run and one that it is or was nested in, or that was in it."""
-    names = dict(Run.objects.filter(pk__in=runs).values_list("run_id", "pk"))
-    claims = Tag.objects.filter(run__in=runs, key=PARENT_TAG).values_list(
-        "run_id", "value"
-    )
-    former = FormerParent.objects.filter(run__in=runs).values_list(
-        "run_id", "parent_run_id"
-    )
-    above = list(claims.union(former))
-    parents = Run.objects.filter(run_id__in={name for _, name in above})
-    by_name = dict(parents.values_list("run_id", "pk")) if above else {}
-    yield from ((run, by_name[name]) for run, name in above if name in by_name)
+    """Yield pairs of a run and one that it is or was nested in, or that was in it.
+
+    Within one workspace, as a claim counts nowhere else: no stranger joins a lineage.
+    """
+    places = _by_place(Run.objects.filter(pk__in=runs))
+    claims = Tag.objects.filter(run__in=runs, key=PARENT_TAG)
+    former = FormerParent.objects.filter(run__in=runs)
+    above = list(_said(claims, "value").union(_said(former, "parent_run_id")))
+    wanted = Run.objects.filter(run_id__in={name for name, *_ in above})
+    parents = _by_place(wanted) if above else {}
+    for name, workspace, run in above:
+        if (name, workspace) in parents:
+            yield run, parents[name, workspace]
+    names = [name for name, _ in places]
     was_below = FormerParent.objects.filter(parent_run_id__in=names)
-    below = nested_in(names).values_list("value", "run_id")
-    for name, child in below.union(was_below.values_list("parent_run_id", "run_id")):
-        yield names[name], child
+    below = _said(nested_in(names), "value")
+    for name, workspace, child in below.union(_said(was_below, "parent_run_id")):
+        if (name, workspace) in places:
+            yield places[name, workspace], child
+
+
+def _said(rows: QuerySet[Any], parent: str) -> QuerySet[Any, tuple[str, int, int]]:
+    """Return the parents that runs said they have, with the runs' workspace and key."""
+    return rows.values_list(parent, "run__experiment__workspace", "run_id")
+
+
+def _by_place(runs: QuerySet[Run]) -> dict[tuple[str, int], int]:
+    """Return the keys of runs by their name and workspace."""
+    places = runs.values_list("run_id", "experiment__workspace", "pk")
+    return {(name, workspace): key for name, workspace, key in places}
 
 
 def uses_of(datasets: Iterable[int], *, user: User) -> QuerySet[DatasetInput]:

@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
+from audit.services import system_account
 from registry.models import PromotionRequest
 from registry.models.sign_off import SignerRole
 from registry.services.gate_runs import run_gate
@@ -15,6 +16,7 @@ from tracking.services.accounts import deactivate_account
 from tracking.services.logged_models import log_model_params, log_model_uses
 from tracking.services.logging import Point, log_batch, remove_tag
 from tracking.services.runs import create_run
+from tracking.services.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +99,15 @@ def test_who_labelled_data_of_the_run_does_not_sign_whatever_later_cards_say(
         factories.signed(request, cast.olivia, SignerRole.OWNER)
 
 
+def test_who_labelled_the_same_data_under_another_name_does_not_sign(
+    source, cast, vera, workspace
+):
+    known = factories.dataset(workspace, cast.alice)
+    factories.card(known, cast.stella, labellers=["vera"])
+    factories.use_dataset(source, cast.alice, "harmless", content_digest=known.digest)
+    assert conflicts(in_review(source, cast), vera) == ["labelled its data"]
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -130,6 +141,15 @@ def test_who_made_the_data_does_not_sign(source, cast, vera, workspace):
     factories.use_dataset(middle, cast.alice, "clean")
     factories.use_dataset(middle, cast.alice, "features", context="output")
     factories.use_dataset(source, cast.alice, "features")
+    assert conflicts(in_review(source, cast), vera) == ["created a run that it came of"]
+
+
+def test_who_made_the_same_data_under_another_name_does_not_sign(
+    source, cast, vera, workspace
+):
+    raw = factories.run(workspace, vera, "cleaning")
+    made = factories.use_dataset(raw, vera, "clean", context="output")
+    factories.use_dataset(source, cast.alice, "harmless", content_digest=made.digest)
     assert conflicts(in_review(source, cast), vera) == ["created a run that it came of"]
 
 
@@ -190,6 +210,18 @@ def test_nobody_is_drawn_into_a_lineage_once_it_was_submitted(
         with pytest.raises(ConflictError, match="is frozen") as refused:
             draw_in()
         assert refused.value.code == "parent_frozen"
+    signed = factories.signed(reviewed, vera, SignerRole.VALIDATOR)
+    assert signed.sign_offs.get().signer == vera
+
+
+def test_nobody_is_drawn_into_a_lineage_from_another_workspace(source, cast, vera):
+    reviewed = in_review(source, cast)
+    other = create_workspace("other", actor=system_account())
+    for person in (vera, cast.mallory):
+        factories.grant(person, Role.DEVELOPER, other)
+    elsewhere = factories.run(other, vera)
+    tag = ("mlflow.parentRunId", source.run_id)
+    log_batch(elsewhere, tags=[tag], actor=cast.mallory)
     signed = factories.signed(reviewed, vera, SignerRole.VALIDATOR)
     assert signed.sign_offs.get().signer == vera
 

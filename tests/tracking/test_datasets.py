@@ -126,6 +126,7 @@ def test_dataset_is_registered_once(alice, loans):
         ({"name": "a\0b"}, "name"),
         ({"name": "\ud800"}, "name"),
         ({"name": ["loans"]}, "name"),
+        ({"digest": ""}, "digest"),
         ({"digest": "d" * 37}, "digest"),
         ({"digest": {}}, "digest"),
         ({"source": "s" * 65_536}, "source"),

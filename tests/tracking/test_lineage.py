@@ -4,18 +4,24 @@ from itertools import pairwise
 
 import pytest
 
+from audit.services import system_account
 from tests import factories
 from tracking.lineage import (
     DEEPEST,
     derived_from,
     lineage_of,
+    runs_in_lineage,
     runs_in_lineages,
+    standing_on_sensitive_data,
 )
-from tracking.models import Dataset
+from tracking.models import Dataset, DatasetInput
+from tracking.models.logged_model import UseDirection
 from tracking.permissions import Role
 from tracking.services.experiments import create_experiment
+from tracking.services.logged_models import log_model_uses
 from tracking.services.logging import log_batch
 from tracking.services.runs import archive_run, create_run
+from tracking.services.workspaces import create_workspace
 
 DATASETS = "/api/v1/datasets/"
 
@@ -205,6 +211,61 @@ def test_lineages_of_many_runs_are_those_of_each(workspace, cast):
         lonely.pk: {lonely.pk, training.pk, cleaning.pk, raw.pk},
     }
     assert runs_in_lineages([]) == {}
+
+
+def test_same_data_under_another_name_have_the_same_origin(workspace, cast):
+    cleaning, training, other = (
+        factories.run(workspace, cast.alice, name)
+        for name in ("cleaning", "training", "other")
+    )
+    made = factories.use_dataset(cleaning, cast.alice, "clean", context="output")
+    factories.use_dataset(training, cast.alice, "alias", content_digest=made.digest)
+    factories.use_dataset(other, cast.alice, "clean", content_digest="other1")
+
+    found = runs_in_lineages([training.pk, other.pk])
+
+    assert found == {training.pk: {training.pk, cleaning.pk}, other.pk: {other.pk}}
+
+
+def test_data_of_an_empty_digest_are_no_other_data(workspace, cast):
+    """No door lets one in, so that rows stand for it here."""
+    named = [
+        Dataset.objects.create(workspace=workspace, name=name) for name in ("a", "b")
+    ]
+    runs = [factories.run(workspace, cast.alice) for _ in named]
+    for run, dataset, context in zip(runs, named, ("output", "training"), strict=True):
+        tags = {"mlflow.data.context": context}
+        DatasetInput.objects.create(run=run, dataset=dataset, tags=tags)
+
+    assert runs_in_lineage(runs[1]) == {runs[1].pk}
+
+
+def test_lineage_ends_at_the_workspace_whatever_its_runs_claim(workspace, cast):
+    other = create_workspace("other", actor=system_account())
+    factories.grant(cast.alice, Role.DEVELOPER, other)
+    source, stranger = (factories.run(home, cast.alice) for home in (workspace, other))
+    for run, claimed in ((source, stranger), (stranger, source)):
+        for parent in (claimed.run_id, "none"):
+            tag = ("mlflow.parentRunId", parent)
+            log_batch(run, tags=[tag], actor=cast.alice)
+            assert runs_in_lineage(source) == {source.pk}
+
+
+def test_data_that_are_sensitive_elsewhere_count_for_whom_the_lineage_leads_there(
+    workspace, cast
+):
+    other = create_workspace("other", actor=system_account())
+    factories.grant(cast.alice, Role.DEVELOPER, other)
+    factories.grant(cast.stella, Role.STEWARD, other)
+    base, source = (factories.run(home, cast.alice) for home in (other, workspace))
+    data = factories.use_dataset(base, cast.alice)
+    factories.card(data, cast.stella, labellers=[], sensitivity=["phi"])
+    model = factories.logged_model(base, cast.alice)
+    log_model_uses(
+        source, models=[(model, 0)], direction=UseDirection.INPUT, actor=cast.alice
+    )
+
+    assert standing_on_sensitive_data([source.pk]) == {source.pk}
 
 
 def test_whole_lineages_are_walked_in_as_many_queries_for_many_runs(

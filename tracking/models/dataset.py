@@ -44,6 +44,16 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
             Prefetch("cards", newest, to_attr="newest_cards")
         ).select_related("workspace")
 
+    def same_data_as(self, uses: "DatasetInputQuerySet") -> Self:
+        """Keep the data of the uses, whatever name they have: their digest tells.
+
+        No client may send an empty digest; were there one, it would tell nothing.
+        """
+        same = uses.filter(
+            dataset__workspace=OuterRef("workspace"), dataset__digest=OuterRef("digest")
+        )
+        return self.filter(Exists(same)).exclude(digest="")
+
     def sensitive(self, label: str) -> Self:
         """Keep those whose newest card states the label."""
         stated = DatasetCard.objects.newest().stating(label)
