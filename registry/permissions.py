@@ -156,6 +156,7 @@ WRITES_TO_A_MODEL = (
     TrackingEvent.LOGGED_MODEL_CREATED,
     TrackingEvent.LOGGED_MODEL_PARAMS_LOGGED,
     TrackingEvent.LOGGED_MODEL_MOVED,
+    TrackingEvent.ARTIFACT_REMOVED,
 )
 _SIGNING = tuple(f"sign_as_{role}" for role in SignerRole)
 POLICY_AUTHORS_DO_NOT_SIGN_FOR = timedelta(days=30)  # governance rule R3

@@ -13,6 +13,7 @@ from tracking.models import Run
 from tracking.models.logged_model import UseDirection
 from tracking.permissions import Role
 from tracking.services.accounts import deactivate_account
+from tracking.services.artifacts import remove_artifacts
 from tracking.services.logged_models import log_model_params, log_model_uses
 from tracking.services.logging import Point, log_batch, remove_tag
 from tracking.services.runs import create_run
@@ -78,6 +79,14 @@ def test_who_logged_params_of_a_model_that_the_run_made_does_not_sign(
 ):
     model = factories.logged_model(source, cast.alice, is_ready=False)
     log_model_params(model, params={"seed": "7"}, actor=vera)
+    assert conflicts(in_review(source, cast), vera) == ["logged in a model of it"]
+
+
+def test_who_removed_a_file_of_a_model_that_the_run_made_does_not_sign(
+    source, cast, vera
+):
+    model = factories.logged_model(source, cast.alice)
+    remove_artifacts(model, path="model.pkl", actor=vera)
     assert conflicts(in_review(source, cast), vera) == ["logged in a model of it"]
 
 
