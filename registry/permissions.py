@@ -158,6 +158,7 @@ WRITES_TO_A_MODEL = (
     TrackingEvent.LOGGED_MODEL_MOVED,
     TrackingEvent.ARTIFACT_REMOVED,
 )
+SUBMITTED = "submitted this version"
 _SIGNING = tuple(f"sign_as_{role}" for role in SignerRole)
 POLICY_AUTHORS_DO_NOT_SIGN_FOR = timedelta(days=30)  # governance rule R3
 
@@ -338,8 +339,8 @@ def duties_that_conflict(
     """Return what the user did in this lineage that forbids them to sign (R1, R3)."""
     version = request.model_version
     conflicts = duties_in_lineage(user, version)
-    if request.requested_by_id == user.pk:
-        conflicts.append("submitted this request")
+    if _submitted(version, user):
+        conflicts.append(SUBMITTED)
     if _wrote_recent_policy(user, request.policy, now):
         conflicts.append("wrote the policy less than 30 days ago")
     return conflicts
@@ -350,6 +351,11 @@ def duties_of_signer(user: User, role: SignerRole, version: ModelVersion) -> lis
     people = people_behind(user, role, version.registered_model)
     found = (duty for person in people for duty in duties_in_lineage(person, version))
     return list(dict.fromkeys(found))
+
+
+def _submitted(version: ModelVersion, *people: User) -> bool:
+    """Say whether any of them ever asked for its promotion, whatever became of that."""
+    return version.promotion_requests.filter(requested_by__in=people).exists()
 
 
 def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:

@@ -7,7 +7,9 @@ from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import system_account
 from registry.models import PromotionRequest
 from registry.models.sign_off import SignerRole
+from registry.services.closings import withdraw_request
 from registry.services.gate_runs import run_gate
+from registry.services.promotion import request_promotion
 from tests import factories
 from tracking.models import Run
 from tracking.models.logged_model import UseDirection
@@ -59,6 +61,18 @@ def conflicts(request: PromotionRequest, signer) -> list[str]:
 def test_who_did_nothing_for_a_version_signs_it(source, cast, vera):
     signed = factories.signed(in_review(source, cast), vera, SignerRole.VALIDATOR)
     assert signed.sign_offs.get().signer == vera
+
+
+def test_who_submitted_a_version_before_does_not_sign_it(source, cast):
+    version = factories.version_of(source, cast)
+    first = request_promotion(version, environment="production", actor=cast.olivia)
+    withdraw_request(first, reason="Too early.", actor=cast.olivia)
+    again = factories.evaluated(version, cast)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(again, cast.olivia, SignerRole.OWNER)
+
+    assert refusal.value.extra["conflicts"] == ["submitted this version"]
 
 
 def test_who_uploaded_a_file_to_somebody_elses_run_does_not_sign(source, cast, vera):

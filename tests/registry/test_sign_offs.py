@@ -65,7 +65,7 @@ def test_developer_cannot_approve_their_own_version_and_the_refusal_is_logged(
         "created the source run",
         "uploaded evidence",
         "registered this version",
-        "submitted this request",
+        "submitted this version",
     ]
     last = trail([request_in_review.subject])[-1]
     assert (last.kind, last.actor, last.payload) == (
