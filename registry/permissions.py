@@ -15,6 +15,7 @@ from django.utils import timezone
 from audit.proofs import has_acted
 from audit.services import pseudonym
 from registry.models import (
+    AttestationKind,
     Delegation,
     ModelVersion,
     Policy,
@@ -101,6 +102,11 @@ COLUMNS = (
     *(Role.RELEASE, Role.POLICY_AUTHOR, Role.AUDITOR, Role.ADMINISTRATOR),
     *(Role.OPERATOR, Role.BOT),
 )
+# What a person can only attest by judging the version: who may, besides attesting at all.
+JUDGED_BY: dict[str, tuple[SignerRole, ...]] = {
+    AttestationKind.BUSINESS_IMPACT: (SignerRole.OWNER, SignerRole.RISK),
+    AttestationKind.ETHICS_REVIEW: (SignerRole.ETHICS,),
+}
 # What governance says: Y may, N never, c with a condition that the service asks. Each
 # action names the permissions on which it stands; the grants above are held against it.
 MATRIX: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -353,9 +359,12 @@ def duties_of_signer(user: User, role: SignerRole, version: ModelVersion) -> lis
     return list(dict.fromkeys(found))
 
 
-def _submitted(version: ModelVersion, *people: User) -> bool:
-    """Say whether any of them ever asked for its promotion, whatever became of that."""
-    return version.promotion_requests.filter(requested_by__in=people).exists()
+def duties_of_judge(user: User, role: SignerRole, version: ModelVersion) -> list[str]:
+    """Return what the judge, or for whom they judge, did to make or submit a version."""
+    duties = duties_of_signer(user, role, version)
+    if _submitted(version, *people_behind(user, role, version.registered_model)):
+        duties.append(SUBMITTED)
+    return duties
 
 
 def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
@@ -378,6 +387,11 @@ def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
         "registered this version": version.created_by_id == user.pk,
     }
     return [duty for duty, is_theirs in duties.items() if is_theirs]
+
+
+def _submitted(version: ModelVersion, *people: User) -> bool:
+    """Say whether any of them ever asked for its promotion, whatever became of that."""
+    return version.promotion_requests.filter(requested_by__in=people).exists()
 
 
 def _uploaded_evidence(user: User, version: ModelVersion, lineage: set[int]) -> bool:

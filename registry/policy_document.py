@@ -16,6 +16,7 @@ import registry.gates  # noqa: F401 - installs every gate
 from audit.errors import InvalidError
 from registry.evidence import FileName
 from registry.gate import gate, parameters_as_json, split_location
+from registry.permissions import JUDGED_BY
 
 LARGEST_DOCUMENT_BYTES = 65_536
 
@@ -255,6 +256,19 @@ def read_policy_document(text: str) -> PolicyDocument:
         attempts_after_fail=written.attempts_after_fail,
         request_days=written.request_days,
     )
+
+
+def refuse_judging_programs(policy: PolicyDocument) -> None:
+    """Refuse a new policy in which a program may judge; older ones must stay readable."""
+    for index, clause in enumerate(policy.attestations):
+        if clause.kind in JUDGED_BY and set(clause.accepts) != {"human"}:
+            where = f"attestations[{index}].accepts"
+            raise InvalidError(
+                "policy_judgement_is_of_people",
+                f"{where}: {clause.kind!r} is a judgement, which no program makes; write"
+                " accepts: [human].",
+                path=where,
+            )
 
 
 def _refuse_two_subjects(written: _Document) -> None:

@@ -18,6 +18,7 @@ from registry.models import (
     Waiver,
 )
 from registry.models.tier import TierRules, rules_of
+from registry.permissions import JUDGED_BY
 from registry.policy_document import (
     AttestationClause,
     GateClause,
@@ -128,12 +129,16 @@ def attestations_that_count(
     *,
     attested_by: datetime | None = None,
 ) -> dict[str, Attestation]:
-    """Return the newest valid attestation of each kind that the policy wants."""
+    """Return the newest valid attestation of each kind that the policy wants.
+
+    Nobody asks for a promotion on what they have judged themselves.
+    """
     if not policy.attestations:
         return {}
     valid = Attestation.objects.valid(now).filter(
         model_version=request.model_version_id, environment=request.environment
     )
+    valid = valid.exclude(kind__in=JUDGED_BY, attested_by=request.requested_by_id)
     if attested_by is not None:
         valid = valid.filter(attested_at__lte=attested_by)
     found = {

@@ -1,6 +1,5 @@
 """What was done for a version is attested here, by people who sign and by systems."""
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
@@ -16,29 +15,28 @@ from registry.models import (
     AttestationKind,
     AttestationSource,
     AttestationWithdrawal,
+    Delegation,
     ModelVersion,
     PromotionRequest,
     RegisteredModel,
 )
 from registry.models.sign_off import SignerRole
 from registry.permissions import (
-    duties_in_lineage,
+    JUDGED_BY,
+    delegation_to_sign,
+    duties_of_judge,
     is_no_signer,
     may_attest,
     may_reject,
     may_sign_as,
+    may_sign_in_own_right,
 )
 from registry.services.conclusions import reconsider
-from registry.services.sign_offs import printed_name, refuse_deactivated, stated
+from registry.services.sign_offs import refuse_deactivated, signed_name, stated
 from registry.signing import reauthenticate
 from tracking.models import ServiceAccount
 from tracking.services.log_ins import tries_counted
 
-# What a person can only attest by judging the version: who may, besides attesting at all.
-JUDGED_BY: Mapping[AttestationKind, tuple[SignerRole, ...]] = {
-    AttestationKind.BUSINESS_IMPACT: (SignerRole.OWNER, SignerRole.RISK),
-    AttestationKind.ETHICS_REVIEW: (SignerRole.ETHICS,),
-}
 TOKEN = "token of a service account"  # noqa: S105 - the name of a method
 
 
@@ -60,7 +58,7 @@ def attest(
     """State that something was done for a version; it holds for some days.
 
     A person signs with the password entered again. A system speaks with its own token,
-    and by telemetry only about what it names by digest.
+    and by telemetry only about what it names by digest; it judges nothing.
     """
     statement = stated(statement)
     _refuse_nothing_measured(source, evidence_sha256)
@@ -76,10 +74,11 @@ def attest(
                 f"as owner.",
             )
         now = timezone.now()
-        _refuse_wrong_speaker(source, actor)
-        method = TOKEN
+        _refuse_wrong_speaker(kind, source, actor)
+        method, delegation = TOKEN, None
+        if kind in JUDGED_BY:
+            delegation = _authority_to_judge(kind, version, actor)
         if source == AttestationSource.HUMAN:
-            _refuse_judge(kind, version, actor)
             proof = reauthenticate(
                 actor,
                 password=password,
@@ -98,7 +97,7 @@ def attest(
             link=link,
             evidence_sha256=evidence_sha256,
             attested_by=actor,
-            printed_name=printed_name(actor),
+            printed_name=signed_name(actor, delegation),
             method=method,
             attested_at=now,
             expires_at=now + timedelta(days=days),
@@ -113,6 +112,7 @@ def attest(
                 "kind": kind,
                 "source": source,
                 "method": method,
+                "delegation": delegation.subject if delegation else None,
                 "evidence_sha256": evidence_sha256,
                 "expires_at": attested.expires_at.isoformat(),
             },
@@ -171,8 +171,10 @@ def _refusals(
     )
 
 
-def _refuse_wrong_speaker(source: AttestationSource, actor: User) -> None:
-    """Refuse a program that would sign, and a person who would speak as a system."""
+def _refuse_wrong_speaker(
+    kind: AttestationKind, source: AttestationSource, actor: User
+) -> None:
+    """Refuse a program that would sign or judge, and a person who speaks as a system."""
     if source == AttestationSource.HUMAN and is_no_signer(actor):
         raise PermissionDeniedError(
             "may_not_attest_as_person",
@@ -184,27 +186,46 @@ def _refuse_wrong_speaker(source: AttestationSource, actor: User) -> None:
             "may_not_attest_as_system",
             f"Only a service account attests by {source}: attest as human, and sign.",
         )
-
-
-def _refuse_judge(kind: AttestationKind, version: ModelVersion, actor: User) -> None:
-    """Refuse a judgement of somebody without the role for it, or close to the version."""
-    if kind not in JUDGED_BY:
-        return
-    roles = JUDGED_BY[kind]
-    if not any(may_sign_as(actor, role, version.registered_model) for role in roles):
+    if source != AttestationSource.HUMAN and kind in JUDGED_BY:
         raise PermissionDeniedError(
-            "may_not_attest_kind",
-            f"You may not attest {kind} of {version.registered_model}: the role of "
-            f"{' or '.join(roles)} must.",
+            "judgement_is_of_people",
+            f"A program does not judge: somebody with the role of "
+            f"{' or '.join(JUDGED_BY[kind])} must attest {kind} as human, and sign.",
         )
-    duties = duties_in_lineage(actor, version) if version.source_run else []
+
+
+def _authority_to_judge(
+    kind: AttestationKind, version: ModelVersion, actor: User
+) -> Delegation | None:
+    """Return the delegation that a judgement stands on, None if in the actor's own right.
+
+    Or refuse who has no role for it, and who is, or for whom they judge, too close.
+    """
+    role = _role_to_judge(kind, version.registered_model, actor)
+    duties = duties_of_judge(actor, role, version) if version.source_run else []
     if duties:
         raise PermissionDeniedError(
             "segregation_of_duties",
-            f"You may not judge this version, because you {' and '.join(duties)}. "
-            f"Somebody else must.",
+            f"You may not judge this version, because you, or for whom you sign, "
+            f"{' and '.join(duties)}. Somebody else must.",
             conflicts=duties,
         )
+    return delegation_to_sign(actor, role, version.registered_model)
+
+
+def _role_to_judge(
+    kind: AttestationKind, model: RegisteredModel, actor: User
+) -> SignerRole:
+    """Return the role in which somebody judges: first one of their own, then a lent one."""
+    roles = [role for role in JUDGED_BY[kind] if may_sign_as(actor, role, model)]
+    if not roles:
+        raise PermissionDeniedError(
+            "may_not_attest_kind",
+            f"You may not attest {kind} of {model}: the role of "
+            f"{' or '.join(JUDGED_BY[kind])} must.",
+        )
+    own = (role for role in roles if may_sign_in_own_right(actor, role, model))
+    return next(own, roles[0])
 
 
 def _refuse_nothing_measured(source: AttestationSource, evidence_sha256: str) -> None:

@@ -10,7 +10,11 @@ from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import Policy, PolicyPublication, RegisteredModel
 from registry.permissions import may_draft_policy, may_publish_policy
-from registry.policy_document import PolicyDocument, read_policy_document
+from registry.policy_document import (
+    PolicyDocument,
+    read_policy_document,
+    refuse_judging_programs,
+)
 from registry.services.revalidation_triggers import call_by_policy
 from registry.services.tier_minimum import refuse_weaker_than_tier
 from tracking.models import Workspace
@@ -29,6 +33,7 @@ def draft_policy(workspace: Workspace, *, document: str, actor: User) -> Policy:
     ):
         _refuse_no_author(actor, workspace)
         content = read_policy_document(document)
+        refuse_judging_programs(content)
         model = _model_of(content, workspace, actor)
         _lock(model or workspace)
         bound = {"registered_model": model} if model else {"workspace": workspace}

@@ -16,12 +16,15 @@ from registry.models import (
     PromotionRequest,
     RequestState,
 )
+from registry.models.sign_off import SignerRole
 from registry.services.attestations import withdraw_attestation
-from registry.services.promotion import promote
+from registry.services.gate_runs import run_gate
+from registry.services.promotion import promote, request_promotion
 from registry.services.sign_offs import missing_roles
 from registry.services.timers import end_what_is_over
 from registry.signing import valid_sign_offs
 from tests import factories
+from tests.registry.test_delegations import delegated
 from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +118,84 @@ def test_who_had_a_hand_in_a_version_does_not_judge_it(workspace, cast):
 
     assert refusal.value.code == "segregation_of_duties"
     assert "uploaded evidence" in refusal.value.extra["conflicts"]
+
+
+def test_nobody_judges_for_who_had_a_hand_in_a_version(workspace, cast):
+    source = factories.run(workspace, cast.alice)
+    data = factories.use_dataset(source, cast.alice)
+    factories.card(data, cast.stella, labellers=["eve"], sensitivity=[])
+    version = factories.version(workspace, cast, source=source)
+    delegated(workspace, cast.eve, cast.bob, role=SignerRole.ETHICS)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.attested(version, cast.bob, AttestationKind.ETHICS_REVIEW)
+
+    assert refusal.value.extra["conflicts"] == ["labelled its data"]
+
+
+def test_judgement_in_a_lent_role_says_for_whom(workspace, cast):
+    version = factories.version(workspace, cast)
+    lent = delegated(workspace, cast.eve, cast.bob, role=SignerRole.ETHICS)
+
+    given = factories.attested(version, cast.bob, AttestationKind.ETHICS_REVIEW)
+
+    assert given.printed_name == "Bob Example, for Eve Example"
+    assert trail([version.subject])[-1].payload["delegation"] == lent.subject
+
+
+def test_who_may_judge_in_their_own_right_does_not_judge_for_somebody(workspace, cast):
+    version = factories.version(workspace, cast)
+    delegated(workspace, cast.olivia, cast.rita, role=SignerRole.OWNER)
+
+    given = factories.attested(version, cast.rita, AttestationKind.BUSINESS_IMPACT)
+
+    assert given.printed_name == "Rita Example"
+    assert trail([version.subject])[-1].payload["delegation"] is None
+
+
+def test_who_submitted_a_version_does_not_judge_it_nor_does_anybody_for_them(
+    workspace, cast
+):
+    factories.policy(workspace, cast)
+    version = factories.version(workspace, cast)
+    zoe = factories.person("zoe", workspace, Role.OWNER)
+    delegated(workspace, cast.olivia, zoe, role=SignerRole.OWNER)
+    request_promotion(version, environment="production", actor=cast.olivia)
+
+    for person in (cast.olivia, zoe):
+        with pytest.raises(PermissionDeniedError) as refusal:
+            factories.attested(version, person, AttestationKind.BUSINESS_IMPACT)
+        assert refusal.value.extra["conflicts"] == ["submitted this version"]
+
+
+def test_judgement_of_who_submits_afterwards_counts_nothing(workspace, cast):
+    wanted = "attestations: [{kind: business_impact, accepts: [human]}]\n"
+    factories.policy(workspace, cast, factories.POLICY + wanted)
+    version = factories.version(workspace, cast)
+    factories.attested(version, cast.olivia, AttestationKind.BUSINESS_IMPACT)
+    asked = request_promotion(version, environment="production", actor=cast.olivia)
+    for pk in asked.gate_runs.values_list("pk", flat=True):
+        run_gate(pk)
+    assert factories.fresh(asked).state == RequestState.BLOCKED
+
+    factories.attested(version, cast.rita, AttestationKind.BUSINESS_IMPACT)
+
+    assert factories.fresh(asked).state == RequestState.IN_REVIEW
+
+
+@pytest.mark.parametrize(
+    "kind", [AttestationKind.ETHICS_REVIEW, AttestationKind.BUSINESS_IMPACT]
+)
+@pytest.mark.parametrize("source", [AttestationSource.CI, AttestationSource.TELEMETRY])
+def test_program_judges_nothing(workspace, cast, kind, source):
+    version = factories.version(workspace, cast)
+    as_system = CI | {"source": source, "evidence_sha256": "0" * 64}
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.attested(version, cast.bot, kind, **as_system)
+
+    assert refusal.value.code == "judgement_is_of_people"
+    assert not Attestation.objects.exists()
 
 
 def test_attestation_for_another_environment_counts_nothing(blocked, cast):

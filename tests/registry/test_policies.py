@@ -49,6 +49,25 @@ def test_layout_of_the_yaml_does_not_change_the_digest(workspace, cast):
     assert first.digest == second.digest
 
 
+@pytest.mark.parametrize("kind", ["ethics_review", "business_impact"])
+@pytest.mark.parametrize("accepts", ["ci", "human, telemetry"])
+def test_new_policy_lets_no_program_judge_and_an_older_one_stays_readable(
+    workspace, cast, kind, accepts
+):
+    document = factories.POLICY + (
+        "attestations:\n"
+        "  - {kind: canary, accepts: [ci]}\n"
+        f"  - {{kind: {kind}, accepts: [{accepts}]}}\n"
+    )
+
+    with pytest.raises(InvalidError) as refusal:
+        factories.policy(workspace, cast, document)
+
+    assert refusal.value.code == "policy_judgement_is_of_people"
+    assert refusal.value.extra["path"] == "attestations[1].accepts"
+    assert read_policy_document(document).attestations[1].kind == kind
+
+
 def test_author_does_not_publish_and_the_refusal_is_logged(workspace, cast):
     factories.model(workspace, cast)
     policy = draft_policy(workspace, document=factories.POLICY, actor=cast.rita)
