@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import path
 
 from registry.admin.act_forms import ACTS
 from registry.events import RegistryEvent
@@ -42,6 +45,19 @@ PATTERNS = {
     "admin/(?P<url>.*)$": "/admin/nothing-here/",
 }
 WRITES = ("INSERT", "UPDATE", "DELETE")
+# What a page's own forms send, and Django's action that deletes every row of a table.
+FORM = {
+    "name": "renamed",
+    "post": "yes",
+    "action": "delete_selected",
+    "index": "0",
+    "select_across": "1",
+    "_selected_action": "1",
+}
+# A site as Django makes it, which offers the action.
+OPEN_SITE = AdminSite()
+OPEN_SITE.register(Group)
+urlpatterns = [path("admin/", OPEN_SITE.urls)]
 
 
 def pages() -> Iterator[str]:
@@ -102,12 +118,11 @@ def test_act_appends_exactly_the_entries_of_the_call(
 def test_other_pages_change_nothing_whatever_is_posted(workspace, cast):
     factories.row_in_every_table(workspace, cast)
     ada = Ask(cast.ada, in_session=True).client()
-    form = {"name": "renamed", "post": "yes", "action": "delete_selected"}
     last = last_entry()
 
     with CaptureQueriesContext(connection) as seen:
         statuses = {
-            page: ada.post(place(page), form).status_code
+            page: ada.post(place(page), FORM).status_code
             for page in pages()
             if reads(page)
         }
@@ -122,6 +137,15 @@ def test_other_pages_change_nothing_whatever_is_posted(workspace, cast):
         if page.endswith(("/add/", "/delete/", "/change/"))
     }
     assert refused == {403}
+
+
+@pytest.mark.urls(__name__)
+def test_what_is_posted_deletes_where_a_page_lets_it(admin_client):
+    Group.objects.create(name="reviewers")
+
+    admin_client.post("/admin/auth/group/", FORM)
+
+    assert not Group.objects.exists()
 
 
 def test_looking_at_pages_appends_nothing_but_that_evidence_was_opened(workspace, cast):
