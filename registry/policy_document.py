@@ -16,9 +16,10 @@ import registry.gates  # noqa: F401 - installs every gate
 from audit.errors import InvalidError
 from registry.evidence import FileName
 from registry.gate import gate, parameters_as_json, split_location
-from registry.permissions import JUDGED_BY
 
 LARGEST_DOCUMENT_BYTES = 65_536
+# What only people can say, in the roles of `registry.permissions.JUDGED_BY`.
+JUDGEMENTS = frozenset({"business_impact", "ethics_review"})
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
@@ -261,7 +262,7 @@ def read_policy_document(text: str) -> PolicyDocument:
 def refuse_judging_programs(policy: PolicyDocument) -> None:
     """Refuse a new policy in which a program may judge; older ones must stay readable."""
     for index, clause in enumerate(policy.attestations):
-        if clause.kind in JUDGED_BY and set(clause.accepts) != {"human"}:
+        if clause.kind in JUDGEMENTS and set(clause.accepts) != {"human"}:
             where = f"attestations[{index}].accepts"
             raise InvalidError(
                 "policy_judgement_is_of_people",

@@ -15,7 +15,8 @@ from audit.errors import (
 from audit.proofs import trail
 from registry.models import Policy, PolicyPublication, RequestState, Verdict
 from registry.models.tier import Tier
-from registry.policy_document import read_policy_document
+from registry.permissions import JUDGED_BY
+from registry.policy_document import JUDGEMENTS, read_policy_document
 from registry.services.governance import governing_policy, is_governed
 from registry.services.policies import draft_policy, publish_policy
 from tests import factories
@@ -291,3 +292,7 @@ def test_policies_to_start_from_leave_no_tier_out():
         for environment in ("production", "staging")
         for tier in (1, 2, 3, 4)
     ]
+
+
+def test_every_judgement_has_the_roles_that_make_it():
+    assert set(JUDGED_BY) == JUDGEMENTS

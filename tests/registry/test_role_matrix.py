@@ -118,10 +118,18 @@ def ask(scene: Scene, actor: User) -> None:
 
 
 def sign(scene: Scene, actor: User, *, role: SignerRole) -> None:
-    model = scene.version.registered_model
     if role == SignerRole.OWNER:  # and then only of their own models
-        type(model).objects.filter(pk=model.pk).update(owner=actor)
+        own(scene, actor)
     factories.signed(factories.fresh(scene.request), actor, role)
+
+
+def own(scene: Scene, actor: User) -> None:
+    """Let somebody own the model; by a card, where a signature is to rest on that."""
+    model = scene.version.registered_model
+    if holds(actor, "sign_as_owner", model):
+        factories.model_card(model, scene.people, owner=actor)
+    else:
+        type(model).objects.filter(pk=model.pk).update(owner=actor)
 
 
 def draft(scene: Scene, actor: User) -> None:
