@@ -83,9 +83,13 @@ def pending_count() -> int:
     return Pending.objects.count()
 
 
-def trail(subjects: list[str]) -> list[TrailEntry]:
-    """Return every event about the subjects, in the order of the log."""
+def trail(
+    subjects: list[str], *, kinds: Iterable[str] | None = None
+) -> list[TrailEntry]:
+    """Return every event about the subjects, or those of some kinds, in their order."""
     events = Event.objects.about(subjects).select_related("entry").order_by("id")
+    if kinds is not None:
+        events = events.filter(kind__in=[str(kind) for kind in kinds])
     return [_trail_entry(event) for event in events]
 
 

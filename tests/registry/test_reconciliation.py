@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from audit.errors import ConflictError
@@ -48,6 +49,7 @@ from registry.verdict import Outcome
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 from tracking.permissions import Role
+from tracking.services.roles import revoke_role
 
 pytestmark = pytest.mark.django_db
 
@@ -394,6 +396,19 @@ def test_nobody_signs_by_a_delegation_or_an_ownership_of_which_the_log_knows_not
     ):
         with pytest.raises(ConflictError) as refusal:
             factories.signed(factories.fresh(asked), signer, role)
+        assert refusal.value.code == "records_altered"
+
+
+def test_nobody_signs_in_a_role_that_nobody_gave_them(workspace, cast):
+    factories.policy(workspace, cast)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    validators = Group.objects.get(name=f"{workspace}:{Role.VALIDATOR}")
+    revoke_role(cast.bob, role=Role.VALIDATOR, workspace=workspace, actor=cast.ada)
+
+    for signer in (cast.mallory, cast.bob):
+        signer.groups.add(validators)
+        with pytest.raises(ConflictError) as refusal:
+            factories.signed(factories.fresh(asked), signer, SignerRole.VALIDATOR)
         assert refusal.value.code == "records_altered"
 
 
