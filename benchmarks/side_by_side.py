@@ -124,14 +124,11 @@ def nothing(_side: Side) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of work, and how many times faster than MLflow it shall be done.
-
-    Without a bar it is a part of another row, told by itself.
-    """
+    """One kind of work, and how many times faster than MLflow it shall be done."""
 
     name: str
     begin: Callable[[Client, Any], Once]
-    bar: float | None = None
+    bar: float
     clients: int = 1
     prepare: Callable[[Side], Any] = nothing
 
@@ -163,7 +160,7 @@ class Compared:
 
     @property
     def passes(self) -> bool:
-        return self.row.bar is None or self.cheaper >= self.row.bar
+        return self.cheaper >= self.row.bar
 
     def line(self) -> str:
         theirs, ours = (
@@ -179,8 +176,8 @@ class Compared:
             f"**{self.cheaper:.1f} x**",
             " → ".join(f"{1000 * seconds:,.1f}" for seconds in database),
             f"{1000 * log[1]:,.1f}",
-            "" if self.row.bar is None else f"{self.row.bar:g} x",
-            "part" if self.row.bar is None else "ok" if self.passes else "MISSED",
+            f"{self.row.bar:g} x",
+            "ok" if self.passes else "MISSED",
         )
         return f"| {' | '.join(cells)} |"
 

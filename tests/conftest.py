@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 from hypothesis import settings as hypothesis_settings
@@ -108,6 +109,14 @@ def _files_of_this_test(monkeypatch, tmp_path: Path, files_of_the_log: Path):
 
 @pytest.fixture
 def workspace(db) -> Workspace:
+    return Workspace.objects.get(name="default")
+
+
+@pytest.fixture
+def contended(real_commits) -> Workspace:
+    """Return a workspace in which several connections write at once."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite lets one writer in at a time")
     return Workspace.objects.get(name="default")
 
 

@@ -1,4 +1,4 @@
-"""Whether what was signed still holds, asked of the clock and the evidence each time."""
+"""Whether what was signed still holds: asked of clock, evidence and log each time."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,6 +1,7 @@
 """What the log must tell of a request, a slot and a model, before anything rests on them."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from audit.services import pseudonym, system_account
 from audit.tlog.canonical import digest
@@ -81,14 +82,13 @@ def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
         registered_model=model, severity__in=(Severity.CRITICAL, Severity.HIGH)
     ).exclude(state__in=UNRESOLVED)
     for finding in settled.order_by("pk"):
-        until = finding.accepted_until
         yield Claim(
             f"finding {finding.pk}",
             RegistryEvent.FINDING_MOVED,
             (finding.subject,),
             {
                 "to": finding.state,
-                "accepted_until": until.isoformat() if until else None,
+                "accepted_until": _said(finding.accepted_until),
             },
             newest=True,
         )
@@ -348,14 +348,13 @@ def _of_attestation(attested: Attestation, names: frozenset[str]) -> Iterator[Cl
 
 
 def _of_approval(request: PromotionRequest) -> Claim:
-    expires_at = request.approval_expires_at
     return Claim(
         f"the approval of request {request.pk}",
         RegistryEvent.REQUEST_APPROVED,
         (request.subject,),
         {
             "subject_digest": request.subject_digest,
-            "expires_at": expires_at.isoformat() if expires_at else None,
+            "expires_at": _said(request.approval_expires_at),
         },
         at=request.approved_at,
     )
@@ -367,3 +366,7 @@ def _names(version: ModelVersion) -> frozenset[str]:
     It is not renamed any more once a policy or a request goes by its name.
     """
     return frozenset(version.subjects(version.registered_model.subjects))
+
+
+def _said(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import connections
 
 from audit.errors import ConflictError
 from registry.models import (
@@ -30,10 +30,8 @@ from tracking.models import Workspace
 
 
 @pytest.fixture
-def workspace(real_commits) -> Workspace:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite lets one writer in at a time")
-    return Workspace.objects.get(name="default")
+def workspace(contended: Workspace) -> Workspace:
+    return contended
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils import timezone
 
 from tests import factories
@@ -21,10 +20,8 @@ from tracking.services.role_grants import (
 
 
 @pytest.fixture
-def workspace(real_commits) -> Workspace:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite lets one writer in at a time")
-    return Workspace.objects.get(name="default")
+def workspace(contended: Workspace) -> Workspace:
+    return contended
 
 
 @pytest.fixture
