@@ -82,8 +82,8 @@ def lineage_of_version(version: ModelVersion, *, user: User) -> VersionLineage:
 def standing_on_dataset(dataset: Dataset, *, user: User) -> Standing:
     """Return what was made with a dataset, or with one that was made of it."""
     derived, is_cut = derived_from(dataset, user=user)
-    with_them = uses_of(derived, user=user).values("run")
-    return _standing(Q(source_run__in=with_them), user, is_cut=is_cut)
+    uses = uses_of(derived, workspace=dataset.workspace, user=user)
+    return _standing(Q(source_run__in=uses.values("run")), user, is_cut=is_cut)
 
 
 def standing_on_runs(
@@ -92,8 +92,8 @@ def standing_on_runs(
     """Return what some runs made: versions, and those made with their datasets."""
     made, is_cut = made_by_runs(runs)
     derived, is_deeper = derived_from_all(made, workspace=workspace, user=user)
-    with_them = uses_of(derived, user=user).values("run")
-    came_of = Q(source_run__in=runs.values("pk")) | Q(source_run__in=with_them)
+    uses = uses_of(derived, workspace=workspace, user=user)
+    came_of = Q(source_run__in=runs.values("pk")) | Q(source_run__in=uses.values("run"))
     return _standing(came_of, user, is_cut=is_cut or is_deeper)
 
 

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from audit.proofs import has_acted
+from audit.proofs import has_acted, kept_values
 from audit.services import pseudonym
 from registry.models import (
     AttestationKind,
@@ -433,9 +433,11 @@ def _labelled_data_of(user: User, lineage: set[int]) -> bool:
 def wrote_commit_of(user: User, lineage: set[int]) -> bool:
     """Say whether tags of the runs name, or ever named, the user as their author.
 
-    By username, address or full name: too many people are refused rather than too few.
+    By username, full name or any address that they ever had: too many people are refused
+    rather than too few.
     """
-    names = {user.username, user.email, user.get_full_name()} - {""}
+    addresses = kept_values(pseudonym(user), field="email")
+    names = {user.username, user.email, user.get_full_name(), *addresses} - {""}
     known_as = {name.casefold() for name in names}
     said = Tag.objects.filter(run__in=lineage, key__in=AUTHOR_TAGS)
     former = FormerAuthor.objects.filter(run__in=lineage)

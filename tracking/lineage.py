@@ -1,8 +1,9 @@
 """What datasets come from and what came of them: reading only, from dataset inputs.
 
 A run whose use of a dataset has the context `output` made it, from the datasets that it
-used. Those had a run that made them, and so on, in both directions. Archived runs count:
-what somebody archives has happened all the same.
+used. Those had a run that made them, and so on, in both directions. The same data under
+another name are the same data: their digest tells. Archived runs count: what somebody
+archives has happened all the same.
 """
 
 from collections import defaultdict
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.db.models.functions import Left
 
 from tracking.hierarchy import nested_in
@@ -26,6 +27,7 @@ from tracking.models import (
     Tag,
     Workspace,
 )
+from tracking.models.dataset import DatasetQuerySet
 from tracking.models.logged_model import UseDirection
 from tracking.models.pairs import INDEXED_CHARACTERS
 from tracking.models.run import RunQuerySet
@@ -35,7 +37,8 @@ DEEPEST = 10
 MOST_USES = 500
 MOST_DATASETS = 500
 # Up to megabytes, and not what a lineage tells.
-_LONG = ("dataset__source", "dataset__schema", "dataset__profile")
+_OF_DATASET = ("source", "schema", "profile")
+_LONG = tuple(f"dataset__{field}" for field in _OF_DATASET)
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ Uses = Callable[[], QuerySet[DatasetInput]]
 def lineage_of(dataset: Dataset, *, user: User) -> DatasetLineage:
     """Return both directions, of the runs that the user may see."""
     produced, used = DatasetInput.objects.produced, DatasetInput.objects.used
-    start, workspace = {dataset.pk}, dataset.workspace
+    start, workspace = {dataset.digest}, dataset.workspace
     backward = _walk(
         start, workspace=workspace, entering=produced, leaving=used, user=user
     )
@@ -112,41 +115,50 @@ def datasets_of(run: Run) -> RunDatasets:
     )
 
 
-def derived_from(dataset: Dataset, *, user: User) -> tuple[set[int], bool]:
-    """Return the ids of a dataset and of all that were made of it; and whether cut."""
-    return derived_from_all({dataset.pk}, workspace=dataset.workspace, user=user)
+def derived_from(dataset: Dataset, *, user: User) -> tuple[set[str], bool]:
+    """Return the digests of a dataset and of all that were made of it; whether cut."""
+    return derived_from_all({dataset.digest}, workspace=dataset.workspace, user=user)
 
 
 def derived_from_all(
-    datasets: Iterable[int], *, workspace: Workspace, user: User
-) -> tuple[set[int], bool]:
-    """Return the ids of some datasets and of all that were made of them; whether cut.
+    digests: Iterable[str], *, workspace: Workspace, user: User
+) -> tuple[set[str], bool]:
+    """Return the digests of some data and of all that were made of them; whether cut.
 
     Over however many runs: two queries a level, and none of them lists runs.
     """
-    visible = _visible_runs(workspace, user)
-    frontier = set(datasets)
+    frontier = set(digests)
     seen = set(frontier)
     for _ in range(DEEPEST):
         if not frontier:
             return seen, False
-        users = DatasetInput.objects.used().filter(
-            dataset__in=frontier, run__in=visible
-        )
-        made = DatasetInput.objects.produced().filter(run__in=users.values("run"))
-        frontier = set(made.values_list("dataset_id", flat=True).distinct()) - seen
+        uses = uses_of(frontier, workspace=workspace, user=user)
+        made = DatasetInput.objects.produced().filter(run__in=uses.values("run"))
+        frontier = set(made.values_list("dataset__digest", flat=True).distinct()) - seen
         if len(seen) + len(frontier) > MOST_DATASETS:
             return seen, True
         seen |= frontier
     return seen, bool(frontier)
 
 
-def made_by_runs(runs: QuerySet[Run]) -> tuple[set[int], bool]:
-    """Return the ids of the datasets that some runs made; whether there are more."""
-    made = DatasetInput.objects.produced().filter(run__in=runs)
-    found = list(
-        made.values_list("dataset_id", flat=True).distinct()[: MOST_DATASETS + 1]
+def data_of_lineage(run: Run) -> DatasetQuerySet:
+    """Return the data that a run came of, under every name, with all of their cards."""
+    uses = DatasetInput.objects.filter(run__in=runs_in_lineage(run))
+    cards = DatasetCard.objects.with_people().order_by("number")
+    return (
+        Dataset.objects.same_data_as(uses)
+        .select_related("workspace")
+        .defer(*_OF_DATASET)
+        .prefetch_related(Prefetch("cards", cards))
+        .order_by("pk")
     )
+
+
+def made_by_runs(runs: QuerySet[Run]) -> tuple[set[str], bool]:
+    """Return the digests of the data that some runs made; whether there are more."""
+    made = DatasetInput.objects.produced().filter(run__in=runs)
+    digests = made.values_list("dataset__digest", flat=True).distinct()
+    found = list(digests[: MOST_DATASETS + 1])
     return set(found[:MOST_DATASETS]), len(found) > MOST_DATASETS
 
 
@@ -161,7 +173,7 @@ def runs_of_commit(commit: str, *, workspace: Workspace, user: User) -> RunQuery
 def origins_of(run: Run, *, user: User) -> Walk:
     """Return what made the datasets that a run used, and of what, level by level."""
     return _walk(
-        {use.dataset_id for use in datasets_of(run).used},
+        {use.dataset.digest for use in datasets_of(run).used},
         workspace=run.experiment.workspace,
         entering=DatasetInput.objects.produced,
         leaving=DatasetInput.objects.used,
@@ -276,10 +288,15 @@ def _by_place(runs: QuerySet[Run]) -> dict[tuple[str, int], int]:
     return {(name, workspace): key for name, workspace, key in places}
 
 
-def uses_of(datasets: Iterable[int], *, user: User) -> QuerySet[DatasetInput]:
-    """Return the uses of some datasets, by their ids, in runs that the user may see."""
-    visible = Run.objects.visible_to(user)
-    return DatasetInput.objects.used().filter(dataset__in=datasets, run__in=visible)
+def uses_of(
+    digests: Iterable[str], *, workspace: Workspace, user: User
+) -> QuerySet[DatasetInput]:
+    """Return the uses of some data of a workspace in runs that the user may see."""
+    return DatasetInput.objects.used().filter(
+        dataset__workspace=workspace,
+        dataset__digest__in=digests,
+        run__in=_visible_runs(workspace, user),
+    )
 
 
 def _visible_runs(workspace: Workspace, user: User) -> RunQuerySet:
@@ -287,26 +304,30 @@ def _visible_runs(workspace: Workspace, user: User) -> RunQuerySet:
 
 
 def _walk(
-    datasets: Iterable[int],
+    digests: Iterable[str],
     *,
     workspace: Workspace,
     entering: Uses,
     leaving: Uses,
     user: User,
 ) -> Walk:
-    """Go from dataset to run to dataset, level by level, each dataset once.
+    """Go from data to run to data, level by level, the same data once.
 
     Two queries a level.
     """
     visible = _visible_runs(workspace, user)
     steps: list[LineageStep] = []
-    frontier = set(datasets)
+    frontier = set(digests)
     seen = set(frontier)
     for depth in range(1, DEEPEST + 1):
         wanted = MOST_USES - len(steps)
         entered = list(
             entering()
-            .filter(dataset__in=frontier, run__in=visible)
+            .filter(
+                dataset__workspace=workspace,
+                dataset__digest__in=frontier,
+                run__in=visible,
+            )
             .select_related("dataset", "run__experiment")
             .defer(*_LONG)
             .order_by("-run__started_at", "-pk")[: wanted + 1]
@@ -319,7 +340,8 @@ def _walk(
             )
             for use in shown
         ]
-        frontier = {other.pk for others in beyond.values() for other in others} - seen
+        reached = {other.digest for others in beyond.values() for other in others}
+        frontier = reached - seen
         seen |= frontier
         if is_cut or not frontier or len(seen) > MOST_DATASETS:
             return Walk(tuple(steps), is_cut or bool(frontier))

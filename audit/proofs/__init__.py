@@ -6,6 +6,7 @@ from audit.proofs.database import (
     refuse_altered_database,
 )
 from audit.proofs.faults import Fault
+from audit.proofs.openings import Openings, kept_values, openings
 from audit.proofs.reading import (
     LogHead,
     TrailEntry,
@@ -29,14 +30,17 @@ __all__ = [
     "Fault",
     "LogHead",
     "LogVerification",
+    "Openings",
     "Soundness",
     "TrailEntry",
     "count_since",
     "database_faults",
     "has_acted",
     "has_log",
+    "kept_values",
     "last_verified_at",
     "log_head",
+    "openings",
     "pending_count",
     "refuse_altered_database",
     "refuse_unsound_log",

@@ -22,7 +22,7 @@ from registry.models.finding import Finding, FindingCause, Severity
 from registry.models.sign_off import SignerRole
 from registry.permissions import (
     delegation_to_sign,
-    duties_of_signer,
+    duties_of_judge,
     may_break_glass,
     people_behind,
 )
@@ -203,7 +203,7 @@ def _proven(
             f"You may not promote {model} in an emergency as {role}: its owner and "
             f"somebody with the risk role must, together.",
         )
-    duties = duties_of_signer(actor, role, version)
+    duties = duties_of_judge(actor, role, version)
     if duties:
         raise PermissionDeniedError(
             "segregation_of_duties",

@@ -19,6 +19,7 @@ from registry.models import (
     Promotion,
     PromotionRequest,
     RegisteredModel,
+    Retirement,
     Revalidation,
     Rollback,
     Slot,
@@ -31,6 +32,8 @@ from registry.models.sign_off import SignerRole
 from registry.policy_document import read_policy_document
 from registry.services.assessment import Assessment
 from registry.services.reconciliation import Claim
+from tracking.events import TrackingEvent
+from tracking.lineage import data_of_lineage
 
 
 def claims_of_request(
@@ -40,6 +43,8 @@ def claims_of_request(
     version = request.model_version
     names = _names(version)
     yield _of_version(version, names)
+    yield from _of_data(version)
+    yield _of_retirements(version, names)
     yield _of_policy(request.policy)
     yield Claim(
         f"request {request.pk}",
@@ -66,7 +71,7 @@ def claims_of_request(
 
 
 def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
-    """Return its tier, and what became of the findings that could block it."""
+    """Return its tier, what calls for a validation, and what became of its findings."""
     newest = TierAssessment.objects.filter(registered_model=model).order_by("-pk")
     signed = newest.select_related("signer").first()
     if model.tier is not None:
@@ -77,7 +82,20 @@ def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
             {"tier": model.tier, "method": signed.method if signed else None},
             pseudonym(signed.signer) if signed else None,
             newest=True,
+            written={
+                "printed_name": signed.printed_name,
+                "rationale": signed.rationale,
+                "exposure": signed.exposure,
+            }
+            if signed
+            else {},
         )
+    yield Claim(
+        f"calls for a validation of {model}",
+        RegistryEvent.REVALIDATION_TRIGGERED,
+        tuple(model.subjects),
+        times=model.revalidation_triggers.count(),
+    )
     settled = Finding.objects.filter(
         registered_model=model, severity__in=(Severity.CRITICAL, Severity.HIGH)
     ).exclude(state__in=UNRESOLVED)
@@ -140,6 +158,7 @@ def claims_of_emergency(confirmed: BreakGlassConfirmation) -> Iterator[Claim]:
             "signed_at": asked.asked_at.isoformat(),
         },
         pseudonym(asked.asked_by),
+        written={"printed_name": asked.printed_name, "reason": asked.reason},
     )
     yield Claim(
         f"the confirmation of break-glass promotion {asked.pk}",
@@ -154,6 +173,7 @@ def claims_of_emergency(confirmed: BreakGlassConfirmation) -> Iterator[Claim]:
             "expires_at": confirmed.expires_at.isoformat(),
         },
         pseudonym(confirmed.confirmed_by),
+        written={"printed_name": confirmed.printed_name},
     )
     yield _of_version(asked.model_version, names)
 
@@ -171,11 +191,18 @@ def claims_of_revalidations(slot: Slot, version: ModelVersion) -> Iterator[Claim
                 "signed_at": one.signed_at.isoformat(),
             },
             pseudonym(one.signer),
+            written={"printed_name": one.printed_name, "conclusion": one.conclusion},
         )
 
 
-def claims_of_liftings(slot: Slot) -> Iterator[Claim]:
-    """Return who lifted the freezes of a slot."""
+def claims_of_freezes(slot: Slot) -> Iterator[Claim]:
+    """Return that each rollback froze its slot, and who lifted that."""
+    yield Claim(
+        f"freezes of {slot}",
+        RegistryEvent.VERSION_ROLLED_BACK,
+        (slot.subject,),
+        times=slot.freezes.count(),
+    )
     lifted = FreezeLifting.objects.filter(freeze__slot=slot)
     for one in lifted.select_related("freeze", "lifted_by").order_by("pk"):
         yield Claim(
@@ -226,6 +253,7 @@ def claims_of_authority(
                 "method": delegation.method,
             },
             pseudonym(delegation.delegator),
+            written={"printed_name": delegation.printed_name},
         )
 
 
@@ -240,6 +268,38 @@ def _of_version(version: ModelVersion, names: frozenset[str]) -> Claim:
             "artifact_sha256": version.artifact_sha256,
         },
         pseudonym(version.created_by),
+    )
+
+
+def _of_data(version: ModelVersion) -> Iterator[Claim]:
+    """Return what cards ever said of the data of its lineage: labels and labellers."""
+    for dataset in data_of_lineage(version.linked_run):
+        cards = dataset.cards.all()
+        subjects = (dataset.subject,)
+        described = TrackingEvent.DATASET_DESCRIBED
+        yield Claim(f"cards of {dataset}", described, subjects, times=len(cards))
+        for card in cards:
+            labellers = sorted(stated.user_id for stated in card.labellers.all())
+            yield Claim(
+                f"card {card.number} of {dataset}",
+                described,
+                subjects,
+                {
+                    "number": card.number,
+                    "sensitivity": card.sensitivity,
+                    "labellers": [f"user/{key}" for key in labellers],
+                },
+                pseudonym(card.created_by),
+            )
+
+
+def _of_retirements(version: ModelVersion, names: frozenset[str]) -> Claim:
+    model = version.registered_model
+    return Claim(
+        f"retirements of {version}",
+        RegistryEvent.RETIREMENT_SIGNED,
+        (*names, *model.subjects),
+        times=Retirement.objects.of_version(version).count(),
     )
 
 
@@ -311,6 +371,11 @@ def _of_waiver(waiver: Waiver) -> Iterator[Claim]:
         },
         pseudonym(waiver.requested_by),
         waiver.requested_at,
+        written={
+            "reason": waiver.reason,
+            "compensating_control": waiver.compensating_control,
+            "residual_risk": waiver.residual_risk,
+        },
     )
     for approval in waiver.approvals.select_related("approver"):
         yield Claim(
@@ -320,8 +385,10 @@ def _of_waiver(waiver: Waiver) -> Iterator[Claim]:
             {**named, "method": approval.method},
             pseudonym(approval.approver),
             approval.approved_at,
+            written={"printed_name": approval.printed_name, "reason": approval.reason},
         )
-    yield Claim(row, RegistryEvent.WAIVER_WITHDRAWN, subjects, named, withdrawn=True)
+    withdrawn = RegistryEvent.WAIVER_WITHDRAWN
+    yield Claim(f"withdrawals of {row}", withdrawn, subjects, named, times=0)
 
 
 def _of_attestation(attested: Attestation, names: frozenset[str]) -> Iterator[Claim]:
@@ -342,9 +409,14 @@ def _of_attestation(attested: Attestation, names: frozenset[str]) -> Iterator[Cl
         },
         pseudonym(attested.attested_by),
         attested.attested_at,
+        written={
+            "printed_name": attested.printed_name,
+            "statement": attested.statement,
+            "link": attested.link,
+        },
     )
     withdrawn = RegistryEvent.ATTESTATION_WITHDRAWN
-    yield Claim(row, withdrawn, subjects, named, withdrawn=True)
+    yield Claim(f"withdrawals of {row}", withdrawn, subjects, named, times=0)
 
 
 def _of_approval(request: PromotionRequest) -> Claim:

@@ -29,7 +29,7 @@ from registry.services.approvals import (
     refuse_unredeemable,
 )
 from registry.services.attempts import refuse_exhausted_attempts
-from registry.services.claims import claims_of_liftings
+from registry.services.claims import claims_of_freezes
 from registry.services.closings import expire_if_due
 from registry.services.conclusions import locked_request
 from registry.services.evidence import (
@@ -173,7 +173,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
         now = timezone.now()
         refuse_unredeemable(request, now)
         refuse_frozen(slot)
-        refuse_altered_records(claims_of_liftings(slot))
+        refuse_altered_records(claims_of_freezes(slot))
         refuse_retired(version)
         refuse_blocking_findings(version, now)
         if not PromotionRequest.objects.move(request.pk, to=RequestState.PROMOTED):

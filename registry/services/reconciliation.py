@@ -7,12 +7,12 @@ signatures are held against the log in `sign_off_verification`, both ways.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
-from audit.proofs import TrailEntry, trail
-from registry.events import RegistryEvent
+from audit.proofs import Openings, TrailEntry, openings, trail
 
 # Between the moment that a row keeps and that of its entry, in one transaction.
 SAME_MOMENT = timedelta(minutes=5)
@@ -23,38 +23,49 @@ class Claim:
     """What a row says that somebody did, as an entry must tell it.
 
     `subjects` are the names that its subject has or had in the log; `said` is part of
-    the payload, where a set holds all that may stand there. Without an actor anybody
-    may have done it. What is `withdrawn` by an entry claims that there is none; the
-    `newest` entry of its kind must be the one, where only that counts.
+    the payload, where a set holds all that may stand there; `written` are values that
+    the entry only commits to. Without an actor anybody may have done it. The `newest`
+    entry of its kind must be the one, where only that counts. As many entries as `times`
+    must tell it, where each has a row of its own; at least one otherwise.
     """
 
     row: str
-    kind: RegistryEvent
+    kind: StrEnum
     subjects: tuple[str, ...]
-    said: Mapping[str, Any]
+    said: Mapping[str, Any] = field(default_factory=dict)
     actor: str | None = None
     at: datetime | None = None
-    withdrawn: bool = False
     newest: bool = False
+    times: int | None = None
+    written: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fault(self) -> str:
-        if self.withdrawn:
-            return f"The log tells that {self.row} was withdrawn, and its row says no."
-        return f"The log does not tell of {self.row} as it stands there."
+        if self.times is None:
+            return f"The log does not tell of {self.row} as it stands there."
+        return f"The log does not tell of as many {self.row} as there are."
+
+    def is_borne_out(self, telling: int) -> bool:
+        return bool(telling) if self.times is None else telling == self.times
 
 
 def unfounded(claims: Iterable[Claim]) -> Iterator[Claim]:
-    """Return the claims that the log does not bear out, in one query."""
+    """Return the claims that the log does not bear out, in two queries."""
     claims = tuple(claims)
     told = defaultdict(list)
     for entry in trail(sorted({name for claim in claims for name in claim.subjects})):
         told[entry.kind].append(entry)
-    for claim in claims:
-        about = [entry for entry in told[claim.kind] if entry.subject in claim.subjects]
-        is_told = any(_tells(e, claim) for e in about[-1 if claim.newest else 0 :])
-        if is_told is claim.withdrawn:
+    found = [(claim, _telling(told[claim.kind], claim)) for claim in claims]
+    kept = openings(e.uid for claim, entries in found if claim.written for e in entries)
+    for claim, entries in found:
+        telling = [e for e in entries if not _is_other(kept.get(e.uid), claim)]
+        if not claim.is_borne_out(len(telling)):
             yield claim
+
+
+def _telling(entries: Iterable[TrailEntry], claim: Claim) -> list[TrailEntry]:
+    about = [entry for entry in entries if entry.subject in claim.subjects]
+    return [e for e in about[-1 if claim.newest else 0 :] if _tells(e, claim)]
 
 
 def _tells(entry: TrailEntry, claim: Claim) -> bool:
@@ -67,3 +78,7 @@ def _tells(entry: TrailEntry, claim: Claim) -> bool:
 
 def _is(told: Any, said: Any) -> bool:
     return told in said if isinstance(said, frozenset) else bool(told == said)
+
+
+def _is_other(opened: Openings | None, claim: Claim) -> bool:
+    return opened is not None and opened.contradict(claim.written)

@@ -37,7 +37,7 @@ from registry.services.assessment import assess
 from registry.services.due_dates import due_dates
 from registry.services.governance import former_policy, governing_policy
 from tracking.lineage import runs_in_lineages
-from tracking.models import DatasetCard, DatasetInput
+from tracking.models import Dataset, DatasetCard, DatasetInput
 
 Called = set[tuple[int | None, str | None]]
 
@@ -313,20 +313,28 @@ def _stated_since_approval() -> set[tuple[int, int]]:
         served.values_list("model_version", "model_version__source_run", "approved_at")
     )
     lineages = runs_in_lineages({run for _, run, _ in promoted})
-    cards = defaultdict(list)
-    uses = DatasetInput.objects.used().filter(
-        run__in=set[int]().union(*lineages.values()), dataset__cards__isnull=False
-    )
-    stated = uses.values_list("run_id", "dataset__cards", "dataset__cards__created_at")
-    for run, card, stated_at in stated:
-        cards[run].append((card, stated_at))
+    stated = _cards_by_run(set[int]().union(*lineages.values()))
     return {
         (version, card)
         for version, source, approved_at in promoted
         for run in lineages[source]
-        for card, stated_at in cards[run]
+        for card, stated_at in stated[run]
         if approved_at and approved_at < stated_at
     }
+
+
+def _cards_by_run(runs: set[int]) -> dict[int, list[tuple[int, datetime]]]:
+    """Return keys and moments of the cards about data that runs used, by any name."""
+    uses = DatasetInput.objects.used().filter(run__in=runs)
+    cards = defaultdict(list)
+    content = ("dataset__workspace", "dataset__digest")
+    about = DatasetCard.objects.filter(dataset__in=Dataset.objects.same_data_as(uses))
+    for card, stated_at, *data in about.values_list("pk", "created_at", *content):
+        cards[tuple(data)].append((card, stated_at))
+    by_run: dict[int, list[tuple[int, datetime]]] = defaultdict(list)
+    for run, *data in uses.values_list("run_id", *content) if cards else ():
+        by_run[run] += cards[tuple(data)]
+    return by_run
 
 
 def _is_news(card: DatasetCard) -> bool:

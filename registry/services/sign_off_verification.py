@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from audit.proofs import TrailEntry, trail
+from audit.proofs import TrailEntry, openings, trail
 from audit.services import pseudonym, raise_alarm, record, system_account, take_turn
 from registry.events import RegistryEvent
 from registry.models import PromotionRequest, SignOff, SignOffVerification
@@ -33,9 +33,12 @@ def sign_off_faults(requests: Iterable[PromotionRequest]) -> Iterator[SignOffFau
     An entry names the request and the digest, which covers the request too, so that a
     signature cannot be cut out and pasted to another record (21 CFR 11.70).
     """
+    given = [RegistryEvent.SIGN_OFF_GIVEN]
     for request in requests:
-        told = {_told(entry) for entry in trail([request.subject]) if _is_given(entry)}
+        entries = trail([request.subject], kinds=given)
+        told = {_told(entry): entry.uid for entry in entries}
         kept = {_kept(signed): signed for signed in request.sign_offs.all()}
+        opened = openings(told.values())
         for stated, signed in kept.items():
             if stated not in told:
                 yield SignOffFault(
@@ -43,7 +46,15 @@ def sign_off_faults(requests: Iterable[PromotionRequest]) -> Iterator[SignOffFau
                     f"Sign-off {signed.pk} ({signed}) stands at request {request.pk}, "
                     f"and the log tells of no such signature there.",
                 )
-        for who, role, _digest, when, _method in sorted(told - kept.keys()):
+            elif told[stated] in opened and opened[told[stated]].contradict(
+                _manifestation(signed)
+            ):
+                yield SignOffFault(
+                    request.pk,
+                    f"Sign-off {signed.pk} ({signed}) at request {request.pk} has "
+                    f"another name, meaning or reason than was signed.",
+                )
+        for who, role, _digest, when, _method in sorted(told.keys() - kept.keys()):
             yield SignOffFault(
                 request.pk,
                 f"The log tells of a signature of {who} as {role} at {when} over request "
@@ -120,8 +131,13 @@ def _tell(found: SignOffVerification, altered: list[int]) -> None:
     )
 
 
-def _is_given(entry: TrailEntry) -> bool:
-    return entry.kind == RegistryEvent.SIGN_OFF_GIVEN
+def _manifestation(signed: SignOff) -> dict[str, str]:
+    """Return what is printed beside a signature (21 CFR 11.50)."""
+    return {
+        "printed_name": signed.printed_name,
+        "meaning": signed.meaning,
+        "reason": signed.reason,
+    }
 
 
 def _told(entry: TrailEntry) -> Stated:

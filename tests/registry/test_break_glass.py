@@ -15,7 +15,7 @@ from registry.models.tier import Tier
 from registry.services.archiving import archive_model, archive_version
 from registry.services.break_glass import end_emergencies
 from registry.services.findings import move_finding
-from registry.services.promotion import promote
+from registry.services.promotion import promote, request_promotion
 from tests import factories
 from tests.registry.slots import in_days, refused, slot
 from tracking import storage
@@ -148,6 +148,12 @@ def test_emergency_is_not_for(cast, first, third, name):
         refused(factories.emergency_asked, third, cast, actor=actor)
         == "may_not_break_glass"
     )
+
+
+def test_emergency_is_not_for_who_submitted_the_version(cast, first, third):
+    request_promotion(third, environment="production", actor=cast.olivia)
+
+    assert refused(factories.emergency_asked, third, cast) == "segregation_of_duties"
 
 
 @pytest.mark.parametrize(

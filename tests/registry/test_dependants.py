@@ -119,6 +119,19 @@ def test_versions_of_models_that_one_may_not_see_are_left_out(
     assert [named(answer) for answer in answers] == [[], [], [1]]
 
 
+def test_version_made_with_the_same_data_under_another_name_stands_on_them(
+    workspace, cast, as_token
+):
+    cleaning = factories.run(workspace, cast.alice)
+    raw = factories.use_dataset(cleaning, cast.alice, "raw")
+    clean = factories.use_dataset(cleaning, cast.alice, "clean", context="output")
+    training = factories.run(workspace, cast.alice)
+    factories.use_dataset(training, cast.alice, "input", content_digest=clean.digest)
+    version_of(training, workspace, cast, b"1")
+
+    assert named(dependants(as_token(cast.carol), raw)) == [1]
+
+
 def test_dependants_cost_the_same_number_of_queries_however_many(
     workspace, cast, as_token, django_assert_num_queries
 ):

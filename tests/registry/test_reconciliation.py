@@ -141,6 +141,17 @@ def test_waiver_that_was_made_longer_does_not_let_its_version_serve(waived, cast
     assert told(decision(version)) == ("deny", ["records_altered"])
 
 
+@pytest.mark.parametrize("rows", [Waiver, WaiverApproval])
+def test_reason_of_a_waiver_is_the_one_that_was_given(waived, cast, rows):
+    version = waived.model_version
+    promote(waived, actor=cast.rex)
+
+    with triggers_switched_off(rows._meta.db_table):
+        rows.objects.update(reason="Another one.")
+
+    assert told(decision(version)) == ("deny", ["records_altered"])
+
+
 def test_withdrawal_that_was_taken_away_still_counts(waived, cast):
     granted = Waiver.objects.get()
     version = waived.model_version

@@ -351,6 +351,24 @@ def test_data_that_those_of_a_champion_came_of_call_as_well(workspace, cast):
     assert called() == [("data_source_change", cause, champion.pk, "attestry")]
 
 
+def test_card_of_the_same_data_under_another_name_calls_as_well(
+    workspace, cast, champion
+):
+    used = dataset_of(champion)
+    other = factories.use_dataset(
+        factories.run(workspace, cast.alice),
+        cast.alice,
+        "alias",
+        content_digest=used.digest,
+    )
+
+    factories.card(other, cast.stella, labellers=[], sensitivity=[Sensitivity.PII])
+    end_what_is_over()
+
+    cause = f"{other.subject}/card/1"
+    assert called() == [("data_source_change", cause, champion.pk, "attestry")]
+
+
 def test_what_a_validator_knew_already_calls_for_nobody(workspace, cast, champion):
     slot = Slot.objects.get()
     factories.card(

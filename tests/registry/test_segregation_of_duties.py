@@ -5,16 +5,16 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import system_account
-from registry.models import PromotionRequest
+from registry.models import PromotionRequest, Slot
 from registry.models.sign_off import SignerRole
 from registry.services.closings import withdraw_request
 from registry.services.gate_runs import run_gate
-from registry.services.promotion import request_promotion
+from registry.services.promotion import promote, request_promotion
 from tests import factories
 from tracking.models import Run
 from tracking.models.logged_model import UseDirection
 from tracking.permissions import Role
-from tracking.services.accounts import deactivate_account
+from tracking.services.accounts import change_email, deactivate_account
 from tracking.services.artifacts import remove_artifacts
 from tracking.services.logged_models import log_model_params, log_model_uses
 from tracking.services.logging import Point, log_batch, remove_tag
@@ -71,6 +71,23 @@ def test_who_submitted_a_version_before_does_not_sign_it(source, cast):
 
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(again, cast.olivia, SignerRole.OWNER)
+
+    assert refusal.value.extra["conflicts"] == ["submitted this version"]
+
+
+def test_who_submitted_a_version_does_not_validate_it_later(source, cast):
+    factories.grant(cast.bob, Role.DEVELOPER, source.experiment.workspace)
+    version = factories.version_of(source, cast)
+    first = request_promotion(version, environment="production", actor=cast.bob)
+    withdraw_request(first, reason="Too early.", actor=cast.bob)
+    vera = factories.person("vera", source.experiment.workspace, Role.VALIDATOR)
+    asked = factories.signed(
+        factories.evaluated(version, cast), vera, SignerRole.VALIDATOR
+    )
+    promote(factories.signed(asked, cast.olivia, SignerRole.OWNER), actor=cast.rex)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.revalidated(Slot.objects.get(), version, cast)
 
     assert refusal.value.extra["conflicts"] == ["submitted this version"]
 
@@ -143,6 +160,15 @@ def test_who_labelled_the_same_data_under_another_name_does_not_sign(
 )
 def test_author_of_the_commit_does_not_sign(source, cast, vera, key, value):
     log_batch(source, tags=[(key, value)], actor=cast.alice)
+    assert conflicts(in_review(source, cast), vera) == ["wrote its commit"]
+
+
+def test_author_who_has_another_address_by_now_does_not_sign(source, cast, vera):
+    for address in ("vera@former.example.org", "vera@example.org"):
+        change_email(vera, email=address, actor=vera)
+    said = ("attestry.git.author_email", "vera@former.example.org")
+    log_batch(source, tags=[said], actor=cast.alice)
+
     assert conflicts(in_review(source, cast), vera) == ["wrote its commit"]
 
 

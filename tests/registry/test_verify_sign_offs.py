@@ -13,8 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.errors import ConflictError
-from audit.models import Event
+from audit.models import Event, PrivateField
 from audit.sequencer import sequence_pending
+from registry.events import RegistryEvent
 from registry.models import (
     PromotionRequest,
     RequestState,
@@ -52,6 +53,20 @@ def alter(**columns: object) -> None:
 def faults() -> list[str]:
     found = sign_off_faults(PromotionRequest.objects.order_by("pk"))
     return [fault.sentence for fault in found]
+
+
+@pytest.mark.parametrize("field", ["printed_name", "meaning", "reason"])
+def test_what_is_printed_beside_a_signature_is_what_was_signed(signed, field):
+    alter(**{field: "Somebody Else"})
+
+    (fault,) = faults()
+    assert fault.endswith("has another name, meaning or reason than was signed.")
+
+
+def test_what_was_erased_is_compared_with_nothing(signed):
+    PrivateField.objects.filter(event__kind=RegistryEvent.SIGN_OFF_GIVEN).delete()
+
+    assert faults() == []
 
 
 def test_signatures_that_nobody_altered_are_as_the_log_tells(signed, capsys):

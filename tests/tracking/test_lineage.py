@@ -139,7 +139,10 @@ def test_datasets_made_of_each_other_end_the_walk(workspace, cast):
     assert [(s.depth, s.run) for s in lineage.forward.steps] == [(1, run), (2, back)]
     assert [(s.depth, s.run) for s in lineage.backward.steps] == [(1, back), (2, run)]
     assert not lineage.forward.is_cut
-    assert derived_from(first, user=cast.carol) == ({first.pk, second.pk}, False)
+    assert derived_from(first, user=cast.carol) == (
+        {first.digest, second.digest},
+        False,
+    )
 
 
 def test_walk_ends_at_a_depth_and_says_so(workspace, cast):
