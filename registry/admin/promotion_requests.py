@@ -19,6 +19,7 @@ from registry.admin.act_forms import ACTS
 from registry.admin.gate_table import gate_lines
 from registry.admin.open_acts import acts_open_to
 from registry.admin.sign_off_form import SignOffForm
+from registry.duties import duties_that_conflict
 from registry.models import (
     Attestation,
     PromotionRequest,
@@ -28,7 +29,7 @@ from registry.models import (
     TicketSubject,
     Waiver,
 )
-from registry.permissions import duties_that_conflict, may_promote
+from registry.permissions import may_promote
 from registry.services.assessment import assess
 from registry.services.evidence_views import open_evidence
 from registry.services.promotion import promote

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import record, refusals_recorded
+from registry.duties import duties_of_signer
 from registry.events import RegistryEvent
 from registry.models import (
     Attestation,
@@ -24,7 +25,6 @@ from registry.models.sign_off import SignerRole
 from registry.permissions import (
     JUDGED_BY,
     delegation_to_sign,
-    duties_of_judge,
     is_no_signer,
     may_attest,
     may_reject,
@@ -202,7 +202,7 @@ def _authority_to_judge(
     Or refuse who has no role for it, and who is, or for whom they judge, too close.
     """
     role = _role_to_judge(kind, version.registered_model, actor)
-    duties = duties_of_judge(actor, role, version) if version.source_run else []
+    duties = duties_of_signer(actor, role, version) if version.source_run else []
     if duties:
         raise PermissionDeniedError(
             "segregation_of_duties",

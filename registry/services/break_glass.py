@@ -10,6 +10,7 @@ from django.utils import timezone
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
+from registry.duties import duties_of_signer
 from registry.events import RegistryEvent
 from registry.models import (
     BreakGlass,
@@ -20,12 +21,7 @@ from registry.models import (
 from registry.models.break_glass import LONGEST_HOURS
 from registry.models.finding import Finding, FindingCause, Severity
 from registry.models.sign_off import SignerRole
-from registry.permissions import (
-    delegation_to_sign,
-    duties_of_judge,
-    may_break_glass,
-    people_behind,
-)
+from registry.permissions import delegation_to_sign, may_break_glass, people_behind
 from registry.services.findings import JUDGED, add_finding, responsible
 from registry.services.out_of_use import refuse_retired
 from registry.services.sign_offs import signed_name
@@ -203,7 +199,7 @@ def _proven(
             f"You may not promote {model} in an emergency as {role}: its owner and "
             f"somebody with the risk role must, together.",
         )
-    duties = duties_of_judge(actor, role, version)
+    duties = duties_of_signer(actor, role, version)
     if duties:
         raise PermissionDeniedError(
             "segregation_of_duties",

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import record, refusals_recorded
+from registry.duties import duties_that_conflict
 from registry.events import RegistryEvent
 from registry.models import (
     Delegation,
@@ -17,11 +18,7 @@ from registry.models import (
 )
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
-from registry.permissions import (
-    delegation_to_sign,
-    duties_that_conflict,
-    may_delegate,
-)
+from registry.permissions import delegation_to_sign, may_delegate
 from registry.signing import reauthenticate, valid_sign_offs
 from tracking.models import Workspace
 from tracking.permissions import Role, holds

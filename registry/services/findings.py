@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import pseudonym, record, refusals_recorded
+from registry.duties import duties_in_lineage
 from registry.events import RegistryEvent
 from registry.models import (
     BreakGlassConfirmation,
@@ -29,7 +30,6 @@ from registry.models.finding import (
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import (
-    duties_in_lineage,
     may_close_finding,
     may_open_finding,
     may_request_promotion,

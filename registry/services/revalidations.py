@@ -7,6 +7,7 @@ from django.utils import timezone
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
+from registry.duties import duties_of_signer
 from registry.events import RegistryEvent
 from registry.models import (
     ModelVersion,
@@ -17,7 +18,7 @@ from registry.models import (
 )
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
-from registry.permissions import duties_of_judge, may_open_finding, may_sign_as
+from registry.permissions import may_open_finding, may_sign_as
 from registry.services.findings import refuse_blocking_findings
 from registry.services.revalidation_triggers import add_trigger
 from registry.services.slots import locked_slot
@@ -138,7 +139,7 @@ def _refuse_unless_independent(version: ModelVersion, actor: User) -> None:
             "may_not_revalidate",
             f"You may not validate {model}: an independent validator must.",
         )
-    duties = duties_of_judge(actor, SignerRole.VALIDATOR, version)
+    duties = duties_of_signer(actor, SignerRole.VALIDATOR, version)
     if duties:
         raise PermissionDeniedError(
             "segregation_of_duties",

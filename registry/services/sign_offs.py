@@ -9,6 +9,7 @@ from django.utils import timezone
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
+from registry.duties import duties_that_conflict
 from registry.events import RegistryEvent
 from registry.models import (
     Delegation,
@@ -18,7 +19,7 @@ from registry.models import (
     SignOff,
 )
 from registry.models.sign_off import SignerRole
-from registry.permissions import duties_that_conflict, may_sign_as
+from registry.permissions import may_sign_as
 from registry.services.approvals import (
     refuse_altered_records,
     refuse_altered_sign_offs,

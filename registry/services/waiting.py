@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from guardian.shortcuts import get_objects_for_user
 
+from registry.duties import duties_that_conflict
 from registry.models import (
     Delegation,
     PromotionRequest,
@@ -15,7 +16,7 @@ from registry.models import (
     RequestState,
 )
 from registry.models.sign_off import SignerRole
-from registry.permissions import duties_that_conflict, may_sign_as
+from registry.permissions import may_sign_as
 from registry.services.quorum import (
     given_for_now,
     lacking_roles,
