@@ -109,11 +109,11 @@ def _phases(*, is_first: bool, is_last: bool) -> list[tuple[str, tuple[str, ...]
     Each test runs once, unless the database may make a difference to it.
     """
     left_out = "" if is_last else " and not on_postgresql"
-    left_out += "" if is_first else " and not no_database and not browser"
+    left_out += "" if is_first else " and not any_database and not browser"
     return [
         (f"not installation{left_out}", ("-n", "2")),
-        # One at a time: some time a running installation.
-        (f"installation{left_out}", LIVE),
+        # Two installations at a time; the tests of a file share one.
+        (f"installation{left_out}", ("-n", "2", "--dist", "loadfile", *LIVE)),
     ]
 
 

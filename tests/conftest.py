@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elif not (
             fixtures & {"db", "real_commits"} or item.get_closest_marker("django_db")
         ):
-            item.add_marker("no_database")
+            item.add_marker("any_database")
 
 
 @pytest.fixture(scope="session")

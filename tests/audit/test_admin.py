@@ -8,7 +8,7 @@ from audit.sequencer import sequence_pending
 from audit.services import system_account
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 EVENTS = "/admin/audit/event/"
 

@@ -18,7 +18,7 @@ from benchmarks.side_by_side import (
     family,
 )
 
-pytestmark = pytest.mark.no_database
+pytestmark = pytest.mark.any_database
 
 WORK_FOR_HALF_A_SECOND = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
 STARTS_A_CHILD_THAT_WORKS = (

@@ -20,7 +20,7 @@ from registry.services.waiting import waiting_for
 from tests import factories
 from tracking.permissions import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 REQUESTS = "/admin/registry/promotionrequest/"
 LISTS = {

@@ -17,7 +17,7 @@ from registry.models.finding import Severity
 from registry.models.tier import Tier
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 ROOT = "/admin/registry"
 
 

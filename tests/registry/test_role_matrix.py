@@ -35,7 +35,7 @@ from tracking.services.experiments import create_experiment
 from tracking.services.logging import Point, log_batch
 from tracking.services.role_grants import approve_role, ask_for_role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 GRANTS = WORKSPACE_GRANTS | EXPERIMENT_GRANTS | MODEL_GRANTS
 # Holds no role: what a superuser may is nothing, and so is what a stranger may.

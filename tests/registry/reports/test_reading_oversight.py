@@ -38,7 +38,7 @@ from registry.services.slots import add_challenger, remove_challenger
 from tests import factories
 from tests.registry.reports.oversight_acts import METHOD, SIGNED, in_days, read, slot
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 # Emergencies

@@ -37,7 +37,7 @@ from registry.services.timers import end_what_is_over
 from tests import factories
 from tests.registry.reports.oversight_acts import METHOD, SIGNED, in_days, read, slot
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 # What is stated about the model
