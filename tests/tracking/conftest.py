@@ -9,6 +9,9 @@ from django.test import Client
 
 from audit.models import Event
 from tests import factories
+from tracking.models import Run
+from tracking.services.logging import Point, log_batch
+from tracking.services.runs import archive_run
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,33 @@ def alice(mlflow_as, cast):
 @pytest.fixture
 def run(workspace, cast):
     return factories.run(workspace, cast.alice)
+
+
+@pytest.fixture
+def runs(workspace, cast):
+    """Five runs `r0` to `r4`, of which r3 has a NaN, r4 is archived, r0 has ended."""
+    made = []
+    for number in range(5):
+        run = factories.run(workspace, cast.alice, f"r{number}")
+        Run.objects.filter(pk=run.pk).update(
+            started_at=f"2026-01-01T00:00:0{number // 2}Z"
+        )
+        auc = float("nan") if number == 3 else number / 10
+        only = [Point("only", number, 1, 0)] if number % 2 else []
+        odd = [("odd.k/ey-1", "x")] if number == 2 else []
+        log_batch(
+            run,
+            metrics=[Point("auc", auc, 5, 1), *only],
+            params=[("alpha", str(number)), *odd],
+            tags=[("team", f"V{number}_%")],
+            actor=cast.alice,
+        )
+        made.append(run)
+    log_batch(made[1], tags=[("team", "credit")], actor=cast.alice)
+    factories.use_dataset(made[1], cast.alice)
+    factories.end(made[0], cast.alice)
+    archive_run(made[4], actor=cast.alice)
+    return made
 
 
 @pytest.fixture

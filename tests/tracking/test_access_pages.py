@@ -12,7 +12,7 @@ from tracking.models import RoleGrant
 from tracking.permissions import Role, has_role
 from tracking.services.second_factors import has_second_factor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 GRANTS = "/admin/tracking/rolegrant/"
 FACTOR = "/admin/second-factor/"
 

@@ -10,7 +10,7 @@ from audit.proofs import trail
 from tests import factories
 from tracking.models import Experiment, Run
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 LISTS = {"auth/user/": 13, "tracking/experiment/": 11, "tracking/run/": 11}
 GOVERNED = sorted(

@@ -1,72 +1,19 @@
 """Searching runs with MLflow's filter strings, orders and page tokens."""
 
-import base64
-import json
-import time
 from contextlib import suppress
-from typing import Any
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit.errors import InvalidError
-from benchmarks.side_by_side import cpu_seconds
-from tests import factories
 from tests.tracking.refusals import invalid, unreadable
+from tests.tracking.searching import found
 from tracking.models import Run
-from tracking.search import limits
 from tracking.search.parsing import parse_filter, parse_order
 from tracking.search.runs import GRAMMAR
-from tracking.services.logging import Point, log_batch
-from tracking.services.runs import archive_run, update_run
-
-
-@pytest.fixture
-def runs(workspace, cast):
-    """Five runs `r0` to `r4`, of which r3 has a NaN, r4 is archived, r0 has ended."""
-    made = []
-    for number in range(5):
-        run = factories.run(workspace, cast.alice, f"r{number}")
-        Run.objects.filter(pk=run.pk).update(
-            started_at=f"2026-01-01T00:00:0{number // 2}Z"
-        )
-        auc = float("nan") if number == 3 else number / 10
-        only = [Point("only", number, 1, 0)] if number % 2 else []
-        odd = [("odd.k/ey-1", "x")] if number == 2 else []
-        log_batch(
-            run,
-            metrics=[Point("auc", auc, 5, 1), *only],
-            params=[("alpha", str(number)), *odd],
-            tags=[("team", f"V{number}_%")],
-            actor=cast.alice,
-        )
-        made.append(run)
-    log_batch(made[1], tags=[("team", "credit")], actor=cast.alice)
-    factories.use_dataset(made[1], cast.alice)
-    factories.end(made[0], cast.alice)
-    archive_run(made[4], actor=cast.alice)
-    return made
-
-
-def found(alice, runs, filter_string="", order_by=("run_name",), **options):
-    """The names of the runs that a search finds, or the code of its refusal."""
-    for number, run in enumerate(runs):
-        filter_string = filter_string.replace(f"RUN{number}", run.run_id)
-    status, answer = alice.post(
-        "runs/search",
-        experiment_ids=[str(runs[0].experiment_id)],
-        filter=filter_string,
-        order_by=list(order_by),
-        **options,
-    )
-    if status != 200:
-        assert (status, answer["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
-        return answer["code"]
-    return [run["info"]["run_name"] for run in answer.get("runs", [])]
-
+from tracking.services.logging import log_batch
+from tracking.services.runs import update_run
 
 ALL = ["r0", "r1", "r2", "r3"]
 START = 1767225600000
@@ -226,49 +173,6 @@ def test_view_says_which_stage_is_found(alice, runs, view, names):
     assert found(alice, runs, run_view_type=view) == names
 
 
-@pytest.mark.parametrize("most", [0, -1, 50_001, "x"])
-def test_page_size_is_bounded(alice, runs, most):
-    assert found(alice, runs, max_results=most) == "message_invalid"
-
-
-def test_pages_are_walked_to_the_end(alice, runs):
-    pages: list[list[Any]] = []
-    token = ""
-    while not pages or token:
-        _, answer = alice.post(
-            "runs/search",
-            experiment_ids=[str(runs[0].experiment_id)],
-            order_by=["run_name"],
-            max_results=3,
-            page_token=token,
-        )
-        pages.append([run["info"]["run_name"] for run in answer["runs"]])
-        token = answer.get("next_page_token", "")
-    assert pages == [["r0", "r1", "r2"], ["r3"]]
-
-
-@pytest.mark.parametrize("filter_string", ["", "metrics.auc != 7"])
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_pages_by_a_metric_have_every_run_once(alice, runs, size, filter_string):
-    """Numbers first, then NaN (r3), then those without it; each from another query."""
-    bare = factories.run(runs[0].experiment.workspace, runs[0].created_by, "bare")
-    names: list[str] = []
-    token: str | None = ""
-    while token is not None:
-        _, answer = alice.post(
-            "runs/search",
-            experiment_ids=[str(bare.experiment_id)],
-            filter=filter_string,
-            order_by=["metrics.auc DESC"],
-            max_results=size,
-            page_token=token,
-        )
-        names += [run["info"]["run_name"] for run in answer["runs"]]
-        token = answer.get("next_page_token")
-    with_bare = [] if filter_string else ["bare"]
-    assert names == ["r2", "r1", "r0", "r3", *with_bare]
-
-
 def test_long_value_is_compared_whole(alice, runs, cast):
     """An index holds the first 64 characters only."""
     start = "x" * 64
@@ -288,37 +192,6 @@ def test_long_value_is_compared_whole(alice, runs, cast):
         assert found(alice, runs, f"params.long {filter_string}") == names
 
 
-def encoded(content) -> str:
-    return base64.b64encode(json.dumps(content).encode()).decode()
-
-
-@pytest.mark.parametrize(
-    "token",
-    [
-        "x",
-        "é",
-        encoded({}),
-        encoded([]),
-        encoded(123),
-        encoded({"offset": "1", "query": "x"}),
-        base64.b64encode(b"\xff").decode(),
-    ],
-)
-def test_page_token_that_nobody_made_is_refused(alice, runs, token):
-    assert found(alice, runs, page_token=token) == "page_token_invalid"
-
-
-def test_page_token_of_another_query_is_refused(alice, runs):
-    query = {"experiment_ids": [str(runs[0].experiment_id)], "max_results": 1}
-    _, first = alice.post("runs/search", **query, filter="metrics.auc > 0")
-    answer = alice.post("runs/search", **query, page_token=first["next_page_token"])
-    assert answer == invalid(
-        "page_token_invalid",
-        "The page token belongs to another query: send the next_page_token of the "
-        "answer before, with everything else as it was.",
-    )
-
-
 def test_runs_of_others_are_not_found(alice, mlflow_as, cast, runs):
     query = {"experiment_ids": [str(runs[0].experiment_id), "999999", "x"]}
     assert len(alice.post("runs/search", **query)[1]["runs"]) == 4
@@ -330,19 +203,6 @@ def test_unknown_view_is_named(alice):
     assert alice.post("runs/search", run_view_type="x") == unreadable(
         "Invalid enum value 'x' - at `$.run_view_type`"
     )
-
-
-def test_page_of_any_size_asks_the_database_as_often(alice, runs):
-    query = {
-        "experiment_ids": [str(runs[0].experiment_id)],
-        "filter": "metrics.auc >= 0 AND params.alpha LIKE '_'",
-        "order_by": ["metrics.auc DESC"],
-    }
-    alice.post("runs/search", **query)  # a token notes its use once a minute
-    for most, number in ((1, 6), (3, 7)):  # the third names a dataset
-        with CaptureQueriesContext(connection) as asked:
-            alice.post("runs/search", **query, max_results=most)
-        assert sum("tracking_" in query["sql"] for query in asked) == number
 
 
 PIECES = st.sampled_from(
@@ -413,174 +273,8 @@ def test_ended_run_keeps_its_place(alice, runs, cast):
     assert found(alice, runs)[-1] == "zz"
 
 
-SEARCHES = ("experiments/search", "runs/search", "logged-models/search")
-SEARCHES_OF_MODELS = ("registered-models/search", "model-versions/search")
-BOMBS = {
-    "clauses": " AND ".join(["tags.a = 'a'"] * 100_000),
-    "parentheses": "(" * 10_000 + "tags.a = 'a'" + ")" * 10_000,
-    "a megabyte of text": f"tags.a = '{'a' * 2**20}'",
-    "a megabyte of blanks": " " * 2**20,
-    "quotes": "'" * 9_999,
-    "back ticks": "`" * 9_999,
-    "doubled quotes": "tags.a = '" + "''" * 4_990,
-    "digits": "metrics.a > " + "9" * 9_980,
-    "digits and points": "1." * 5_000,
-    "exponent": "metrics.a > 1e" + "9" * 4_000,
-    "words": "a" * 9_999,
-    "points": "a" + ".a" * 4_999,
-    "list": f"dataset.name IN ({', '.join(['1'] * 3_000)})",
-    "hundreds of patterns": " AND ".join(
-        ["tags.team LIKE '%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%b'"] * 100
-    ),
-    "a hundred keys": " AND ".join(f"tags.k{n} LIKE '%a'" for n in range(100)),
-    "one long pattern": f"tags.team LIKE '{'%a' * 4_980}b'",
-    "pattern of wildcards": f"tags.team ILIKE '{'%_' * 4_980}b'",
-    "stars": f"tags.team LIKE '{'*[?' * 3_300}'",
-}
-SECONDS = 5
-
-
-def processor_seconds() -> float:
-    """The work of this process and of its database; others on the machine add none."""
-    if connection.vendor != "postgresql":
-        return time.process_time()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        ((backend,),) = cursor.fetchall()
-    return time.process_time() + cpu_seconds([backend])
-
-
-@pytest.mark.parametrize("path", [*SEARCHES, *SEARCHES_OF_MODELS])
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_filter_that_wants_to_be_slow_costs_little(alice, cast, run, path, bomb):
-    factories.logged_model(run, cast.alice)
-    log_batch(run, tags=[("team", "a" * 8000)], actor=cast.alice)
-    message = {"experiment_ids": [str(run.experiment_id)], "max_results": 10}
-    before = processor_seconds()
-    ask = alice.get if path in SEARCHES_OF_MODELS else alice.post
-    status, answer = ask(path, **message, filter=bomb)
-    assert processor_seconds() - before < SECONDS
-    assert (status, answer) == (200, {}) or answer["code"] == "filter_invalid"
-
-
-def test_comparisons_of_many_keys_are_planned_at_once(alice, run):
-    """PostgreSQL needed seconds to plan this many joins."""
-    clauses = [f"tags.k{n} != 'a' AND params.k{n} != 'a'" for n in range(50)]
-
-    def seconds() -> float:
-        before = processor_seconds()
-        answer = alice.post(
-            "runs/search",
-            experiment_ids=[str(run.experiment_id)],
-            filter=" AND ".join(clauses),
-            order_by=[f"metrics.m{number}" for number in range(20)],
-        )
-        assert answer == (200, {})
-        return processor_seconds() - before
-
-    # Each plans anew; what else a busy machine does to a processor is not the plan's.
-    assert min(seconds() for _ in range(3)) < 1
-
-
-def test_comparison_is_heeded_however_many_come_before_it(alice, runs):
-    """The first few become joins and the others do not."""
-    many = " AND ".join(
-        f"params.`a{number}` IS NULL AND tags.team LIKE '%V%'" for number in range(8)
-    )
-    assert found(alice, runs, f"{many} AND metrics.auc < 0.1") == ["r0"]
-    assert found(alice, runs, f"{many} AND params.alpha = '2'") == ["r2"]
-    assert found(alice, runs, f"{many} AND tags.none IS NOT NULL") == []
-    assert found(alice, runs, f"{many} AND dataset.name = 'loans'") == []
-
-
 def test_comparisons_of_one_key_must_all_hold(alice, runs):
     assert found(alice, runs, "metrics.auc > 0 AND metrics.auc < 0.2") == ["r1"]
     assert found(alice, runs, "tags.team LIKE 'V%' AND tags.team LIKE '%2%'") == ["r2"]
     assert found(alice, runs, "params.alpha = '1' AND params.alpha = '2'") == []
     assert found(alice, runs, "tags.team IS NULL AND tags.team = 'credit'") == []
-
-
-def test_search_that_takes_too_long_is_given_up(alice, run):
-    def endless(seconds: float) -> None:
-        with limits.in_time(seconds), connection.cursor() as cursor:
-            cursor.execute(
-                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) "
-                "SELECT count(*) FROM n"
-            )
-
-    with pytest.raises(InvalidError) as refusal:
-        endless(0.05)
-    assert refusal.value.code == "search_too_slow"
-    assert refusal.value.detail == (
-        "The search takes more than 0.05 seconds: compare fewer keys, write shorter "
-        "patterns, or name fewer experiments."
-    )
-    assert found(alice, [run]) == ["run"]  # which has all its time again
-
-
-@pytest.mark.parametrize(
-    "clause",
-    [
-        " " * 2**20 + "x",
-        "a" + " " * 9_999 + "b",
-        "metrics." + "a " * 5_000 + "!",
-        "metrics.`" + "a" * 10_000,
-        "a." * 10_000,
-    ],
-)
-def test_order_that_wants_to_be_slow_is_refused_cheaply(alice, run, clause):
-    before = processor_seconds()
-    for path in SEARCHES:
-        by = [clause] if path != "logged-models/search" else [{"field_name": clause}]
-        message = {"experiment_ids": [str(run.experiment_id)], "max_results": 10}
-        _, answer = alice.post(path, **message, order_by=by)
-        assert answer["code"] in {"order_invalid", "filter_invalid"}
-    assert processor_seconds() - before < SECONDS
-
-
-def test_everything_that_a_search_allows_is_answered_at_once(alice, run):
-    clauses = ["metrics.a > 0", "params.a = 'a'", "tags.a != 'a'", "dataset.name = 'a'"]
-    status, answer = alice.post(
-        "runs/search",
-        experiment_ids=[str(run.experiment_id)],
-        filter=" AND ".join(clauses * 25),
-        order_by=[f"metrics.m{number}" for number in range(20)],
-    )
-    assert (status, answer) == (200, {})
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"path": "experiments/search"},
-        {"path": "logged-models/search"},
-        {"order_by": ["run_name"]},
-        {"experiment_ids": []},
-        {"run_view_type": "ALL"},
-    ],
-)
-def test_page_token_of_another_endpoint_or_question_is_refused(alice, runs, change):
-    query = {"experiment_ids": [str(runs[0].experiment_id)], "max_results": 1}
-    _, first = alice.post("runs/search", **query)
-    asked = {"path": "runs/search", **query, "page_token": first["next_page_token"]}
-    status, answer = alice.post(**asked | change)
-    assert (status, answer["code"]) == (400, "page_token_invalid")
-
-
-@pytest.mark.parametrize(
-    "offset", [-1, 2**31 + 1, 2**63, 1e999, 0.5, None, [], {}, "1", float("nan")]
-)
-def test_page_token_with_another_offset_is_refused(alice, runs, offset):
-    query = {"experiment_ids": [str(runs[0].experiment_id)], "max_results": 1}
-    _, first = alice.post("runs/search", **query)
-    content = json.loads(base64.b64decode(first["next_page_token"]))
-    token = encoded({**content, "offset": offset})
-    status, answer = alice.post("runs/search", **query, page_token=token)
-    assert (status, answer["code"]) == (400, "page_token_invalid")
-
-
-@pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"offset":' * 100_000])
-def test_page_token_that_is_too_deep_to_read_is_refused(alice, runs, deep):
-    assert found(alice, runs, page_token=base64.b64encode(deep).decode()) == (
-        "page_token_invalid"
-    )

@@ -1,0 +1,137 @@
+"""Searches are answered page by page, and a page token belongs to one question."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests import factories
+from tests.tracking.refusals import invalid
+from tests.tracking.searching import found
+
+
+@pytest.mark.parametrize("most", [0, -1, 50_001, "x"])
+def test_page_size_is_bounded(alice, runs, most):
+    assert found(alice, runs, max_results=most) == "message_invalid"
+
+
+def test_pages_are_walked_to_the_end(alice, runs):
+    pages: list[list[Any]] = []
+    token = ""
+    while not pages or token:
+        _, answer = alice.post(
+            "runs/search",
+            experiment_ids=[str(runs[0].experiment_id)],
+            order_by=["run_name"],
+            max_results=3,
+            page_token=token,
+        )
+        pages.append([run["info"]["run_name"] for run in answer["runs"]])
+        token = answer.get("next_page_token", "")
+    assert pages == [["r0", "r1", "r2"], ["r3"]]
+
+
+@pytest.mark.parametrize("filter_string", ["", "metrics.auc != 7"])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pages_by_a_metric_have_every_run_once(alice, runs, size, filter_string):
+    """Numbers first, then NaN (r3), then those without it; each from another query."""
+    bare = factories.run(runs[0].experiment.workspace, runs[0].created_by, "bare")
+    names: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        _, answer = alice.post(
+            "runs/search",
+            experiment_ids=[str(bare.experiment_id)],
+            filter=filter_string,
+            order_by=["metrics.auc DESC"],
+            max_results=size,
+            page_token=token,
+        )
+        names += [run["info"]["run_name"] for run in answer["runs"]]
+        token = answer.get("next_page_token")
+    with_bare = [] if filter_string else ["bare"]
+    assert names == ["r2", "r1", "r0", "r3", *with_bare]
+
+
+def encoded(content) -> str:
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "x",
+        "é",
+        encoded({}),
+        encoded([]),
+        encoded(123),
+        encoded({"offset": "1", "query": "x"}),
+        base64.b64encode(b"\xff").decode(),
+    ],
+)
+def test_page_token_that_nobody_made_is_refused(alice, runs, token):
+    assert found(alice, runs, page_token=token) == "page_token_invalid"
+
+
+def test_page_token_of_another_query_is_refused(alice, runs):
+    query = {"experiment_ids": [str(runs[0].experiment_id)], "max_results": 1}
+    _, first = alice.post("runs/search", **query, filter="metrics.auc > 0")
+    answer = alice.post("runs/search", **query, page_token=first["next_page_token"])
+    assert answer == invalid(
+        "page_token_invalid",
+        "The page token belongs to another query: send the next_page_token of the "
+        "answer before, with everything else as it was.",
+    )
+
+
+def test_page_of_any_size_asks_the_database_as_often(alice, runs):
+    query = {
+        "experiment_ids": [str(runs[0].experiment_id)],
+        "filter": "metrics.auc >= 0 AND params.alpha LIKE '_'",
+        "order_by": ["metrics.auc DESC"],
+    }
+    alice.post("runs/search", **query)  # a token notes its use once a minute
+    for most, number in ((1, 6), (3, 7)):  # the third names a dataset
+        with CaptureQueriesContext(connection) as asked:
+            alice.post("runs/search", **query, max_results=most)
+        assert sum("tracking_" in query["sql"] for query in asked) == number
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "experiments/search"},
+        {"path": "logged-models/search"},
+        {"order_by": ["run_name"]},
+        {"experiment_ids": []},
+        {"run_view_type": "ALL"},
+    ],
+)
+def test_page_token_of_another_endpoint_or_question_is_refused(alice, runs, change):
+    query = {"experiment_ids": [str(runs[0].experiment_id)], "max_results": 1}
+    _, first = alice.post("runs/search", **query)
+    asked = {"path": "runs/search", **query, "page_token": first["next_page_token"]}
+    status, answer = alice.post(**asked | change)
+    assert (status, answer["code"]) == (400, "page_token_invalid")
+
+
+@pytest.mark.parametrize(
+    "offset", [-1, 2**31 + 1, 2**63, 1e999, 0.5, None, [], {}, "1", float("nan")]
+)
+def test_page_token_with_another_offset_is_refused(alice, runs, offset):
+    query = {"experiment_ids": [str(runs[0].experiment_id)], "max_results": 1}
+    _, first = alice.post("runs/search", **query)
+    content = json.loads(base64.b64decode(first["next_page_token"]))
+    token = encoded({**content, "offset": offset})
+    status, answer = alice.post("runs/search", **query, page_token=token)
+    assert (status, answer["code"]) == (400, "page_token_invalid")
+
+
+@pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"offset":' * 100_000])
+def test_page_token_that_is_too_deep_to_read_is_refused(alice, runs, deep):
+    assert found(alice, runs, page_token=base64.b64encode(deep).decode()) == (
+        "page_token_invalid"
+    )
