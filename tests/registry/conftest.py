@@ -65,9 +65,15 @@ def news(cast):
 
 
 @pytest.fixture
-def first(workspace, cast) -> ModelVersion:
+def champion(workspace, cast) -> ModelVersion:
     factories.policy(workspace, cast)
     return factories.champion(workspace, cast)
+
+
+@pytest.fixture
+def first(champion: ModelVersion) -> ModelVersion:
+    """The champion, where others follow it."""
+    return champion
 
 
 @pytest.fixture

@@ -29,12 +29,6 @@ pytestmark = pytest.mark.django_db
 PATH = "/api/v1/decisions/"
 
 
-@pytest.fixture
-def champion(workspace, cast) -> ModelVersion:
-    factories.policy(workspace, cast)
-    return factories.champion(workspace, cast)
-
-
 def test_champion_is_allowed_by_digest_and_by_name(champion, cast, as_token):
     bot = as_token(cast.bot)
 

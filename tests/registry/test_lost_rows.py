@@ -21,12 +21,6 @@ from tests.audit.happenings import triggers_switched_off
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def champion(workspace, cast) -> ModelVersion:
-    factories.policy(workspace, cast)
-    return factories.champion(workspace, cast)
-
-
 def reasons(version: ModelVersion) -> list[str]:
     decided = decide(version, environment="production", now=timezone.now())
     return [reason.code for reason in decided.reasons]

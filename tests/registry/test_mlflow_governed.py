@@ -29,12 +29,6 @@ def governed(workspace, cast):
 
 
 @pytest.fixture
-def champion(workspace, cast):
-    factories.policy(workspace, cast)
-    return factories.champion(workspace, cast)
-
-
-@pytest.fixture
 def rex(registry_as, cast):
     return registry_as(cast.rex)
 

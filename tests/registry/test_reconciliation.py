@@ -55,12 +55,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def champion(workspace, cast) -> ModelVersion:
-    factories.policy(workspace, cast)
-    return factories.champion(workspace, cast)
-
-
-@pytest.fixture
 def waived(workspace, cast) -> PromotionRequest:
     """Return an approved request that rests on a waiver."""
     asked = factories.blocked(workspace, cast)

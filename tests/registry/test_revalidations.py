@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from audit.errors import DomainError
 from registry.models import (
-    ModelVersion,
     Slot,
 )
 from registry.models.revalidation import TriggerKind
@@ -18,12 +17,6 @@ from tests import factories
 from tests.registry.deciding import decision, told
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def champion(workspace, cast) -> ModelVersion:
-    factories.policy(workspace, cast)
-    return factories.champion(workspace, cast)
 
 
 def drift(champion, actor, **changes) -> None:
