@@ -9,8 +9,6 @@ from config.settings import *  # noqa: F403 - these are its settings
 
 # Tests in this process call the tasks themselves; journeys use a real worker.
 ATTESTRY_BROKER_URL = ""
-# A lease is renewed by a thread, which cannot write while a test's transaction does.
-ATTESTRY_LEASE_SECONDS = 600
 # Django's list of common passwords takes longer to read than all else that a test does.
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"}

@@ -93,7 +93,7 @@ from tracking.services.roles import revoke_grant
 from tracking.services.runs import archive_run, restore_run
 from tracking.services.second_factors import remove_second_factor
 
-pytestmark = pytest.mark.docs
+pytestmark = [pytest.mark.docs, pytest.mark.any_database]
 
 PAGE = Path(__file__).parents[2] / "docs" / "events.md"
 KINDS = {"The log": AuditEvent, "Tracking": TrackingEvent, "Registry": RegistryEvent}

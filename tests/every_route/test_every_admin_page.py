@@ -21,7 +21,7 @@ from tests.every_route import admin_access, admin_promotion, admin_serving
 from tests.every_route.asking import Ask, Change
 from tests.every_route.walking import address, last_entry, recorded_since, routes
 
-pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 TABLES = [module.PAGES for module in (admin_promotion, admin_serving, admin_access)]
 CHANGES = {act: change for table in TABLES for act, change in table.items()}

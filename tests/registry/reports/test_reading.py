@@ -15,6 +15,8 @@ from tests import factories
 from tests.registry.reports.samples import NOON
 from tracking import storage
 
+pytestmark = pytest.mark.any_database
+
 
 def read(version: ModelVersion, **arguments: Any) -> Any:
     """Return the report; untyped, because each test knows which parts are there."""
