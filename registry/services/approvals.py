@@ -3,21 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.contrib.auth.models import User
-
 from audit.errors import ConflictError
-from audit.proofs import trail
-from audit.services import pseudonym
 from registry.models import PromotionRequest, RequestState
-from registry.models.sign_off import SignerRole
 from registry.services.assessment import Assessment, assess
 from registry.services.claims import claims_of_request
 from registry.services.evidence import refuse_changed_evidence
 from registry.services.quorum import lacking_roles
 from registry.services.reconciliation import Claim, unfounded
 from registry.services.sign_off_verification import sign_off_faults
-from tracking.events import TrackingEvent
-from tracking.models import Workspace
 
 
 def refuse_unredeemable(request: PromotionRequest, now: datetime) -> None:
@@ -103,26 +96,6 @@ def refuse_altered_records(claims: Iterable[Claim]) -> None:
         raise ConflictError(
             "records_altered",
             f"{altered.fault} Have the log verified before anything else.",
-        )
-
-
-def refuse_untold_role(signer: User, role: SignerRole, workspace: Workspace) -> None:
-    """Refuse a role that nobody granted, or somebody took away, as the log tells.
-
-    Whoever writes into the tables of groups makes nobody sign.
-    """
-    granted = TrackingEvent.ROLE_GRANTED
-    kinds = (granted, TrackingEvent.ROLE_REVOKED)
-    holds: dict[str, bool] = {}
-    for entry in trail([workspace.subject], kinds=kinds):
-        said = entry.payload
-        if (said["account"], said["role"]) == (pseudonym(signer), role):
-            holds[said["on"]] = entry.kind == granted
-    if not any(holds.values()):
-        raise ConflictError(
-            "records_altered",
-            f"The log does not tell that {signer} was given the role of {role}. Have the "
-            f"log verified before anything else.",
         )
 
 

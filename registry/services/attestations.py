@@ -31,6 +31,7 @@ from registry.permissions import (
     may_sign_as,
     may_sign_in_own_right,
 )
+from registry.services.authority import refuse_untold_permission, refuse_untold_signer
 from registry.services.conclusions import reconsider
 from registry.services.sign_offs import refuse_deactivated, signed_name, stated
 from registry.signing import reauthenticate
@@ -73,6 +74,7 @@ def attest(
                 f"You may not attest anything of {model}: ask for a role that may, such "
                 f"as owner.",
             )
+        refuse_untold_permission(actor, "attest", model)
         now = timezone.now()
         _refuse_wrong_speaker(kind, source, actor)
         method, delegation = TOKEN, None
@@ -202,6 +204,7 @@ def _authority_to_judge(
     Or refuse who has no role for it, and who is, or for whom they judge, too close.
     """
     role = _role_to_judge(kind, version.registered_model, actor)
+    refuse_untold_signer(actor, role, version.registered_model)
     duties = duties_of_signer(actor, role, version) if version.source_run else []
     if duties:
         raise PermissionDeniedError(

@@ -22,6 +22,7 @@ from registry.models.break_glass import LONGEST_HOURS
 from registry.models.finding import Finding, FindingCause, Severity
 from registry.models.sign_off import SignerRole
 from registry.permissions import delegation_to_sign, may_break_glass, people_behind
+from registry.services.authority import refuse_untold_signer
 from registry.services.findings import JUDGED, add_finding, responsible
 from registry.services.out_of_use import refuse_retired
 from registry.services.sign_offs import signed_name
@@ -199,6 +200,7 @@ def _proven(
             f"You may not promote {model} in an emergency as {role}: its owner and "
             f"somebody with the risk role must, together.",
         )
+    refuse_untold_signer(actor, role, model)
     duties = duties_of_signer(actor, role, version)
     if duties:
         raise PermissionDeniedError(

@@ -36,6 +36,7 @@ from registry.permissions import (
     may_sign_as,
     people_behind,
 )
+from registry.services.authority import refuse_untold_permission, refuse_untold_signer
 from registry.services.revalidation_triggers import call_by_finding
 from registry.signing import reauthenticate
 from tracking.models import ServiceAccount
@@ -174,6 +175,7 @@ def accept_risk(
                 "may_not_accept_risk",
                 f"You may not accept risks of {model}: somebody with the risk role must.",
             )
+        refuse_untold_signer(actor, SignerRole.RISK, model)
         for person in people_behind(actor, SignerRole.RISK, model):
             _refuse_own_finding(finding, person)
         now = timezone.now()
@@ -307,6 +309,7 @@ def _refuse_unless_may_move(finding: Finding, to: FindingState, actor: User) -> 
                 f"You may not verify or close findings on {model}: ask a validator, or "
                 f"somebody with the risk or ethics role.",
             )
+        refuse_untold_permission(actor, "close_finding", model)
         _refuse_own_finding(finding, actor)
     elif not (
         finding.owner_id == actor.pk

@@ -13,6 +13,7 @@ from registry.models.model_card import Origin
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import may_describe_model, may_sign_in_own_right
+from registry.services.authority import refuse_untold_signer
 from registry.services.due_dates import longest_interval
 from tracking.models import ServiceAccount
 
@@ -144,6 +145,7 @@ def _refuse_to_take_over(model: RegisteredModel, owner: User, actor: User) -> No
             f"{model} has an owner, who hands it over, or else the risk role does: ask "
             f"one of them.",
         )
+    refuse_untold_signer(actor, SignerRole.RISK, model)
 
 
 def _refuse_longer_interval(model: RegisteredModel, months: int | None) -> None:

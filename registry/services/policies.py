@@ -17,7 +17,9 @@ from registry.policy_document import (
 )
 from registry.services.revalidation_triggers import call_by_policy
 from registry.services.tier_minimum import refuse_weaker_than_tier
+from tracking.authority import refuse_untold_role
 from tracking.models import Workspace
+from tracking.permissions import WORKSPACE_GRANTS
 
 
 def draft_policy(workspace: Workspace, *, document: str, actor: User) -> Policy:
@@ -79,6 +81,7 @@ def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
                 f"You may not publish policies in {workspace}: ask somebody with the "
                 f"risk role.",
             )
+        refuse_untold_role(actor, WORKSPACE_GRANTS["publish_policy"], workspace)
         if policy.author_id == actor.pk:
             raise PermissionDeniedError(
                 "author_does_not_publish",

@@ -29,6 +29,7 @@ from registry.services.approvals import (
     refuse_unredeemable,
 )
 from registry.services.attempts import refuse_exhausted_attempts
+from registry.services.authority import refuse_untold_permission
 from registry.services.claims import claims_of_freezes
 from registry.services.closings import expire_if_due
 from registry.services.conclusions import locked_request
@@ -166,6 +167,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
                 f"You may not promote {version.registered_model}: ask for the release "
                 f"role.",
             )
+        refuse_untold_permission(actor, "promote_version", version.registered_model)
         refuse_unsound_log()
         slot = locked_slot(version.registered_model, request.environment)
         former = slot.approved_champion

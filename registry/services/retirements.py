@@ -16,7 +16,9 @@ from registry.models import (
     Retirement,
     Slot,
 )
+from registry.models.sign_off import SignerRole
 from registry.permissions import may_retire
+from registry.services.authority import refuse_untold_signer
 from registry.services.slots import fallback_of, fill, locked_slots, withdraw
 from registry.signing import reauthenticate
 from tracking.services.log_ins import tries_counted
@@ -54,6 +56,7 @@ def retire(
                 "may_not_retire",
                 f"You may not retire versions of {model}: its owner must, and sign.",
             )
+        refuse_untold_signer(actor, SignerRole.OWNER, model)
         now = timezone.now()
         proof = reauthenticate(
             actor,

@@ -19,6 +19,7 @@ from registry.models import (
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_open_finding, may_sign_as
+from registry.services.authority import refuse_untold_signer
 from registry.services.findings import refuse_blocking_findings
 from registry.services.revalidation_triggers import add_trigger
 from registry.services.slots import locked_slot
@@ -139,6 +140,7 @@ def _refuse_unless_independent(version: ModelVersion, actor: User) -> None:
             "may_not_revalidate",
             f"You may not validate {model}: an independent validator must.",
         )
+    refuse_untold_signer(actor, SignerRole.VALIDATOR, model)
     duties = duties_of_signer(actor, SignerRole.VALIDATOR, version)
     if duties:
         raise PermissionDeniedError(

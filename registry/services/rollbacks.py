@@ -29,6 +29,7 @@ from registry.services.approvals import (
     refuse_altered_sign_offs,
 )
 from registry.services.assessment import assess
+from registry.services.authority import refuse_untold_permission, refuse_untold_signer
 from registry.services.claims import claims_of_request
 from registry.services.evidence import refuse_changed_run
 from registry.services.findings import (
@@ -66,6 +67,7 @@ def roll_back(slot: Slot, *, to: ModelVersion, reason: str, actor: User) -> Roll
                 "may_not_roll_back",
                 f"You may not roll back {model}: ask for the release, owner or risk role.",
             )
+        refuse_untold_permission(actor, "roll_back", model)
         refuse_unsound_log()
         slot = locked_slot(model, slot.environment)
         now = timezone.now()
@@ -309,6 +311,8 @@ def _refuse_unless_reviewer(freeze: Freeze, actor: User) -> None:
             f"You may not review rollbacks of {model}: a validator or somebody with the "
             f"risk role must.",
         )
+    for role in roles:
+        refuse_untold_signer(actor, role, model)
     rolled_back_by = freeze.rollback.rolled_back_by
     if all(rolled_back_by in people_behind(actor, role, model) for role in roles):
         raise PermissionDeniedError(

@@ -25,9 +25,9 @@ from registry.services.approvals import (
     refuse_altered_sign_offs,
     refuse_changed_subject,
     refuse_due,
-    refuse_untold_role,
 )
-from registry.services.claims import claims_of_authority, claims_of_view
+from registry.services.authority import refuse_untold_signer
+from registry.services.claims import claims_of_view
 from registry.services.conclusions import approve_when_complete, locked_request
 from registry.services.delegations import authority_to_sign, refuse_second_signature
 from registry.services.quorum import lacking_roles, required_signers
@@ -87,11 +87,8 @@ def sign_off(
         refuse_second_signature(request, actor, delegation)
         opened = refuse_unread_evidence(request, seen_digest, actor)
         model = request.model_version.registered_model
-        holder = delegation.delegator if delegation else actor
-        refuse_untold_role(holder, role, model.workspace)
-        refuse_altered_records(
-            [*claims_of_view(opened), *claims_of_authority(role, model, delegation)]
-        )
+        refuse_untold_signer(actor, role, model)
+        refuse_altered_records(claims_of_view(opened))
         refuse_changed_subject(request, now)
         refuse_altered_sign_offs(request)
         signed = SignOff.objects.create(

@@ -15,6 +15,7 @@ from registry.permissions import (
     may_register_version,
     may_sign_in_own_right,
 )
+from registry.services.authority import refuse_untold_signer
 from registry.services.closings import end_requests_of_other_tier
 from registry.services.findings import reopen_borne_risks
 from registry.services.revalidation_triggers import call_by_tier
@@ -116,6 +117,8 @@ def _refuse_unless_may_assess(model: RegisteredModel, tier: Tier, actor: User) -
             "may_not_assess_tier",
             f"You may not classify {model}: its owner or the risk role must.",
         )
+    role = SignerRole.RISK if is_risk else SignerRole.OWNER
+    refuse_untold_signer(actor, role, model)
     # A model that nobody has classified is judged as critical.
     demands_less = tier > (model.tier or Tier.CRITICAL)
     is_party = actor.pk in {model.owner_id, model.created_by_id}

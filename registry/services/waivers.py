@@ -25,6 +25,7 @@ from registry.permissions import may_approve_waiver, may_request_waiver
 from registry.policy_document import read_policy_document
 from registry.services.approvals import refuse_due
 from registry.services.assessment import WAIVED, is_waivable, lets_through
+from registry.services.authority import refuse_untold_permission
 from registry.services.conclusions import locked_request, reconsider
 from registry.services.sign_offs import (
     printed_name,
@@ -229,6 +230,7 @@ def _refuse_unless_may_approve(
             f"You may not approve waivers of {model}: somebody with the validator, risk "
             f"or ethics role must.",
         )
+    refuse_untold_permission(actor, "approve_waiver", model)
 
 
 def _refuse_unless_blocked(request: PromotionRequest, now: datetime) -> None:

@@ -210,7 +210,7 @@ def own_role(scene: Scene, actor: User, roles: Iterable[SignerRole]) -> SignerRo
         (role for role in roles if holds(actor, f"sign_as_{role}", model)), None
     )
     if role == SignerRole.OWNER:
-        type(model).objects.filter(pk=model.pk).update(owner=actor)
+        own(scene, actor)
     return role or SignerRole.OWNER
 
 

@@ -9,10 +9,15 @@ from django.db import transaction
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import pseudonym, record, refusals_recorded
 from audit.tlog.canonical import digest
+from tracking.authority import refuse_untold_role
 from tracking.events import TrackingEvent
 from tracking.models import Dataset, DatasetCard, DatasetLabeller, Workspace
 from tracking.models.dataset import Sensitivity
-from tracking.permissions import may_acknowledge_sensitive_data, may_describe_dataset
+from tracking.permissions import (
+    Role,
+    may_acknowledge_sensitive_data,
+    may_describe_dataset,
+)
 from tracking.services.sensitive_data import notice_sensitive_card
 
 
@@ -181,6 +186,8 @@ def _refuse_lifted_labels(
             f"You may not take {', '.join(lifted)} back from {previous.dataset}: state "
             f"it again, or ask the steward or ethics role to look at the data.",
         )
+    if lifted:
+        refuse_untold_role(actor, [Role.STEWARD, Role.ETHICS], workspace)
 
 
 def _refuse_backward_window(start: date | None, end: date | None) -> None:

@@ -13,11 +13,14 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, DomainError, InvalidError, PermissionDeniedError
 from audit.services import record, refusals_recorded, system_account
+from tracking.authority import is_role_told, refuse_untold_role
 from tracking.events import TrackingEvent
 from tracking.models import GrantState, NamePrefix, RoleGrant, Workspace
 from tracking.models.role_grant import GrantedOn
+from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.permissions import (
     KEEPERS,
+    WORKSPACE_GRANTS,
     Role,
     may_approve_grants,
     may_ask_for_grants,
@@ -97,6 +100,7 @@ def approve_role(grant: RoleGrant, *, actor: User) -> RoleGrant:
                 f"You may not approve roles in {grant.workspace}: somebody who grants "
                 f"roles there must.",
             )
+        _refuse_untold_approver(actor, grant.workspace)
         if actor.pk in {grant.asked_by_id, grant.account_id}:
             raise PermissionDeniedError(
                 "second_person_approves",
@@ -124,6 +128,13 @@ def approve_role(grant: RoleGrant, *, actor: User) -> RoleGrant:
         if not is_signing:
             _put_into_effect(grant.pk, actor=actor)
     return RoleGrant.objects.with_people().get(pk=grant.pk)
+
+
+def _refuse_untold_approver(actor: User, workspace: Workspace) -> None:
+    """Administrators of the installation approve roles in every workspace."""
+    default = Workspace.objects.get(name=DEFAULT_WORKSPACE)
+    if not is_role_told(actor, [Role.ADMINISTRATOR], default):
+        refuse_untold_role(actor, WORKSPACE_GRANTS["grant_role"], workspace)
 
 
 def put_roles_into_effect() -> int:

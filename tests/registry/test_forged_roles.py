@@ -1,0 +1,230 @@
+"""Whoever is put into a group past the services lets nothing through by that role."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from audit.errors import ConflictError
+from audit.services import system_account
+from registry.models import (
+    AttestationKind,
+    Delegation,
+    Freeze,
+    ModelVersion,
+    RegisteredModel,
+    Slot,
+)
+from registry.models.finding import FindingState, Severity
+from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
+from registry.services.findings import move_finding
+from registry.services.promotion import promote
+from registry.services.rollbacks import roll_back
+from tests import factories
+from tracking.models import Workspace
+from tracking.models.role_grant import GrantedOn, GrantState, NamePrefix, RoleGrant
+from tracking.permissions import Role
+from tracking.services.role_grants import approve_role, ask_for_role
+from tracking.services.roles import enter_group
+
+pytestmark = pytest.mark.django_db
+
+
+def forged(user: User, role: Role, workspace: Workspace) -> User:
+    user.groups.add(Group.objects.get(name=f"{workspace}:{role}"))
+    return user
+
+
+def altered(act: Callable[..., object], *arguments, **options) -> bool:
+    with pytest.raises(ConflictError) as refusal:
+        act(*arguments, **options)
+    return refusal.value.code == "records_altered"
+
+
+def test_nobody_publishes_a_policy(workspace, cast):
+    factories.model(workspace, cast)
+    forged(cast.mallory, Role.RISK, workspace)
+
+    assert altered(
+        factories.publish,
+        workspace,
+        factories.POLICY,
+        author=cast.paul,
+        publisher=cast.mallory,
+    )
+
+
+def test_nobody_approves_a_waiver(workspace, cast):
+    asked = factories.waiver(factories.blocked(workspace, cast), cast)
+    forged(cast.mallory, Role.RISK, workspace)
+
+    assert altered(factories.waiver_approved, asked, cast.mallory)
+
+
+def test_nobody_promotes_or_rolls_back(workspace, cast):
+    factories.policy(workspace, cast)
+    first = factories.champion(workspace, cast)
+    second = factories.approved(factories.version(workspace, cast, content=b"2"), cast)
+    forged(cast.mallory, Role.RELEASE, workspace)
+
+    assert altered(promote, second, actor=cast.mallory)
+    promote(second, actor=cast.rex)
+    assert altered(
+        roll_back, Slot.objects.get(), to=first, reason="None.", actor=cast.mallory
+    )
+
+
+def test_nobody_breaks_the_glass(workspace, cast):
+    factories.policy(workspace, cast)
+    version = factories.version(workspace, cast)
+    forged(cast.mallory, Role.RISK, workspace)
+
+    assert altered(
+        factories.emergency_asked,
+        version,
+        cast,
+        role=SignerRole.RISK,
+        actor=cast.mallory,
+    )
+
+
+def test_nobody_breaks_the_glass_as_an_owner_of_whom_the_log_does_not_tell(
+    workspace, cast
+):
+    factories.policy(workspace, cast)
+    version = factories.version(workspace, cast)
+    zoe = factories.person("zoe", workspace, Role.OWNER)
+    RegisteredModel.objects.update(owner=zoe)
+
+    assert altered(
+        factories.emergency_asked,
+        ModelVersion.objects.with_lineage().get(pk=version.pk),
+        cast,
+        actor=zoe,
+    )
+
+
+def test_nobody_breaks_the_glass_by_a_delegation_that_nobody_signed(workspace, cast):
+    factories.policy(workspace, cast)
+    version = factories.version(workspace, cast)
+    now = timezone.now()
+    Delegation.objects.create(
+        workspace=workspace,
+        role=SignerRole.RISK,
+        delegator=cast.rita,
+        delegate=factories.person("zoe", workspace, Role.OWNER),
+        printed_name="Rita Example",
+        reason="Away.",
+        method="password re-entered",
+        starts_at=now - timedelta(days=1),
+        ends_at=now + timedelta(days=300),
+        signed_at=now,
+    )
+    assert altered(
+        factories.emergency_asked,
+        version,
+        cast,
+        role=SignerRole.RISK,
+        actor=Delegation.objects.get().delegate,
+    )
+
+
+def test_nobody_lowers_a_tier(workspace, cast):
+    model = factories.model(workspace, cast)
+    forged(cast.mallory, Role.RISK, workspace)
+
+    assert altered(factories.tier, model, cast, Tier.LOW, actor=cast.mallory)
+
+
+@pytest.mark.parametrize(
+    "kind", [AttestationKind.CANARY, AttestationKind.BUSINESS_IMPACT]
+)
+def test_nobody_attests(workspace, cast, kind):
+    version = factories.version(workspace, cast)
+    forged(cast.mallory, Role.RISK, workspace)
+
+    assert altered(factories.attested, version, cast.mallory, kind)
+
+
+def test_nobody_judges_a_finding(workspace, cast):
+    model = factories.model(workspace, cast)
+    fixed = factories.finding(model, cast, Severity.CRITICAL)
+    move_finding(fixed, to=FindingState.FIXED, reason="Mended.", actor=cast.alice)
+    forged(cast.mallory, Role.RISK, workspace)
+
+    assert altered(
+        move_finding,
+        fixed,
+        to=FindingState.VERIFIED,
+        reason="Seen.",
+        actor=cast.mallory,
+    )
+    open_one = factories.finding(model, cast, Severity.HIGH)
+    assert altered(factories.borne, open_one, cast.mallory)
+
+
+def test_nobody_validates_or_lifts_a_freeze(workspace, cast):
+    factories.policy(workspace, cast)
+    first = factories.champion(workspace, cast)
+    factories.champion(workspace, cast, content=b"2")
+    slot = Slot.objects.get()
+    factories.rollback(slot, first, cast)
+    forged(cast.mallory, Role.VALIDATOR, workspace)
+
+    slot = Slot.objects.get()
+    assert altered(factories.revalidated, slot, first, cast, actor=cast.mallory)
+    assert altered(factories.lifting, Freeze.objects.get(), cast, actor=cast.mallory)
+
+
+def test_nobody_approves_a_role(workspace, cast):
+    grant = ask_for_role(
+        cast.mallory,
+        role=Role.VALIDATOR,
+        workspace=workspace,
+        reason="Joins model validation.",
+        actor=cast.ada,
+    )
+    zoe = forged(factories.person("zoe", workspace, None), Role.RISK, workspace)
+
+    assert altered(approve_role, grant, actor=zoe)
+
+
+def test_nobody_lifts_a_label(workspace, cast):
+    loans = factories.dataset(workspace, cast.alice)
+    factories.card(loans, cast.alice)
+    forged(cast.mallory, Role.STEWARD, workspace)
+
+    assert altered(factories.card, loans, cast.mallory, sensitivity=[])
+
+
+@pytest.mark.parametrize(("prefix", "counts"), [("cre", True), ("toy-", False)])
+def test_role_counts_where_it_was_granted_only(workspace, cast, prefix, counts):
+    factories.policy(workspace, cast)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    now, installation = timezone.now(), system_account()
+    row = NamePrefix.objects.create(workspace=workspace, prefix=prefix)
+    grant = RoleGrant.objects.create(
+        workspace=workspace,
+        role=Role.VALIDATOR,
+        account=cast.mallory,
+        granted_on=GrantedOn.PREFIX,
+        object_pk=row.pk,
+        object_name=prefix,
+        by_installation=True,
+        state=GrantState.EFFECTIVE,
+        asked_by=installation,
+        approved_by=installation,
+        approved_at=now,
+        effective_at=now,
+    )
+    enter_group(grant, actor=installation)
+    forged(cast.mallory, Role.VALIDATOR, workspace)
+
+    if counts:
+        signed = factories.signed(asked, cast.mallory, SignerRole.VALIDATOR)
+        assert signed.sign_offs.get().signer == cast.mallory
+    else:
+        assert altered(factories.signed, asked, cast.mallory, SignerRole.VALIDATOR)
