@@ -15,12 +15,12 @@ from registry.admin.after_promotion_forms import (
     LiftFreezeForm,
     MoveFindingForm,
 )
-from registry.admin.row_acts import Act, ActsAdmin
 from registry.models import BreakGlass, Finding, Freeze, TicketLink, TicketSubject
 from registry.models.finding import FINDING_MOVES, FindingState
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_break_glass, may_sign_as
-from tracking.admin import link_to_person, person
+from tracking.admin.row_acts import Act, ActsAdmin
+from tracking.admin.rows import link_to_person, person
 
 REVIEWERS = (SignerRole.VALIDATOR, SignerRole.RISK)
 EMERGENCY = (SignerRole.OWNER, SignerRole.RISK)

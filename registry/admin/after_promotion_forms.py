@@ -7,12 +7,6 @@ from django import forms
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
-from registry.admin.act_forms import (
-    ActForm,
-    code_field,
-    password_field,
-    text_field,
-)
 from registry.models import ModelVersion, RequestState
 from registry.models.break_glass import LONGEST_HOURS
 from registry.models.finding import FINDING_MOVES, FindingCause, FindingState, Severity
@@ -25,6 +19,7 @@ from registry.services.revalidations import revalidate
 from registry.services.rollbacks import lift_freeze, roll_back
 from registry.services.slots import add_challenger, remove_challenger
 from registry.services.tiers import assess_tier
+from tracking.admin.act_form import ActForm, code_field, password_field, text_field
 
 _IN_PERSON: dict[str, Any] = {"is_interactive": True}
 _TWO_ROLES = [(role.value, role.label) for role in (SignerRole.OWNER, SignerRole.RISK)]

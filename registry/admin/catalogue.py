@@ -25,7 +25,6 @@ from registry.admin.after_promotion_forms import (
 )
 from registry.admin.policies import in_force_since
 from registry.admin.request_table import request_table
-from registry.admin.row_acts import Act, ActsAdmin
 from registry.lineage import lineage_of_version
 from registry.models import ModelVersion, RegisteredModel, Retirement, Slot
 from registry.models.sign_off import SignerRole
@@ -41,7 +40,8 @@ from registry.permissions import (
 from registry.services.decisions import decide
 from registry.services.inventory import Serving, inventory
 from registry.services.retirements import models_that_stand_on
-from tracking.admin import link_to_person, person
+from tracking.admin.row_acts import Act, ActsAdmin
+from tracking.admin.rows import link_to_person, person
 
 
 def _of_model(

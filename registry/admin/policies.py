@@ -6,7 +6,7 @@ from django.utils.html import format_html
 from audit.admin import NOTHING, code, linked, moment, utc
 from registry.admin.request_table import request_table
 from registry.models import Policy
-from tracking.admin import VisibleRowsAdmin, link_to_person, person
+from tracking.admin.rows import VisibleRowsAdmin, link_to_person, person
 
 
 @admin.register(Policy)

@@ -36,7 +36,7 @@ from registry.services.promotion import promote
 from registry.services.quorum import lacking_roles, note_sensitive_data
 from registry.services.waiting import roles_open_to
 from registry.signing import valid_sign_offs
-from tracking.admin import VisibleRowsAdmin, link_to_person, person
+from tracking.admin.rows import VisibleRowsAdmin, link_to_person, person
 
 
 @admin.register(PromotionRequest)

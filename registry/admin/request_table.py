@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from audit.admin import badge, link, table, utc
 from registry.models import PromotionRequest
-from tracking.admin import link_to_person
+from tracking.admin.rows import link_to_person
 
 
 def request_table(requests: Iterable[PromotionRequest]) -> str:

@@ -5,11 +5,11 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from audit.errors import DomainError
-from registry.admin.act_forms import BESIDE, code_field, password_field
 from registry.models import PromotionRequest, SignOff
 from registry.models.sign_off import SignerRole
 from registry.services.sign_offs import sign_off
 from registry.services.waiting import roles_open_to
+from tracking.admin.act_form import BESIDE, code_field, password_field
 
 
 class SignOffForm(forms.Form):

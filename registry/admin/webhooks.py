@@ -8,8 +8,6 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from audit.admin import NOTHING, badge, code, link, moment, table, utc
-from registry.admin.act_forms import ActForm
-from registry.admin.row_acts import Act, ActsAdmin
 from registry.models import (
     Delivery,
     DeliveryState,
@@ -18,7 +16,9 @@ from registry.models import (
     Webhook,
 )
 from registry.services.deliveries import replay
-from tracking.admin import VisibleRowsAdmin, link_to_person, person
+from tracking.admin.act_form import ActForm
+from tracking.admin.row_acts import Act, ActsAdmin
+from tracking.admin.rows import VisibleRowsAdmin, link_to_person, person
 
 NEWEST = 50
 

@@ -10,8 +10,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from audit.admin import Row, page_of
-from registry.admin.act_forms import ActForm
-from tracking.admin import VisibleRowsAdmin
+from tracking.admin.act_form import ActForm
+from tracking.admin.rows import VisibleRowsAdmin, person_asking
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Act:
 class ActsAdmin(VisibleRowsAdmin[Row]):
     """Offers acts on a row's page; `acts` are named by the word in the page's address."""
 
-    change_form_template = "admin/registry/row_with_acts.html"
+    change_form_template = "admin/row_with_acts.html"
     acts: ClassVar[dict[str, Act]] = {}
 
     def get_urls(self) -> list[URLPattern]:
@@ -47,7 +47,7 @@ class ActsAdmin(VisibleRowsAdmin[Row]):
         context["acts"] = [
             (self._path_of(subject, name), act.form.heading)
             for name, act in self.acts.items()
-            if act.is_offered(_person(request), subject)
+            if act.is_offered(person_asking(request), subject)
         ]
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -57,7 +57,7 @@ class ActsAdmin(VisibleRowsAdmin[Row]):
             raise Http404
         # A form without fields is sent empty, so that its data say nothing of the method.
         given = request.POST if request.method == "POST" else None
-        form = self.acts[act].form(given, subject=subject, actor=_person(request))
+        form = self.acts[act].form(given, subject=subject, actor=person_asking(request))
         if form.is_done():
             self.message_user(request, form.done)
             return HttpResponseRedirect(page_of(subject))
@@ -69,12 +69,7 @@ class ActsAdmin(VisibleRowsAdmin[Row]):
             "subject": subject,
             "back": page_of(subject),
         }
-        return TemplateResponse(request, "admin/registry/row_act.html", context)
+        return TemplateResponse(request, "admin/row_act.html", context)
 
     def _path_of(self, subject: Row, name: str) -> str:
         return reverse(f"admin:{self._act_name}", args=[subject.pk, name])
-
-
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - admin_view lets nobody else in
-    return request.user
