@@ -1,4 +1,4 @@
-"""Acts on the pages about who may do what: roles, and one's own password and phone."""
+"""Acts on the pages about who may do what: roles, tokens, one's own password."""
 
 from tests import factories
 from tests.every_route import access
@@ -12,6 +12,8 @@ GRANT = "admin/tracking/rolegrant/"
 PAGES.act(f"{GRANT}ask/", access.ask_role, stating(workspace="default"))
 PAGES.act(f"{GRANT}<int:pk>/approve/", access.approve_role)
 PAGES.act(f"{GRANT}<int:pk>/revoke/", access.revoke_role)
+PAGES.act("admin/tracking/apitoken/make/", access.make_token)
+PAGES.act("admin/tracking/apitoken/<int:pk>/acts/revoke/", access.revoke_token)
 PAGES.act("admin/second-factor/", access.begin_second_factor)
 PAGES.act("admin/second-factor/", access.confirm_second_factor)
 

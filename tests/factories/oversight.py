@@ -68,7 +68,7 @@ from tests.factories.logged import (
     upload,
     use_dataset,
 )
-from tests.factories.people import PASSWORD, Cast
+from tests.factories.people import PASSWORD, Cast, token
 from tests.factories.promotions import (
     WAIVABLE,
     _weak,
@@ -325,6 +325,7 @@ def row_in_every_table(workspace: Workspace, people: Cast) -> ModelVersion:
     report(serving, people.carol)
     waived_attested_and_withdrawn(workspace, people)
     delegation(workspace, people)
+    token(people.bot)
     verify_sign_offs()
     what_comes_after(serving, people)
     sequence_pending()

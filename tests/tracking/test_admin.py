@@ -43,6 +43,7 @@ def test_nothing_is_registered_that_could_be_edited():
         ("registry", "registeredmodel"),
         ("registry", "slot"),
         ("registry", "webhook"),
+        ("tracking", "apitoken"),
         ("tracking", "experiment"),
         ("tracking", "rolegrant"),
         ("tracking", "run"),

@@ -1,4 +1,4 @@
-"""Accounts, roles, experiments and runs in the Django admin: rows to read, acts as pages.
+"""Accounts, tokens, roles, experiments and runs in the Django admin: rows to read, acts as pages.
 
 Whatever changes here does so by a service, which writes an entry.
 """
@@ -7,4 +7,5 @@ from tracking.admin import (  # noqa: F401 - importing a page registers it
     accounts,
     role_grants,
     runs,
+    tokens,
 )

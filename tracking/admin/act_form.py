@@ -77,3 +77,15 @@ class ActForm(forms.Form):
     @property
     def fields_given(self) -> dict[str, Any]:
         return dict(self.cleaned_data)
+
+
+class MakingForm(ActForm):
+    """An act that makes a row, `made`; its `secret` is shown on the page that answers.
+
+    `secret_label` says what the secret is, and `advice` what to do with it.
+    """
+
+    made: Any
+    secret: str | None = None
+    secret_label: ClassVar[str] = ""
+    advice: ClassVar[str] = ""

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
@@ -15,8 +15,12 @@ from audit.errors import NotFoundError, PermissionDeniedError
 from tracking.api.workspace_views import StrictInput, WorkspaceView, parsed
 from tracking.models import ApiToken
 from tracking.models.access import Scope
-from tracking.permissions import may_administer_accounts
-from tracking.services.tokens import create_token, revoke_token
+from tracking.services.tokens import (
+    create_token,
+    programs_served_by,
+    revoke_token,
+    tokens_of,
+)
 
 
 class CreateTokenInput(StrictInput):
@@ -71,11 +75,7 @@ class TokensView(WorkspaceView):
     write_scopes = frozenset({Scope.ACCESS_WRITE})
 
     def tokens(self) -> QuerySet[ApiToken]:
-        theirs = Q(user=self.user)
-        if may_administer_accounts(self.user):
-            theirs |= Q(user__service_account__isnull=False)
-        tokens = ApiToken.objects.filter(theirs).select_related("user")
-        return tokens.order_by("-pk")
+        return tokens_of(self.user)
 
 
 class Tokens(TokensView, ListAPIView[ApiToken]):
@@ -108,9 +108,8 @@ class Tokens(TokensView, ListAPIView[ApiToken]):
     def _owner(self, username: str | None) -> User:
         if username is None or username == self.user.username:
             return self.user
-        programs = User.objects.filter(service_account__isnull=False, is_active=True)
-        owner = programs.filter(username=username).first()
-        if owner is None or not may_administer_accounts(self.user):
+        owner = programs_served_by(self.user).filter(username=username).first()
+        if owner is None:
             raise NotFoundError(
                 "account_unknown",
                 f"There is no program {username!r} whose tokens you make: check the "

@@ -53,6 +53,7 @@ class ApiToken(models.Model):
 
     class Meta:
         default_permissions = ("view",)
+        verbose_name = "API token"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.errors import InvalidError, PermissionDeniedError, UnauthenticatedError
@@ -67,6 +68,22 @@ def create_token(
             },
         )
     return token, secret
+
+
+def tokens_of(user: User) -> QuerySet[ApiToken]:
+    """Return one's own tokens, and for administrators those of programs; newest first."""
+    theirs = Q(user=user)
+    if may_administer_accounts(user):
+        theirs |= Q(user__service_account__isnull=False)
+    return ApiToken.objects.filter(theirs).select_related("user").order_by("-pk")
+
+
+def programs_served_by(user: User) -> QuerySet[User]:
+    """Return the programs whose tokens somebody makes: for administrators all of them."""
+    if not may_administer_accounts(user):
+        return User.objects.none()
+    programs = User.objects.filter(service_account__isnull=False, is_active=True)
+    return programs.order_by("username")
 
 
 def revoke_token(token: ApiToken, *, actor: User) -> None:
