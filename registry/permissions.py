@@ -4,6 +4,7 @@ The grants are data: which role holds which permission on a registered model.
 """
 
 from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from registry.models import (
@@ -16,6 +17,7 @@ from tracking.models import (
     ServiceAccount,
     Workspace,
 )
+from tracking.models.rights import is_given
 from tracking.permissions import (
     EVERY_ROLE,
     KEEPERS,
@@ -286,6 +288,40 @@ def may_delegate(
     if model is not None:
         return may_sign_in_own_right(user, role, model)
     return not user.is_superuser and has_role(user, Role(role.value), workspace.name)
+
+
+def models_signed_by(user: User) -> QuerySet[RegisteredModel]:
+    """Return the models for which they sign in their own right, in whatever role."""
+    if is_no_signer(user):
+        return RegisteredModel.objects.none()
+    held = {
+        role: Q(
+            is_given(
+                *("registry", "registeredmodel", f"sign_as_{role}"), pk="pk", user=user
+            )
+        )
+        for role in SignerRole
+    }
+    held[SignerRole.OWNER] &= Q(owner=user)
+    signed = Q()
+    for in_this_role in held.values():
+        signed |= in_this_role
+    return RegisteredModel.objects.filter(signed)
+
+
+def workspaces_signed_in_by(user: User) -> QuerySet[Workspace]:
+    """Return the workspaces in all of which they hold a role that signs."""
+    if is_no_signer(user):
+        return Workspace.objects.none()
+    groups = user.groups.values_list("name", flat=True)
+    return Workspace.objects.filter(
+        name__in=[
+            group.removesuffix(f":{role}")
+            for group in groups
+            for role in SignerRole
+            if group.endswith(f":{role}")
+        ]
+    )
 
 
 def may_sign_in_own_right(user: User, role: SignerRole, model: RegisteredModel) -> bool:

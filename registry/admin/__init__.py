@@ -7,6 +7,7 @@ calls the same service as the API.
 from registry.admin import (  # noqa: F401 - importing a page registers it
     after_promotion,
     catalogue,
+    delegations,
     policies,
     promotion_requests,
     webhooks,

@@ -14,6 +14,9 @@ PAGES.act(f"{GRANT}<int:pk>/approve/", access.approve_role)
 PAGES.act(f"{GRANT}<int:pk>/revoke/", access.revoke_role)
 PAGES.act("admin/tracking/apitoken/make/", access.make_token)
 PAGES.act("admin/tracking/apitoken/<int:pk>/acts/revoke/", access.revoke_token)
+DELEGATION = "admin/registry/delegation/"
+PAGES.act(f"{DELEGATION}make/", access.delegate, stating(workspace="default"))
+PAGES.act(f"{DELEGATION}<int:pk>/acts/withdraw/", access.withdraw_delegation)
 PAGES.act("admin/second-factor/", access.begin_second_factor)
 PAGES.act("admin/second-factor/", access.confirm_second_factor)
 

@@ -34,6 +34,7 @@ def test_nothing_is_registered_that_could_be_edited():
         ("audit", "verification"),
         ("auth", "user"),
         ("registry", "breakglass"),
+        ("registry", "delegation"),
         ("registry", "delivery"),
         ("registry", "finding"),
         ("registry", "freeze"),
