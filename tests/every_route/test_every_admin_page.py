@@ -17,13 +17,19 @@ from django.urls import path
 from registry.admin.act_forms import ACTS
 from registry.events import RegistryEvent
 from tests import factories
-from tests.every_route import admin_access, admin_promotion, admin_serving
+from tests.every_route import (
+    admin_access,
+    admin_promotion,
+    admin_serving,
+    admin_tracking,
+)
 from tests.every_route.asking import Ask, Change
 from tests.every_route.walking import address, last_entry, recorded_since, routes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-TABLES = [module.PAGES for module in (admin_promotion, admin_serving, admin_access)]
+PAGES = (admin_promotion, admin_serving, admin_access, admin_tracking)
+TABLES = [module.PAGES for module in PAGES]
 CHANGES = {act: change for table in TABLES for act, change in table.items()}
 # What Django gives every table of its own accord: here all of these only read.
 OF_EVERY_TABLE = re.compile(

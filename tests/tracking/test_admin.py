@@ -45,6 +45,7 @@ def test_nothing_is_registered_that_could_be_edited():
         ("registry", "slot"),
         ("registry", "webhook"),
         ("tracking", "apitoken"),
+        ("tracking", "dataset"),
         ("tracking", "experiment"),
         ("tracking", "rolegrant"),
         ("tracking", "run"),
