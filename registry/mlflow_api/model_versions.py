@@ -226,7 +226,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
     )
     answer: dict[str, Any] = {}
     if page.rows:
-        found = versions_of(page.rows, caller.workspace)
+        found = versions_of(page.rows)
         answer["model_versions"] = versions_shown(found, caller.workspace)
     if page.next_token:
         answer["next_page_token"] = page.next_token

@@ -1,16 +1,18 @@
 """How registered models and versions are printed: a page in a fixed number of queries."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from registry.models import ModelVersion, RegisteredModel
-from registry.models.lines import newest_versions
-from registry.services.standing import (
-    Standing,
-    Standings,
-    latest_versions,
-    standings,
+from registry.models.lines import (
+    ModelLine,
+    VersionLine,
+    line_of_model,
+    line_of_version,
+    newest_versions,
 )
+from registry.services.standing import Standing, Standings, standings
 from tracking.mlflow_api.printing import milliseconds
 from tracking.models import Workspace
 
@@ -18,33 +20,68 @@ READY = "READY"  # what is registered here is there whole
 
 
 def model_shown(model: RegisteredModel) -> dict[str, Any]:
-    return models_shown([model], model.workspace)[0]
+    return models_shown([line_of_model(model)], model.workspace)[0]
 
 
 def models_shown(
-    models: Sequence[RegisteredModel], workspace: Workspace
+    models: Sequence[ModelLine], workspace: Workspace
 ) -> list[dict[str, Any]]:
     """Return models with the newest version of each stage, in two queries."""
-    keys = [model.pk for model in models]
-    newest = newest_versions(keys, workspace)
-    found = [version.id for version in newest]
-    standing = standings(workspace, models=keys, versions=found)
-    lines = dict(zip(found, version_lines(newest, standing), strict=True))
-    latest = latest_versions(standing, newest)
+    standing, latest = latest_shown([model.id for model in models], workspace)
     return [
-        model_line(
-            model,
-            standing,
-            latest=[lines[version.id] for version in latest.get(model.id, {}).values()],
-        )
-        for model in models
+        _model(model, standing, latest=[*latest[model.id].values()]) for model in models
     ]
 
 
-def model_line(
-    model: RegisteredModel, standing: Standings, *, latest: list[dict[str, Any]]
+def latest_shown(
+    models: Sequence[int], workspace: Workspace
+) -> tuple[Standings, dict[int, dict[str, dict[str, Any]]]]:
+    """Return how models stand, and of each model the newest version in each stage."""
+    newest = newest_versions(models)
+    standing = standings(
+        workspace, models=models, versions=[version.id for version in newest]
+    )
+    latest: dict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
+    # By key, so that the newest counts where two stored stages mean none.
+    for version in newest:
+        shown = _version(version, standing)
+        latest[version.registered_model_id][shown["current_stage"]] = shown
+    return standing, latest
+
+
+def new_model_shown(model: RegisteredModel, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return a model that was registered just now, without asking for what it has not."""
+    standing = Standings(frozenset(), {model.pk: Standing()}, {model.pk: tags}, {})
+    return _model(line_of_model(model), standing, latest=[])
+
+
+def new_version_shown(version: ModelVersion, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return a version that was registered just now, without asking for what it has not."""
+    model = version.registered_model_id
+    standing = Standings(frozenset(), {model: Standing()}, {}, {version.pk: tags})
+    return _version(line_of_version(version), standing)
+
+
+def version_shown(version: ModelVersion) -> dict[str, Any]:
+    workspace = version.registered_model.workspace
+    return versions_shown([line_of_version(version)], workspace)[0]
+
+
+def versions_shown(
+    versions: Sequence[VersionLine], workspace: Workspace
+) -> list[dict[str, Any]]:
+    standing = standings(
+        workspace,
+        models=[version.registered_model_id for version in versions],
+        versions=[version.id for version in versions],
+    )
+    return [_version(version, standing) for version in versions]
+
+
+def _model(
+    model: ModelLine, standing: Standings, *, latest: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    aliases = standing.models[model.pk].aliases()
+    aliases = standing.models[model.id].aliases()
     return {
         "name": model.name,
         "creation_timestamp": milliseconds(model.created_at),
@@ -52,7 +89,7 @@ def model_line(
         **_unless_empty(
             description=model.description,
             latest_versions=latest,
-            tags=pairs_shown(standing.model_tags.get(model.pk, {})),
+            tags=pairs_shown(standing.model_tags.get(model.id, {})),
             aliases=[
                 {"alias": name, "version": str(number)}
                 for name, number in aliases.items()
@@ -61,78 +98,26 @@ def model_line(
     }
 
 
-def new_model_shown(model: RegisteredModel, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return a model that was registered just now, without asking for what it has not."""
-    standing = Standings(frozenset(), {model.pk: Standing()}, {model.pk: tags}, {})
-    return model_line(model, standing, latest=[])
-
-
-def new_version_shown(version: ModelVersion, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return a version that was registered just now, without asking for what it has not."""
-    model = version.registered_model_id
-    standing = Standings(frozenset(), {model: Standing()}, {}, {version.pk: tags})
-    return version_lines([version], standing)[0]
-
-
-def version_shown(version: ModelVersion) -> dict[str, Any]:
-    return versions_shown([version], version.registered_model.workspace)[0]
-
-
-def versions_shown(
-    versions: Sequence[ModelVersion], workspace: Workspace
-) -> list[dict[str, Any]]:
-    standing = standings(
-        workspace,
-        models=[version.registered_model_id for version in versions],
-        versions=[version.pk for version in versions],
-    )
-    return version_lines(versions, standing)
-
-
-def version_lines(
-    versions: Sequence[ModelVersion], standing: Standings
-) -> list[dict[str, Any]]:
-    named = {pk: _by_number(one) for pk, one in standing.models.items()}
-    return [
-        _line(
-            version,
-            standing,
-            named[version.registered_model_id].get(version.number, []),
-        )
-        for version in versions
-    ]
-
-
-def _line(
-    version: ModelVersion, standing: Standings, aliases: list[str]
-) -> dict[str, Any]:
-    listing, run, logged = version.listing, version.source_run, version.logged_model
+def _version(version: VersionLine, standing: Standings) -> dict[str, Any]:
     of_model = standing.models[version.registered_model_id]
     return {
-        "name": version.registered_model.name,
+        "name": version.model_name,
         "version": str(version.number),
         "creation_timestamp": milliseconds(version.created_at),
-        "last_updated_timestamp": milliseconds(listing.updated_at),
-        "user_id": version.created_by.username,
-        "current_stage": of_model.stage(version.pk, listing.stage),
+        "last_updated_timestamp": milliseconds(version.updated_at),
+        "user_id": version.username,
+        "current_stage": of_model.stage(version.id, version.stage),
         "source": version.source,
         "status": READY,
         **_unless_empty(
-            description=listing.description,
-            run_id=run.run_id if run else "",
-            model_id=logged.model_id if logged else "",
+            description=version.description,
+            run_id=version.run_id,
+            model_id=version.model_id,
             run_link=version.run_link,
-            tags=pairs_shown(standing.version_tags.get(version.pk, {})),
-            aliases=aliases,
+            tags=pairs_shown(standing.version_tags.get(version.id, {})),
+            aliases=of_model.names.get(version.number),
         ),
     }
-
-
-def _by_number(standing: Standing) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for name, number in sorted(standing.aliases().items()):
-        found.setdefault(number, []).append(name)
-    return found
 
 
 def pairs_shown(tags: Mapping[str, str]) -> list[dict[str, str]]:

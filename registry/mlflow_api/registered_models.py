@@ -21,18 +21,18 @@ from registry.mlflow_api.finding import (
     visible_models,
 )
 from registry.mlflow_api.printing import (
+    latest_shown,
     model_shown,
     models_shown,
     new_model_shown,
     version_shown,
-    versions_shown,
 )
 from registry.mlflow_api.stages import stage_named
-from registry.models.lines import models_of, newest_versions
+from registry.models.lines import models_of
 from registry.search.registered_models import search_registered_models
 from registry.services import aliases, registered_models, tags
 from registry.services.archiving import archive_model
-from registry.services.standing import latest_versions, standing_of, standings
+from registry.services.standing import standing_of
 from tracking.mlflow_api.endpoint import Caller, endpoint
 from tracking.mlflow_api.fields import Key, Text
 from tracking.search.pages import page_of
@@ -212,13 +212,13 @@ def get_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
 def get_latest_versions(caller: Caller, message: LatestVersions) -> dict[str, Any]:
     wanted = {stage_named(word) for word in message.stages}
     model = named_model(caller, message.name)
-    standing = standings(caller.workspace, models=[model.pk])
-    newest = newest_versions([model.pk], caller.workspace)
-    latest = latest_versions(standing, newest).get(model.pk, {})
+    _, latest = latest_shown([model.pk], caller.workspace)
     found = [
-        version for stage, version in latest.items() if not wanted or stage in wanted
+        shown
+        for stage, shown in latest[model.pk].items()
+        if not wanted or stage in wanted
     ]
-    return {"model_versions": versions_shown(found, caller.workspace)} if found else {}
+    return {"model_versions": found} if found else {}
 
 
 @endpoint(Search)
@@ -235,7 +235,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
     )
     answer: dict[str, Any] = {}
     if page.rows:
-        found = models_of(page.rows, caller.workspace)
+        found = models_of(page.rows)
         answer["registered_models"] = models_shown(found, caller.workspace)
     if page.next_token:
         answer["next_page_token"] = page.next_token

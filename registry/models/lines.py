@@ -1,11 +1,13 @@
 """Models and versions as the lines of MLflow's catalogue print them, in one query each.
 
 By hand, because every deployment and every training run asks for them: put together by
-the ORM, the joins of a version took as long as all else of an answer.
+the ORM, the joins of a version took as long as all else of an answer. One that somebody
+works on comes as a model, those that come by the hundred as the line that is printed.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import models
@@ -19,6 +21,34 @@ from tracking.models.rights import sees
 from tracking.models.rows import any_of, columns, fetched, taken, with_any_of
 
 
+class ModelLine(NamedTuple):
+    """What a line says of a model itself."""
+
+    id: int
+    name: str
+    description: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class VersionLine(NamedTuple):
+    """What a line says of a version itself; without run or logged model, None."""
+
+    id: int
+    registered_model_id: int
+    number: int
+    source: str
+    run_link: str
+    created_at: datetime
+    updated_at: datetime
+    stage: str
+    description: str
+    model_name: str
+    username: str
+    run_id: str | None
+    model_id: str | None
+
+
 def _all_of(model: type[models.Model]) -> tuple[str, ...]:
     return tuple(field.attname for field in model._meta.concrete_fields)
 
@@ -26,39 +56,27 @@ def _all_of(model: type[models.Model]) -> tuple[str, ...]:
 _MODEL = _all_of(RegisteredModel)
 _VERSION = _all_of(ModelVersion)
 # What a version brings along: alias, field, table, its columns.
-_Along = tuple[tuple[str, str, type[models.Model], tuple[str, ...]], ...]
-
-
-def _along(of_model: tuple[str, ...]) -> _Along:
-    return (
-        ("l", "listing", VersionListing, _all_of(VersionListing)),
-        ("m", "registered_model", RegisteredModel, of_model),
-        ("u", "created_by", User, ("id", "username")),
-        ("r", "source_run", Run, ("id", "run_id", "experiment_id")),
-        ("g", "logged_model", LoggedModel, ("id", "model_id", "experiment_id")),
-    )
-
-
-# A version that somebody works on, and versions by the hundred, which are only printed.
-_ALONG = _along(_MODEL)
-_ALONG_IN_LISTS = _along(("id", "workspace_id", "name"))
+_ALONG: tuple[tuple[str, str, type[models.Model], tuple[str, ...]], ...] = (
+    ("l", "listing", VersionListing, _all_of(VersionListing)),
+    ("m", "registered_model", RegisteredModel, _MODEL),
+    ("u", "created_by", User, ("id", "username")),
+    ("r", "source_run", Run, ("id", "run_id", "experiment_id")),
+    ("g", "logged_model", LoggedModel, ("id", "model_id", "experiment_id")),
+)
 
 # Put together from the words above and never from what somebody sends.
 _SEES = sees(
     "'registry'", "'registeredmodel'", "'view_registeredmodel'", pk="m.id", user="a.id"
 )
-_MODELS = f"SELECT {columns('m', _MODEL)} FROM registry_registeredmodel m"  # noqa: S608 - words of this module
-_VISIBLE_MODEL = f"""{_MODELS}
+_VISIBLE_MODEL = f"""
+SELECT {columns("m", _MODEL)} FROM registry_registeredmodel m
 JOIN auth_user a ON a.id = %s
 WHERE m.workspace_id = %s AND m.name = %s AND m.archived_at IS NULL AND {_SEES}
-"""
-
-
-def _versions(along: _Along) -> str:
-    parts = ", ".join(columns(alias, names) for alias, _, _, names in along)
-    return f"SELECT {columns('v', _VERSION)}, {parts} {_FROM}"
-
-
+"""  # noqa: S608 - words of this module
+_MODELS = f"""
+SELECT {columns("m", ModelLine._fields)} FROM registry_registeredmodel m
+WHERE m.id {{any_of}}
+"""  # noqa: S608 - words of this module
 _FROM = """
 FROM registry_modelversion v
 JOIN registry_versionlisting l ON l.version_id = v.id
@@ -67,8 +85,14 @@ JOIN auth_user u ON u.id = v.created_by_id
 LEFT JOIN tracking_run r ON r.id = v.source_run_id
 LEFT JOIN tracking_loggedmodel g ON g.id = v.logged_model_id
 """
-_LISTED = _versions(_ALONG_IN_LISTS)
-_VISIBLE_VERSION = f"""{_versions(_ALONG)}
+_LINES = f"""
+SELECT v.id, v.registered_model_id, v.number, v.source, v.run_link, v.created_at,
+    l.updated_at, l.stage, l.description, m.name, u.username, r.run_id, g.model_id
+{_FROM}
+"""
+_PARTS = ", ".join(columns(alias, names) for alias, _, _, names in _ALONG)
+_VISIBLE_VERSION = f"""
+SELECT {columns("v", _VERSION)}, {_PARTS} {_FROM}
 JOIN auth_user a ON a.id = %s
 WHERE m.workspace_id = %s AND m.name = %s AND v.number = %s
     AND m.archived_at IS NULL AND l.archived_at IS NULL AND {_SEES}
@@ -83,7 +107,7 @@ wanted AS (
     WHERE l.registered_model_id {{any_of}} AND l.archived_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM serving WHERE serving.id = l.version_id)
     GROUP BY l.registered_model_id, l.stage)
-{_LISTED} JOIN wanted ON wanted.id = v.id ORDER BY v.id
+{_LINES} JOIN wanted ON wanted.id = v.id ORDER BY v.id
 """  # noqa: S608 - words of this module
 
 
@@ -103,29 +127,48 @@ def visible_version(
     return _version(found[0], workspace) if found else None
 
 
-def newest_versions(keys: Iterable[int], workspace: Workspace) -> list[ModelVersion]:
+def newest_versions(keys: Iterable[int]) -> list[VersionLine]:
     """Return who serves, and the newest of each stored stage, of some models; by key."""
     wanted = any_of(sorted(set(keys)))
     found = fetched(with_any_of(_NEWEST), [now(), wanted, wanted])
-    known: dict[tuple[str, int], models.Model] = {}
-    return [_version(row, workspace, _ALONG_IN_LISTS, known) for row in found]
+    return [VersionLine(*row) for row in found]
 
 
-def models_of(keys: Sequence[int], workspace: Workspace) -> list[RegisteredModel]:
+def models_of(keys: Sequence[int]) -> list[ModelLine]:
     """Return the models of some keys, in their order."""
-    found = fetched(with_any_of(f"{_MODELS} WHERE m.id {{any_of}}"), [any_of(keys)])
-    models = {row[0]: _model(row, workspace) for row in found}
+    found = fetched(with_any_of(_MODELS), [any_of(keys)])
+    models = {row[0]: ModelLine(*row) for row in found}
     return [models[key] for key in keys]
 
 
-def versions_of(keys: Sequence[int], workspace: Workspace) -> list[ModelVersion]:
+def versions_of(keys: Sequence[int]) -> list[VersionLine]:
     """Return the versions of some keys, in their order."""
-    found = fetched(with_any_of(f"{_LISTED} WHERE v.id {{any_of}}"), [any_of(keys)])
-    known: dict[tuple[str, int], models.Model] = {}
-    versions = {
-        row[0]: _version(row, workspace, _ALONG_IN_LISTS, known) for row in found
-    }
+    found = fetched(with_any_of(f"{_LINES} WHERE v.id {{any_of}}"), [any_of(keys)])
+    versions = {row[0]: VersionLine(*row) for row in found}
     return [versions[key] for key in keys]
+
+
+def line_of_model(model: RegisteredModel) -> ModelLine:
+    return ModelLine(*(getattr(model, name) for name in ModelLine._fields))
+
+
+def line_of_version(version: ModelVersion) -> VersionLine:
+    listing, run, logged = version.listing, version.source_run, version.logged_model
+    return VersionLine(
+        id=version.pk,
+        registered_model_id=version.registered_model_id,
+        number=version.number,
+        source=version.source,
+        run_link=version.run_link,
+        created_at=version.created_at,
+        updated_at=listing.updated_at,
+        stage=listing.stage,
+        description=listing.description,
+        model_name=version.registered_model.name,
+        username=version.created_by.username,
+        run_id=run.run_id if run else None,
+        model_id=logged.model_id if logged else None,
+    )
 
 
 def _model(values: Sequence[Any], workspace: Workspace) -> RegisteredModel:
@@ -134,21 +177,12 @@ def _model(values: Sequence[Any], workspace: Workspace) -> RegisteredModel:
     return model
 
 
-def _version(
-    values: Sequence[Any],
-    workspace: Workspace,
-    along: _Along = _ALONG,
-    known: dict[tuple[str, int], models.Model] | None = None,
-) -> ModelVersion:
-    """Return a version of its row; what `known` holds of a list is one object in all."""
+def _version(values: Sequence[Any], workspace: Workspace) -> ModelVersion:
     version, values = taken(ModelVersion, _VERSION, values)
     held = version._state.fields_cache
-    known = {} if known is None else known
-    for _, field, model, names in along:
-        key = (field, values[0])
-        if values[0] is not None and key not in known:
-            known[key], _ = taken(model, names, values)
-        held[field] = known.get(key)
-        values = values[len(names) :]
+    for _, field, model, names in _ALONG:
+        part, rest = taken(model, names, values)
+        held[field] = None if values[0] is None else part
+        values = rest
     held["registered_model"]._state.fields_cache["workspace"] = workspace
     return version

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from registry.models import ModelVersion, RegisteredModel, Stage
+from registry.models import RegisteredModel, Stage
 from registry.models.contents import facts
 from registry.models.version_listing import ENVIRONMENT_OF
 from tracking.models import Workspace
@@ -45,8 +45,8 @@ class Standing:
 
     def stored_stage(self, stored: str) -> Stage:
         """Return what a stored stage means; nothing, where a slot says who stands there."""
-        is_of_slot = self.is_governed(ENVIRONMENT_OF.get(Stage(stored)))
-        return Stage.NONE if is_of_slot else Stage(stored)
+        stage = Stage(stored)
+        return Stage.NONE if self.is_governed(ENVIRONMENT_OF.get(stage)) else stage
 
     def is_governed(self, environment: str | None) -> bool:
         return environment in self.governed or environment in self.champions
@@ -74,6 +74,14 @@ class Standing:
         found |= {name: number for name, (_, number) in self.champions.items()}
         if CHAMPION_OF in self.champions:
             found[CHAMPION] = found[CHAMPION_OF]
+        return found
+
+    @cached_property
+    def names(self) -> dict[int, list[str]]:
+        """Return the aliases that mean the version of each number, sorted."""
+        found: dict[int, list[str]] = {}
+        for name, number in sorted(self.aliases().items()):
+            found.setdefault(number, []).append(name)
         return found
 
 
@@ -104,25 +112,17 @@ def standings(
     ):
         found[kind][owner][key] = (value, number)
     governed = frozenset(found["governed"][0])
+    told_of = found["slot"].keys() | found["alias"].keys()
+    plain = Standing(governed)  # as most stand
     return Standings(
         governed=governed,
-        models={pk: _standing(pk, governed, found) for pk in wanted},
+        models={
+            pk: _standing(pk, governed, found) if pk in told_of else plain
+            for pk in wanted
+        },
         model_tags=_texts(found["model tag"]),
         version_tags=_texts(found["version tag"]),
     )
-
-
-def latest_versions(
-    standing: Standings, newest: Iterable[ModelVersion]
-) -> dict[int, dict[Stage, ModelVersion]]:
-    """Return the newest version in each stage of some models, of their `newest_versions`."""
-    found: dict[int, dict[Stage, ModelVersion]] = defaultdict(dict)
-    # By key, so that the newest counts where two stored stages mean none.
-    for version in newest:
-        one = standing.models[version.registered_model_id]
-        stage = one.stage(version.pk, version.listing.stage)
-        found[version.registered_model_id][stage] = version
-    return found
 
 
 def _standing(

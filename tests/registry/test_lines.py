@@ -7,6 +7,10 @@ from guardian.shortcuts import assign_perm
 from audit.services import system_account
 from registry.models import ModelVersion, RegisteredModel
 from registry.models.lines import (
+    ModelLine,
+    VersionLine,
+    line_of_model,
+    line_of_version,
     models_of,
     newest_versions,
     versions_of,
@@ -14,6 +18,8 @@ from registry.models.lines import (
     visible_version,
 )
 from registry.services.archiving import archive_model, archive_version
+from registry.services.registered_models import describe_model
+from registry.services.version_listings import describe_version
 from tests import factories
 from tracking.services.workspaces import create_workspace
 
@@ -47,25 +53,48 @@ def test_line_holds_what_the_tables_say(version, workspace, cast):
         version.registered_model.name, 1, workspace=workspace, user=cast.alice
     )
     stored = ModelVersion.objects.select_related(*ALONG).get()
-    for row in (
-        seen,
-        *versions_of([version.pk], workspace),
-        *newest_versions([version.registered_model_id], workspace),
-    ):
-        assert fields(row) == fields(stored)
-        for name in ALONG:
-            part, expected = getattr(row, name), getattr(stored, name)
-            assert part == expected
-            if part is not None:
-                assert fields(part).items() <= fields(expected).items()
+    assert fields(seen) == fields(stored)
+    for name in ALONG:
+        part, expected = getattr(seen, name), getattr(stored, name)
+        assert part == expected
+        if part is not None:
+            assert fields(part).items() <= fields(expected).items()
     stored_model = RegisteredModel.objects.get()
-    for model in (
-        visible_model(stored_model.name, workspace=workspace, user=cast.alice),
-        *models_of([stored_model.pk], workspace),
-    ):
-        assert model
-        assert fields(model) == fields(stored_model)
-        assert model.workspace == workspace
+    model = visible_model(stored_model.name, workspace=workspace, user=cast.alice)
+    assert model
+    assert fields(model) == fields(stored_model)
+    assert model.workspace == workspace
+
+
+def test_lists_hold_what_the_tables_say(version, workspace, cast):
+    describe_version(version, description="for small loans", actor=cast.alice)
+    describe_model(version.registered_model, description="loans", actor=cast.alice)
+    stored = ModelVersion.objects.select_related(*ALONG).get()
+    line = VersionLine(
+        id=stored.pk,
+        registered_model_id=stored.registered_model_id,
+        number=1,
+        source=stored.source,
+        run_link="",
+        created_at=stored.created_at,
+        updated_at=stored.listing.updated_at,
+        stage="None",
+        description="for small loans",
+        model_name=stored.registered_model.name,
+        username=stored.created_by.username,
+        run_id=stored.linked_run.run_id,
+        model_id=None,
+    )
+    assert versions_of([version.pk]) == [line]
+    assert newest_versions([version.registered_model_id]) == [line]
+    assert line_of_version(stored) == line
+    model = stored.registered_model
+    assert models_of([model.pk]) == [line_of_model(model)]
+    assert line_of_model(model) == ModelLine(
+        model.pk, model.name, "loans", model.created_at, model.updated_at
+    )
+    assert model.created_at < model.updated_at
+    assert stored.created_at < line.updated_at
 
 
 def test_models_and_versions_are_seen_by_the_same_people(version, workspace, people):
@@ -92,7 +121,7 @@ def test_what_is_archived_is_no_longer_named(version, workspace, cast):
     )
     archive_version(version, actor=cast.alice)
     assert visible_version(model.name, 1, **named) is None
-    assert newest_versions([model.pk], workspace) == []
+    assert newest_versions([model.pk]) == []
     assert visible_model(model.name, **named) == model
     archive_model(model, actor=cast.alice)
     assert visible_model(model.name, **named) is None
@@ -100,7 +129,8 @@ def test_what_is_archived_is_no_longer_named(version, workspace, cast):
 
 def test_keys_come_back_in_their_order(version, workspace, cast):
     second = factories.version(workspace, cast, content=b"model 2")
-    assert versions_of([second.pk, version.pk], workspace) == [second, version]
-    assert versions_of([version.pk, second.pk], workspace) == [version, second]
-    assert versions_of([], workspace) == []
-    assert models_of([], workspace) == []
+    keys = [second.pk, version.pk]
+    assert [line.id for line in versions_of(keys)] == keys
+    assert [line.id for line in versions_of(keys[::-1])] == keys[::-1]
+    assert versions_of([]) == []
+    assert models_of([]) == []

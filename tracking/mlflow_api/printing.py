@@ -27,10 +27,11 @@ from tracking.models.contents import (
 from tracking.models.logged_model import LoggedModelStatus, UseDirection
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def milliseconds(moment: datetime | None) -> int | None:
-    return (moment - EPOCH) // timedelta(milliseconds=1) if moment else None
+    return (moment - EPOCH) // MILLISECOND if moment else None
 
 
 def number(value: float) -> float | str:
