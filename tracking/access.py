@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection
 
 from tracking.models import ApiToken, Experiment, LoggedModel, Run, Workspace
 from tracking.models.rights import given, sees
-from tracking.models.rows import columns, fetched, taken
+from tracking.models.rows import columns, fetched, for_update, taken
 
 # The columns of each; any other is loaded when it is asked for.
 _TOKEN = ("id", "user_id", "expires_at", "revoked_at", "last_used_at", "scopes")
@@ -162,7 +161,7 @@ def visible_model(
 
 def locked_run(run: Run, *, user: User) -> Run | None:
     """Return the run as it stands, locked, or None if the user may not log in it."""
-    row = _one(_LOCKED_RUN + _lock("r"), [user.pk, run.pk])
+    row = _one(_LOCKED_RUN + for_update("r"), [user.pk, run.pk])
     if row is None or not row[-1]:
         return None
     locked, _ = taken(Run, _RUN, row)
@@ -172,7 +171,7 @@ def locked_run(run: Run, *, user: User) -> Run | None:
 
 def locked_model(model: LoggedModel, *, user: User) -> LoggedModel | None:
     """Return the model as it stands, locked, or None if the user may not log in it."""
-    row = _one(_LOCKED_MODEL + _lock("g"), [user.pk, model.pk])
+    row = _one(_LOCKED_MODEL + for_update("g"), [user.pk, model.pk])
     if row is None or not row[-1]:
         return None
     locked, values = taken(LoggedModel, _MODEL, row)
@@ -182,11 +181,6 @@ def locked_model(model: LoggedModel, *, user: User) -> LoggedModel | None:
 
 def _source(values: Sequence[Any]) -> Run | None:
     return None if values[0] is None else taken(Run, _SOURCE, values)[0]
-
-
-def _lock(alias: str) -> str:
-    has_locks = connection.features.has_select_for_update_of
-    return f" FOR UPDATE OF {alias}" if has_locks else ""
 
 
 def _one(sql: str, parameters: Sequence[Any]) -> Sequence[Any] | None:

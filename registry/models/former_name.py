@@ -7,6 +7,28 @@ from django.db import models
 
 from registry.models.registered_model import RegisteredModel
 from tracking.models import Workspace
+from tracking.models.rows import fetched
+
+_HOLDERS = """
+SELECT archived_at IS NULL FROM registry_registeredmodel
+WHERE workspace_id = %s AND name = %s
+UNION ALL
+SELECT FALSE FROM registry_formername
+WHERE workspace_id = %s AND name = %s AND registered_model_id <> %s
+"""
+
+
+def holders_of(
+    name: str, *, workspace: Workspace, of: RegisteredModel | None = None
+) -> list[bool]:
+    """Return of each model that has a name, or gave it up, whether it goes by it now.
+
+    What the model `of` gave up does not count. By hand, for registrations.
+    """
+    asked = [workspace.pk, name]
+    no_key = 0
+    found = fetched(_HOLDERS, [*asked, *asked, of.pk if of else no_key])
+    return [bool(is_active) for (is_active,) in found]
 
 
 class FormerName(models.Model):

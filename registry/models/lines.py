@@ -18,7 +18,14 @@ from registry.models.registered_model import RegisteredModel
 from registry.models.version_listing import ENVIRONMENT_OF, VersionListing
 from tracking.models import LoggedModel, Run, Workspace
 from tracking.models.rights import sees
-from tracking.models.rows import any_of, columns, fetched, taken, with_any_of
+from tracking.models.rows import (
+    any_of,
+    columns,
+    every_column,
+    fetched,
+    taken,
+    with_any_of,
+)
 
 
 class ModelLine(NamedTuple):
@@ -49,15 +56,11 @@ class VersionLine(NamedTuple):
     model_id: str | None
 
 
-def _all_of(model: type[models.Model]) -> tuple[str, ...]:
-    return tuple(field.attname for field in model._meta.concrete_fields)
-
-
-_MODEL = _all_of(RegisteredModel)
-_VERSION = _all_of(ModelVersion)
+_MODEL = every_column(RegisteredModel)
+_VERSION = every_column(ModelVersion)
 # What a version brings along: alias, field, table, its columns.
 _ALONG: tuple[tuple[str, str, type[models.Model], tuple[str, ...]], ...] = (
-    ("l", "listing", VersionListing, _all_of(VersionListing)),
+    ("l", "listing", VersionListing, every_column(VersionListing)),
     ("m", "registered_model", RegisteredModel, _MODEL),
     ("u", "created_by", User, ("id", "username")),
     ("r", "source_run", Run, ("id", "run_id", "experiment_id")),

@@ -15,9 +15,10 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import record, refusals_recorded
 from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
-from registry.models import ModelVersion, RegisteredModel, VersionListing, VersionTag
+from registry.models import ModelVersion, RegisteredModel, VersionTag
+from registry.models.edits import insert_version, locked_model, place_of
 from registry.permissions import may_register_version
-from registry.services.registered_models import locked_model, model_archived, touch
+from registry.services.registered_models import model_archived
 from registry.services.version_content import Content, Source, content_at
 from tracking import storage
 from tracking.metadata_rules import violations
@@ -52,10 +53,11 @@ def register_version(
         )
         with transaction.atomic():
             model = _model_to_register_in(model, actor)
-            twin = _twin(model, artifact_sha256)
+            twin, number = place_of(model, artifact_sha256)
             if twin is not None:
-                raise _registered_already(twin)
-            return _register(model, source, Content(artifact.path, (artifact,)), actor)
+                raise _registered_already(_listed(model, twin))
+            content = Content(artifact.path, (artifact,))
+            return _register(model, number, source, content, actor)
 
 
 def version_of_source(
@@ -76,12 +78,13 @@ def version_of_source(
         content = content_at(source.holder, source.path) if source.holder else None
         if content is None:
             _refuse_unlinked(model, source)
-        twin = _twin(model, content.sha256) if content else None
+        twin, number = place_of(model, content.sha256 if content else None)
         if twin is not None:
-            _refuse_other_words(twin, description, tags)
-            return twin, False
+            version = _listed(model, twin)
+            _refuse_other_words(version, description, tags)
+            return version, False
         new = _register(
-            model, source, content, actor, description, tags, run_link=run_link
+            model, number, source, content, actor, description, tags, run_link=run_link
         )
         return new, True
 
@@ -97,7 +100,7 @@ def _guarded(model: RegisteredModel, actor: User) -> AbstractContextManager[None
 
 def _model_to_register_in(model: RegisteredModel, actor: User) -> RegisteredModel:
     """Return the model, locked, or refuse."""
-    locked, is_held = locked_model(model, actor=actor)
+    locked, is_held = locked_model(model, user=actor)
     if not is_held:
         raise _may_not_register(locked)
     if locked.is_archived:
@@ -114,6 +117,7 @@ def _may_not_register(model: RegisteredModel) -> PermissionDeniedError:
 
 def _register(
     model: RegisteredModel,
+    number: int,
     source: Source,
     content: Content | None,
     actor: User,
@@ -126,9 +130,9 @@ def _register(
     if source.run:
         _refuse_incomplete_metadata(source.run)
     artifact = content.artifact if content else None
-    version = ModelVersion.objects.create(
+    version = ModelVersion(
         registered_model=model,
-        number=_next_number(model),
+        number=number,
         source=source.address,
         run_link=run_link,
         source_run=source.run,
@@ -138,17 +142,11 @@ def _register(
         artifact_sha256=content.sha256 if content else None,
         created_by=actor,
     )
-    version.listing = VersionListing.objects.create(
-        version=version,
-        registered_model=model,
-        description=description,
-        updated_at=version.created_at,
-    )
+    insert_version(version, description=description)
     VersionTag.objects.bulk_create(
         VersionTag(version=version, key=key, value=value)
         for key, value in (tags or {}).items()
     )
-    touch(model, version.created_at)
     record(
         RegistryEvent.VERSION_REGISTERED,
         actor=actor,
@@ -165,16 +163,8 @@ def _register(
     return version
 
 
-def _next_number(model: RegisteredModel) -> int:
-    newest = model.versions.order_by("-number").values_list("number", flat=True).first()
-    return (newest or 0) + 1
-
-
-def _twin(model: RegisteredModel, sha256: str) -> ModelVersion | None:
-    """Return the version of this content; nearly always there is none."""
-    twins = model.versions.filter(artifact_sha256=sha256).order_by("pk")
-    key = twins.values_list("pk", flat=True).first()
-    return twins.select_related("listing").get(pk=key) if key else None
+def _listed(model: RegisteredModel, key: int) -> ModelVersion:
+    return model.versions.select_related("listing").get(pk=key)
 
 
 def _registered_already(twin: ModelVersion) -> ConflictError:

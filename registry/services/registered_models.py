@@ -3,12 +3,9 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import Value
-from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
@@ -16,9 +13,10 @@ from audit.services import record, refusals_recorded
 from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import FormerName, ModelTag, PromotionRequest, RegisteredModel
+from registry.models.edits import locked_model
+from registry.models.former_name import holders_of
 from registry.permissions import MODEL_GRANTS, may_register_model
 from tracking.models import Workspace
-from tracking.models.rights import is_given
 from tracking.services.roles import give_roles_their_permissions
 
 # They would be ambiguous in `models:/` addresses (MLflow's rule).
@@ -145,19 +143,6 @@ def rename_model(model: RegisteredModel, *, name: str, actor: User) -> Registere
     return model
 
 
-def locked_model(
-    model: RegisteredModel, *, actor: User
-) -> tuple[RegisteredModel, bool]:
-    """Return the model, locked, and whether the actor may register versions of it."""
-    locked: Any = (
-        RegisteredModel.objects.select_related("workspace")
-        .annotate(is_held=edits(actor, pk="pk"))
-        .select_for_update(of=("self",))
-        .get(pk=model.pk)
-    )
-    return locked, locked.is_held
-
-
 def model_archived(model: RegisteredModel) -> ConflictError:
     return ConflictError(
         "model_archived",
@@ -167,17 +152,9 @@ def model_archived(model: RegisteredModel) -> ConflictError:
 
 def editable_model(model: RegisteredModel, *, actor: User) -> RegisteredModel:
     """Return the model, locked, or refuse: first line of every edit of the catalogue."""
-    locked, is_held = locked_model(model, actor=actor)
+    locked, is_held = locked_model(model, user=actor)
     refuse_unless_editable(locked, is_held=is_held)
     return locked
-
-
-def edits(actor: User, *, pk: str) -> Combinable:
-    """Return `may_register_version` as a part of the query that locks a model."""
-    if not actor.is_active:
-        return Value(False)  # noqa: FBT003 - what is not held
-    words = ("registry", "registeredmodel", "register_version")
-    return is_given(*words, pk=pk, user=actor)
 
 
 def refuse_unless_editable(model: RegisteredModel, *, is_held: bool) -> None:
@@ -226,15 +203,10 @@ def _refuse_taken(
     workspace: Workspace, name: str, *, of: RegisteredModel | None = None
 ) -> None:
     """Refuse a name that another model of the workspace has or had."""
-    named = RegisteredModel.objects.filter(workspace=workspace, name=name)
-    former = FormerName.objects.filter(workspace=workspace, name=name)
-    holders = named.values_list("archived_at").union(
-        former.exclude(registered_model=of).values_list("given_up_at"), all=True
-    )
-    found = [ended for (ended,) in holders]
-    if None in found:
+    holders = holders_of(name, workspace=workspace, of=of)
+    if any(holders):
         raise _exists(name)
-    if found:
+    if holders:
         raise ConflictError(
             "model_name_used",
             f"{name!r} was the name of another model, which the log goes on to call so: "

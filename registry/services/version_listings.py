@@ -1,7 +1,5 @@
 """How a version is listed: what of that people may change, starting with its text."""
 
-from typing import Any
-
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -10,7 +8,8 @@ from audit.errors import ConflictError
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import ModelVersion, VersionListing
-from registry.services.registered_models import edits, refuse_unless_editable
+from registry.models.edits import locked_listing
+from registry.services.registered_models import refuse_unless_editable
 
 
 def describe_version(
@@ -40,17 +39,11 @@ def describe_version(
 
 def editable_listing(version: ModelVersion, *, actor: User) -> VersionListing:
     """Return how a version is listed, locked with its model, or refuse."""
-    listing: Any = (
-        VersionListing.objects.select_related("registered_model")
-        .annotate(is_held=edits(actor, pk="registered_model"))
-        .select_for_update(of=("registered_model",))
-        .get(pk=version.pk)
-    )
-    refuse_unless_editable(listing.registered_model, is_held=listing.is_held)
+    listing, is_held = locked_listing(version, user=actor)
+    refuse_unless_editable(listing.registered_model, is_held=is_held)
     if listing.archived_at is not None:
         raise version_archived(version)
-    editable: VersionListing = listing
-    return editable
+    return listing
 
 
 def version_archived(version: ModelVersion) -> ConflictError:

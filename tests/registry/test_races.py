@@ -210,3 +210,12 @@ def test_last_signature_after_a_stricter_tier_is_refused(workspace, cast):
 
     assert outcomes == ("done", "request_not_in_review")
     assert factories.fresh(asked).state == RequestState.INVALIDATED
+
+
+def test_version_is_archived_once(workspace, cast):
+    version = factories.version(workspace, cast)
+
+    def archive() -> None:
+        archive_version(version, actor=cast.alice)
+
+    assert overtaken(archive, archive) == ("done", "version_archived")

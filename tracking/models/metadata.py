@@ -7,7 +7,13 @@ from django.db import models
 from django.db.models import Exists, OuterRef
 
 from tracking.models.experiment import Experiment
+from tracking.models.rows import fetched
 from tracking.models.workspace import Workspace
+
+_BLOCKS_REGISTRATION = """
+SELECT blocks_registration FROM tracking_metadatatemplate
+WHERE experiment_id = %s ORDER BY number DESC LIMIT 1
+"""
 
 
 class FieldKind(models.TextChoices):
@@ -85,8 +91,9 @@ class MetadataTemplateQuerySet(models.QuerySet["MetadataTemplate"]):
         return newest or MetadataTemplate(experiment=experiment, number=0)
 
     def blocks_registration(self, experiment: Experiment) -> bool:
-        blocks = self._newest_first(experiment).values_list("blocks_registration")
-        return blocks.first() == (True,)
+        """Say whether runs must have all that is asked; by hand for registrations."""
+        found = fetched(_BLOCKS_REGISTRATION, [experiment.pk])
+        return any(blocks for (blocks,) in found)
 
     def _newest_first(self, experiment: Experiment) -> Self:
         return self.filter(experiment=experiment).order_by("-number")

@@ -20,6 +20,16 @@ def columns(alias: str, names: Sequence[str]) -> str:
     return ", ".join(f"{alias}.{name}" for name in names)
 
 
+def every_column(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields)
+
+
+def for_update(aliases: str) -> str:
+    """Return the end of a query that locks its rows of these tables."""
+    has_locks = connection.features.has_select_for_update_of
+    return f" FOR UPDATE OF {aliases}" if has_locks else ""
+
+
 def with_any_of(sql: str) -> str:
     """Return SQL in which `{any_of}` compares with a parameter made by `any_of`."""
     return sql.format(any_of=_ANY_OF[connection.vendor])

@@ -22,7 +22,7 @@ from tracking.models import (
     Workspace,
 )
 from tracking.models.role_grant import GrantedOn
-from tracking.models.rows import list_of
+from tracking.models.rows import fetched, list_of
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.permissions import (
     KEEPERS,
@@ -52,6 +52,7 @@ _PAIRS = {
     SELECT c.value AS codename, r.value AS role
     FROM json_each(%s) c JOIN json_each(%s) r ON r.key = c.key) AS wanted""",
 }
+_WORKSPACE = "SELECT id FROM tracking_workspace WHERE id = %s"
 SIGNING_ROLES = frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS})
 
 
@@ -101,7 +102,7 @@ def give_roles_their_permissions(
     of_type = ContentType.objects.get_for_model(subject).pk
     name = ""
     if not isinstance(subject, Workspace):
-        Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+        _lock(workspace.pk)
         name = str(getattr(subject, "name", ""))
     of_prefixes = f"{workspace.name}:{GrantedOn.PREFIX}"
     with connection.cursor() as cursor:
@@ -112,6 +113,11 @@ def give_roles_their_permissions(
                 *(workspace.name, of_prefixes, workspace.pk, name, of_type),
             ],
         )
+
+
+def _lock(workspace: int) -> None:
+    locks = " FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
+    fetched(f"{_WORKSPACE}{locks}", [workspace])
 
 
 def grant_role(user: User, *, role: Role, workspace: Workspace, actor: User) -> None:
@@ -164,7 +170,7 @@ def group_to_enter(grant: RoleGrant) -> Group:
     """Return the group, made and given its permissions if it is not there yet."""
     if grant.granted_on == GrantedOn.WORKSPACE:
         return group_of(Role(grant.role), grant.workspace)
-    Workspace.objects.select_for_update(no_key=True).get(pk=grant.workspace_id)
+    _lock(grant.workspace_id)
     group, _ = Group.objects.get_or_create(name=grant.group_name)
     of_role = GroupObjectPermission.objects.filter(
         group=group_of(Role(grant.role), grant.workspace)
