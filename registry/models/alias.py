@@ -7,6 +7,16 @@ from django.db import models
 from registry.models.model_version import ModelVersion
 from registry.models.registered_model import RegisteredModel
 
+# Lets a name mean the version of the row that what comes before calls `listing`.
+ALIAS_OF_LISTING = """
+changed AS (
+    INSERT INTO registry_alias (registered_model_id, name, version_id)
+    SELECT registered_model_id, %s, version_id FROM listing
+    ON CONFLICT (registered_model_id, name)
+        DO UPDATE SET version_id = excluded.version_id
+    RETURNING id)
+"""
+
 
 class Alias(models.Model):
     """Counts only where nothing governs its name; there a slot says what it means."""

@@ -34,6 +34,16 @@ JOIN registry_registeredmodel m ON m.id = l.registered_model_id
 JOIN auth_user a ON a.id = %s
 WHERE l.version_id = %s
 """  # noqa: S608 - words of this module
+# How a version that the user may edit is listed, locked with its model.
+LISTING_TO_EDIT = f"""
+listing AS (
+    SELECT l.version_id, l.registered_model_id FROM registry_versionlisting l
+    JOIN registry_registeredmodel m ON m.id = l.registered_model_id
+    JOIN auth_user a ON a.id = %s AND a.is_active
+    WHERE l.version_id = %s AND {_EDITS}
+        AND l.archived_at IS NULL AND m.archived_at IS NULL
+    FOR UPDATE OF m, l)
+"""  # noqa: S608 - words of this module
 _PLACE = """
 SELECT
     (SELECT id FROM registry_modelversion

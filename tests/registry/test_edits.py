@@ -1,15 +1,27 @@
 """What is written by hand for the catalogue asks and leaves what the long way does."""
 
+import json
+
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
 from guardian.shortcuts import assign_perm
 
-from registry.models import ModelVersion, RegisteredModel, VersionListing
+from audit.errors import ConflictError, PermissionDeniedError
+from audit.models import Event
+from registry.models import Alias, ModelVersion, RegisteredModel, VersionListing
 from registry.models.edits import locked_listing, locked_model, place_of
 from registry.permissions import may_register_version
+from registry.services import aliases
+from registry.services.aliases import set_alias
+from registry.services.archiving import archive_model, archive_version
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+only_postgresql = pytest.mark.skipif(  # SQLite changes nothing within WITH
+    connection.vendor != "postgresql",
+    reason="only PostgreSQL changes and records in one statement",
+)
 
 
 @pytest.fixture
@@ -38,6 +50,14 @@ def people(workspace, cast, version):
 
 def fields(row):
     return {name: value for name, value in vars(row).items() if name[0] != "_"}
+
+
+def entries():
+    events = Event.objects.filter(kind="registry.alias.set").order_by("id")
+    return [
+        (event.actor, event.subject, json.loads(bytes(event.body))["payload"])
+        for event in events
+    ]
 
 
 def test_who_may_edit_is_who_may_register_versions(version, people):
@@ -77,3 +97,54 @@ def test_place_is_the_next_number_unless_the_content_is_there(version, workspace
     assert place_of(model, "0" * 64) == (None, 3)
     assert place_of(model, None) == (None, 3)
     assert place_of(other, second.artifact_sha256) == (None, 1)
+
+
+@only_postgresql
+def test_both_ways_to_set_an_alias_leave_the_same_row_and_entry(
+    version, workspace, cast
+):
+    second = factories.version(workspace, cast, content=b"model 2")
+    left = []
+    for one in (version, second):
+        assert aliases._set_at_once(one, name="best", actor=cast.alice)
+        left.append(Alias.objects.values_list("registered_model", "version").get())
+        aliases._set(one, name="best", actor=cast.alice)
+        left.append(Alias.objects.values_list("registered_model", "version").get())
+    model = version.registered_model
+    assert left == [(model.pk, version.pk)] * 2 + [(model.pk, second.pk)] * 2
+    assert entries() == [
+        (f"user/{cast.alice.pk}", model.subject, {"alias": "best", "version": number})
+        for number in (1, 1, 2, 2)
+    ]
+
+
+@only_postgresql
+def test_whoever_may_edit_sets_aliases_at_once_and_nobody_else(version, people):
+    for number, user in enumerate(people):
+        fresh, name = User.objects.get(pk=user.pk), f"name-{number}"
+        may, before = may_register_version(fresh, version.registered_model), entries()
+        assert aliases._set_at_once(version, name=name, actor=fresh) == may, fresh
+        assert Alias.objects.filter(name=name).exists() == may
+        assert len(entries()) == len(before) + may
+
+
+@only_postgresql
+def test_what_is_archived_takes_no_alias_at_once(version, workspace, cast):
+    second = factories.version(workspace, cast, content=b"model 2")
+    archive_version(version, actor=cast.alice)
+    assert not aliases._set_at_once(version, name="best", actor=cast.alice)
+    archive_model(second.registered_model, actor=cast.alice)
+    assert not aliases._set_at_once(second, name="best", actor=cast.alice)
+    assert not Alias.objects.exists()
+    assert entries() == []
+
+
+def test_refused_alias_says_why(version, cast):
+    with pytest.raises(PermissionDeniedError) as denied:
+        set_alias(version, name="best", actor=cast.mallory)
+    assert denied.value.code == "may_not_edit_model"
+    archive_version(version, actor=cast.alice)
+    with pytest.raises(ConflictError) as refusal:
+        set_alias(version, name="best", actor=cast.alice)
+    assert refusal.value.code == "version_archived"
+    assert entries() == []

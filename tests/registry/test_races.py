@@ -9,6 +9,7 @@ from django.db import connections
 
 from audit.errors import ConflictError
 from registry.models import (
+    Alias,
     ModelVersion,
     Promotion,
     PromotionRequest,
@@ -19,6 +20,7 @@ from registry.models import (
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
+from registry.services.aliases import set_alias
 from registry.services.archiving import archive_version
 from registry.services.out_of_use import is_archived
 from registry.services.promotion import promote
@@ -210,6 +212,18 @@ def test_last_signature_after_a_stricter_tier_is_refused(workspace, cast):
 
     assert outcomes == ("done", "request_not_in_review")
     assert factories.fresh(asked).state == RequestState.INVALIDATED
+
+
+def test_version_that_is_archived_meanwhile_gets_no_alias(workspace, cast):
+    version = factories.version(workspace, cast)
+
+    came_of_it = overtaken(
+        lambda: archive_version(version, actor=cast.alice),
+        lambda: set_alias(version, name="best", actor=cast.alice),
+    )
+
+    assert came_of_it == ("done", "version_archived")
+    assert not Alias.objects.exists()
 
 
 def test_version_is_archived_once(workspace, cast):
