@@ -6,7 +6,6 @@ list of all routes, took as long as an answer of the database.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from django.http import HttpRequest
 from django.http.response import HttpResponse, HttpResponseBase
@@ -14,8 +13,8 @@ from django.urls import ResolverMatch, resolve
 
 from config.errors import MLFLOW_PATH, answer_to_plain_view
 
-LONGEST_REMEMBERED_PATH = 200
-_remembered = lru_cache(maxsize=1024)(resolve)
+MOST_REMEMBERED, LONGEST_REMEMBERED_PATH = 1024, 200
+_remembered: dict[str, ResolverMatch] = {}
 
 
 class ShortWayMiddleware:
@@ -45,4 +44,17 @@ class ShortWayMiddleware:
 
 
 def _resolved(path: str) -> ResolverMatch:
-    return (_remembered if len(path) <= LONGEST_REMEMBERED_PATH else resolve)(path)
+    """Remember paths that come again: those of artifacts and logged models do not.
+
+    What else was tried for one is kilobytes that nobody reads.
+    """
+    match = _remembered.get(path)
+    if match is None:
+        match = resolve(path)
+        comes_again = match.kwargs.keys() <= {"workspace"} and not match.args
+        if comes_again and len(path) <= LONGEST_REMEMBERED_PATH:
+            match.tried = None
+            if len(_remembered) >= MOST_REMEMBERED:
+                _remembered.clear()
+            _remembered[path] = match
+    return match
