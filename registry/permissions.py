@@ -13,6 +13,7 @@ from registry.models import (
     RegisteredModel,
 )
 from registry.models.sign_off import SignerRole
+from registry.signing import TWO_FACTORS
 from tracking.models import (
     ServiceAccount,
     Workspace,
@@ -254,7 +255,7 @@ def delegation_to_sign(
     delegations = list(
         Delegation.objects.in_force(timezone.now())
         .over(model)
-        .filter(delegate=user, role=role)
+        .filter(delegate=user, role=role, **_proven_as(model))
         .select_related("delegator")
         .order_by("pk")
     )
@@ -266,6 +267,11 @@ def delegation_to_sign(
         if may_sign_in_own_right(delegation.delegator, role, model):
             return delegation
     return None
+
+
+def _proven_as(model: RegisteredModel) -> dict[str, str]:
+    """Ask of a delegation the proof that a signature for the model takes."""
+    return {"method": TWO_FACTORS} if model.wants_two_factors else {}
 
 
 def people_behind(user: User, role: SignerRole, model: RegisteredModel) -> list[User]:

@@ -1,6 +1,6 @@
 """Registered models, their versions and slots, each linked to the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin
@@ -42,6 +42,10 @@ from registry.services.inventory import Serving, inventory
 from registry.services.retirements import models_that_stand_on
 from tracking.admin.row_acts import Act, ActsAdmin
 from tracking.admin.rows import link_to_person, person
+
+
+def _seen(others: Iterable[RegisteredModel], model: Any) -> list[RegisteredModel]:
+    return [other for other in others if other.pk in model.seen_beside]
 
 
 def _of_model(
@@ -100,6 +104,15 @@ class RegisteredModelAdmin(ActsAdmin[RegisteredModel]):
         "retire": Act(RetireModelForm, may_retire),
     }
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> RegisteredModel:
+        """Keep what is seen beside it: other models are named to nobody else."""
+        model = super().get_object(request, object_id, from_field)
+        seen = RegisteredModel.objects.visible_to(cast("User", request.user))
+        model.seen_beside = set(seen.values_list("pk", flat=True))  # type: ignore[attr-defined]  # for `_seen`
+        return model
+
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Read what the inventory says of the models on the page, all at once."""
         changelist = super().get_changelist_instance(request)
@@ -128,11 +141,12 @@ class RegisteredModelAdmin(ActsAdmin[RegisteredModel]):
         return utc(model.line.next_revalidation)
 
     @admin.display(description="card")
-    def card(self, model: RegisteredModel) -> str:
+    def card(self, model: Any) -> str:
         card = model.cards.newest().with_people().first()
         if card is None:
             return "nobody has written one"
-        upstream = ", ".join(item.upstream.name for item in card.dependencies.all())
+        named = [item.upstream for item in card.dependencies.all()]
+        upstream = ", ".join(other.name for other in _seen(named, model))
         return table(
             ("number", "limits of use", "origin", "executive", "works with"),
             (
@@ -163,8 +177,8 @@ class RegisteredModelAdmin(ActsAdmin[RegisteredModel]):
         )
 
     @admin.display(description="models that stand on it")
-    def stands_on_it(self, model: RegisteredModel) -> str:
-        standing = models_that_stand_on(model)
+    def stands_on_it(self, model: Any) -> str:
+        standing = _seen(models_that_stand_on(model), model)
         return table(("model",), ((link(other),) for other in standing))
 
     @admin.display(description="findings, newest first")

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import F, Q
 
+from registry.models.delegation import Delegation
 from registry.models.model_version import ModelVersion
 from registry.models.registered_model import RegisteredModel
 
@@ -67,6 +68,10 @@ class Attestation(models.Model):
     evidence_sha256 = models.CharField(max_length=64, blank=True)
     attested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
+    )
+    # Set if they judged for somebody else.
+    delegation = models.ForeignKey(
+        Delegation, models.PROTECT, null=True, related_name="+"
     )
     printed_name = models.CharField(max_length=300)
     method = models.CharField(max_length=50)

@@ -131,14 +131,16 @@ def attestations_that_count(
 ) -> dict[str, Attestation]:
     """Return the newest valid attestation of each kind that the policy wants.
 
-    Nobody asks for a promotion on what they have judged themselves.
+    Nobody asks for a promotion on what they have judged themselves, or lent their name to.
     """
     if not policy.attestations:
         return {}
     valid = Attestation.objects.valid(now).filter(
         model_version=request.model_version_id, environment=request.environment
     )
-    valid = valid.exclude(kind__in=JUDGED_BY, attested_by=request.requested_by_id)
+    asker = request.requested_by_id
+    valid = valid.exclude(kind__in=JUDGED_BY, attested_by=asker)
+    valid = valid.exclude(kind__in=JUDGED_BY, delegation__delegator=asker)
     if attested_by is not None:
         valid = valid.filter(attested_at__lte=attested_by)
     found = {

@@ -99,6 +99,7 @@ def attest(
             link=link,
             evidence_sha256=evidence_sha256,
             attested_by=actor,
+            delegation=delegation,
             printed_name=signed_name(actor, delegation),
             method=method,
             attested_at=now,

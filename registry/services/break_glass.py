@@ -22,7 +22,9 @@ from registry.models.break_glass import LONGEST_HOURS
 from registry.models.finding import Finding, FindingCause, Severity
 from registry.models.sign_off import SignerRole
 from registry.permissions import delegation_to_sign, may_break_glass, people_behind
+from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_signer
+from registry.services.claims import claim_of_asking
 from registry.services.findings import JUDGED, add_finding, responsible
 from registry.services.out_of_use import refuse_retired
 from registry.services.sign_offs import signed_name
@@ -134,6 +136,7 @@ def confirm_break_glass(
         delegation = delegation_to_sign(actor, role, version.registered_model)
         slot = locked_slot(version.registered_model, asked.slot.environment)
         _refuse_unless_open(asked, role, actor, proof.at)
+        refuse_altered_records([claim_of_asking(asked)])
         _refuse_weaker_proof(asked, slot)
         _refuse_unproven(slot, version, actor)
         confirmed = BreakGlassConfirmation.objects.create(

@@ -8,6 +8,7 @@ from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import (
     Attestation,
+    BreakGlass,
     BreakGlassConfirmation,
     Delegation,
     EvidenceView,
@@ -146,20 +147,7 @@ def claims_of_emergency(confirmed: BreakGlassConfirmation) -> Iterator[Claim]:
     """Return that two people signed, and until when it lasts."""
     asked = confirmed.break_glass
     names = _names(asked.model_version)
-    yield Claim(
-        f"break-glass promotion {asked.pk}",
-        RegistryEvent.BREAK_GLASS_ASKED,
-        (asked.subject,),
-        {
-            "version": names,
-            "role": asked.asked_as,
-            "hours": asked.hours,
-            "method": asked.method,
-            "signed_at": asked.asked_at.isoformat(),
-        },
-        pseudonym(asked.asked_by),
-        written={"printed_name": asked.printed_name, "reason": asked.reason},
-    )
+    yield claim_of_asking(asked)
     yield Claim(
         f"the confirmation of break-glass promotion {asked.pk}",
         RegistryEvent.BREAK_GLASS_CONFIRMED,
@@ -176,6 +164,23 @@ def claims_of_emergency(confirmed: BreakGlassConfirmation) -> Iterator[Claim]:
         written={"printed_name": confirmed.printed_name},
     )
     yield _of_version(asked.model_version, names)
+
+
+def claim_of_asking(asked: BreakGlass) -> Claim:
+    return Claim(
+        f"break-glass promotion {asked.pk}",
+        RegistryEvent.BREAK_GLASS_ASKED,
+        (asked.subject,),
+        {
+            "version": _names(asked.model_version),
+            "role": asked.asked_as,
+            "hours": asked.hours,
+            "method": asked.method,
+            "signed_at": asked.asked_at.isoformat(),
+        },
+        pseudonym(asked.asked_by),
+        written={"printed_name": asked.printed_name, "reason": asked.reason},
+    )
 
 
 def claims_of_revalidations(slot: Slot, version: ModelVersion) -> Iterator[Claim]:

@@ -20,10 +20,8 @@ from registry.models import (
     ModelCard,
     ModelVersion,
     Policy,
-    Promotion,
     PromotionRequest,
     RequestState,
-    Rollback,
     Slot,
     Waiver,
 )
@@ -31,10 +29,8 @@ from registry.models.finding import FindingState, Severity
 from registry.services.assessment import Assessment, assess
 from registry.services.claims import (
     claims_of_emergency,
-    claims_of_promotion,
     claims_of_request,
     claims_of_revalidations,
-    claims_of_rollback,
 )
 from registry.services.due_dates import GRACE, Due, due_dates
 from registry.services.findings import blocking_findings
@@ -42,6 +38,7 @@ from registry.services.governance import governing_policy
 from registry.services.out_of_use import is_archived
 from registry.services.reconciliation import Claim, unfounded
 from registry.services.sign_off_verification import sign_off_faults
+from registry.services.slot_history import last_of
 
 
 class Answer(StrEnum):
@@ -177,7 +174,7 @@ def _look_at_champion(
         .order_by("-pk")
         .first()
     )
-    last = _last(slot)
+    last = last_of(slot)
     if slot.approved_champion is not None and slot.approved_champion != last.version:
         found.reasons.append(
             Reason(
@@ -233,38 +230,6 @@ def _look_at_champion(
 def _has_ended(emergency: BreakGlassConfirmation, version: ModelVersion) -> bool:
     ended = BreakGlassEnd.objects.filter(confirmation=emergency).exists()
     return ended or emergency.break_glass.model_version_id != version.pk
-
-
-@dataclass(frozen=True)
-class _Last:
-    """Who serves by what was done last, and what must be told of that."""
-
-    version: ModelVersion | None = None
-    claims: tuple[Claim, ...] = ()
-
-
-def _last(slot: Slot) -> _Last:
-    """Return what was done last in a slot: a promotion, or a rollback."""
-    promoted = (
-        Promotion.objects.filter(slot=slot)
-        .select_related("request__model_version", "promoted_by")
-        .order_by("-pk")
-        .first()
-    )
-    if promoted is None:
-        return _Last()
-    back = (
-        Rollback.objects.filter(slot=slot)
-        .select_related("promotion__request__model_version", "rolled_back_by")
-        .order_by("-pk")
-        .first()
-    )
-    if back and back.rolled_back_at >= promoted.promoted_at:
-        version = back.promotion.request.model_version
-        claims = (*claims_of_rollback(back), *claims_of_promotion(back.promotion))
-        return _Last(version, claims)
-    version = promoted.request.model_version
-    return _Last(version, tuple(claims_of_promotion(promoted)))
 
 
 def _look_at_waivers(assessed: Assessment, found: _Found) -> None:

@@ -13,7 +13,9 @@ from registry.models.model_card import Origin
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import may_describe_model, may_sign_in_own_right
+from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_signer
+from registry.services.claims import claims_of_authority
 from registry.services.due_dates import longest_interval
 from tracking.models import ServiceAccount
 
@@ -137,6 +139,7 @@ def _refuse_unexplained_interval(months: int | None, reason: str) -> None:
 
 def _refuse_to_take_over(model: RegisteredModel, owner: User, actor: User) -> None:
     """Let a model be handed over by who owns it or by the risk role, and by no other."""
+    refuse_altered_records(claims_of_authority(SignerRole.OWNER, model, None))
     if model.owner_id in {None, owner.pk, actor.pk}:
         return
     if not may_sign_in_own_right(actor, SignerRole.RISK, model):

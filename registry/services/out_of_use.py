@@ -6,7 +6,9 @@ from registry.services.version_listings import version_archived
 
 
 def is_archived(version: ModelVersion) -> bool:
-    return not VersionListing.objects.active().filter(pk=version.pk).exists()
+    """Say whether it is, or its model is, as the database has it."""
+    active = VersionListing.objects.active().filter(registered_model__archived_at=None)
+    return not active.filter(pk=version.pk).exists()
 
 
 def is_out_of_use(version: ModelVersion) -> bool:

@@ -19,6 +19,7 @@ from registry.models import (
     PromotionRequest,
     RegisteredModel,
     RequestState,
+    Slot,
 )
 from registry.permissions import may_promote, may_request_promotion, may_run_gates
 from registry.policy_document import PolicyDocument, read_policy_document
@@ -44,6 +45,7 @@ from registry.services.governance import pinned_policy
 from registry.services.notifications import notify
 from registry.services.out_of_use import refuse_retired
 from registry.services.revalidation_triggers import call_by_promotion
+from registry.services.slot_history import refuse_altered_slot
 from registry.services.slots import fill, locked_slot, refuse_frozen
 from registry.services.submission import refuse_unfit
 from tracking.services.runs import freeze
@@ -170,6 +172,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
         refuse_untold_permission(actor, "promote_version", version.registered_model)
         refuse_unsound_log()
         slot = locked_slot(version.registered_model, request.environment)
+        refuse_altered_slot(slot)
         former = slot.approved_champion
         request = locked_request(request.pk)
         now = timezone.now()
@@ -234,6 +237,7 @@ def _refuse_second_request(version: ModelVersion, environment: str) -> None:
 
 def _start_evaluation(request: PromotionRequest, *, actor: User) -> None:
     policy = read_policy_document(request.policy.document)
+    _refuse_altered_slot(request)
     champion = champion_of(request.model_version, request.environment)
     evidence = evidence_of(request.model_version, champion, policy)
     check(evidence)
@@ -252,6 +256,13 @@ def _start_evaluation(request: PromotionRequest, *, actor: User) -> None:
     )
     for run in runs:
         run_gate_later(run.pk)
+
+
+def _refuse_altered_slot(request: PromotionRequest) -> None:
+    model = request.model_version.registered_model
+    slots = Slot.objects.with_champion().filter(registered_model=model)
+    for slot in slots.filter(environment=request.environment):
+        refuse_altered_slot(slot)
 
 
 def _create_gate_runs(

@@ -5,7 +5,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.errors import InvalidError, PermissionDeniedError
-from audit.services import record, refusals_recorded
+from audit.proofs import trail
+from audit.services import pseudonym, record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import RegisteredModel, TierAssessment
 from registry.models.sign_off import SignerRole
@@ -122,10 +123,17 @@ def _refuse_unless_may_assess(model: RegisteredModel, tier: Tier, actor: User) -
     # A model that nobody has classified is judged as critical.
     demands_less = tier > (model.tier or Tier.CRITICAL)
     is_party = actor.pk in {model.owner_id, model.created_by_id}
-    is_party |= may_register_version(actor, model)
+    is_party |= may_register_version(actor, model) or _has_owned(actor, model)
     if demands_less and (is_party or not is_risk):
         raise PermissionDeniedError(
             "owner_does_not_lower_demands",
-            f"{model} would be held to less: somebody with the risk role who neither "
-            f"owns nor registered it, nor registers versions of it, must sign that.",
+            f"{model} would be held to less: somebody with the risk role who never "
+            f"owned or registered it, nor registers versions of it, must sign that.",
         )
+
+
+def _has_owned(actor: User, model: RegisteredModel) -> bool:
+    """Say whether the log tells that they ever owned it; handing over undoes nothing."""
+    kinds = (RegistryEvent.MODEL_REGISTERED, RegistryEvent.MODEL_CARD_WRITTEN)
+    told = trail(model.subjects, kinds=kinds)
+    return any(entry.payload.get("owner") == pseudonym(actor) for entry in told)

@@ -5,6 +5,7 @@ from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from guardian.shortcuts import assign_perm
 
 from audit.proofs import trail
 from registry.models import (
@@ -507,3 +508,18 @@ def test_act_that_is_not_theirs_is_refused_in_words(in_review, cast, act):
 
 def test_unknown_act_is_not_found(in_review, cast):
     assert as_person(cast.bob).get(act_page(in_review, "bless")).status_code == 404
+
+
+def test_page_of_a_model_names_no_model_that_is_not_seen(workspace, cast):
+    model = factories.model(workspace, cast)
+    above = factories.model(workspace, cast, "secret-bureau", tier=None)
+    below = factories.model(workspace, cast, "secret-collections", tier=None)
+    factories.model_card(model, cast, upstream=[above])
+    factories.model_card(below, cast, upstream=[model])
+    assign_perm("registry.view_registeredmodel", cast.mallory, model)
+    path = f"/admin/registry/registeredmodel/{model.pk}/change/"
+
+    assert "secret" not in text(as_person(cast.mallory).get(path))
+    seen = text(as_person(cast.carol).get(path))
+    assert "secret-bureau" in seen
+    assert "secret-collections" in seen

@@ -143,6 +143,22 @@ def test_judgement_in_a_lent_role_says_for_whom(workspace, cast):
     assert trail([version.subject])[-1].payload["delegation"] == lent.subject
 
 
+def test_who_lent_their_name_to_a_judgement_asks_for_nothing_on_it(workspace, cast):
+    wanted = "attestations: [{kind: ethics_review, accepts: [human]}]\n"
+    factories.policy(workspace, cast, factories.POLICY + wanted)
+    version = factories.version(workspace, cast)
+    factories.grant(cast.eve, Role.DEVELOPER, workspace)
+    lent = delegated(workspace, cast.eve, cast.bob, role=SignerRole.ETHICS)
+    given = factories.attested(version, cast.bob, AttestationKind.ETHICS_REVIEW)
+
+    asked = request_promotion(version, environment="production", actor=cast.eve)
+    for pk in asked.gate_runs.values_list("pk", flat=True):
+        run_gate(pk)
+
+    assert given.delegation == lent
+    assert factories.fresh(asked).state == RequestState.BLOCKED
+
+
 def test_who_may_judge_in_their_own_right_does_not_judge_for_somebody(workspace, cast):
     version = factories.version(workspace, cast)
     delegated(workspace, cast.olivia, cast.rita, role=SignerRole.OWNER)

@@ -15,6 +15,8 @@ from audit.proofs import trail
 from audit.sequencer import sequence_pending
 from registry.models import Delegation, PromotionRequest, SignOff
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
+from registry.permissions import delegation_to_sign
 from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.waiting import Waiting, waiting_for
 from tests import factories
@@ -293,6 +295,17 @@ def test_delegation_for_the_upper_tiers_takes_two_factors(workspace, cast, vera)
     app = factories.second_factor(cast.bob)
     signed = delegated(workspace, cast.bob, vera, model=model, code=app.code())
     assert signed.method == "password and one-time code"
+
+
+def test_delegation_by_password_signs_for_no_upper_tier(workspace, cast, vera):
+    model = factories.model(workspace, cast)
+    lent = delegated(workspace, cast.bob, vera)
+    assert delegation_to_sign(vera, SignerRole.VALIDATOR, model) == lent
+
+    factories.tier(model, cast, Tier.HIGH)
+
+    model.refresh_from_db()
+    assert delegation_to_sign(vera, SignerRole.VALIDATOR, model) is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from audit.errors import ConflictError
 from audit.services import system_account
 from registry.models import (
     AttestationKind,
+    BreakGlass,
     Delegation,
     Freeze,
     ModelVersion,
@@ -27,7 +28,11 @@ from tests import factories
 from tracking.models import Workspace
 from tracking.models.role_grant import GrantedOn, GrantState, NamePrefix, RoleGrant
 from tracking.permissions import Role
-from tracking.services.role_grants import approve_role, ask_for_role
+from tracking.services.role_grants import (
+    approve_role,
+    ask_for_role,
+    put_roles_into_effect,
+)
 from tracking.services.roles import enter_group
 
 pytestmark = pytest.mark.django_db
@@ -228,3 +233,95 @@ def test_role_counts_where_it_was_granted_only(workspace, cast, prefix, counts):
         assert signed.sign_offs.get().signer == cast.mallory
     else:
         assert altered(factories.signed, asked, cast.mallory, SignerRole.VALIDATOR)
+
+
+def test_grant_that_nobody_asked_for_never_comes_into_effect(workspace, cast):
+    now = timezone.now()
+    forged_row = RoleGrant.objects.create(
+        workspace=workspace,
+        role=Role.VALIDATOR,
+        account=cast.mallory,
+        object_name=workspace.name,
+        state=GrantState.APPROVED,
+        asked_by=cast.ada,
+        approved_by=cast.rita,
+        approved_at=now,
+        effective_at=now,
+    )
+
+    assert put_roles_into_effect() == 0
+    forged_row.refresh_from_db()
+    assert forged_row.state == GrantState.REFUSED
+    assert not cast.mallory.groups.exists()
+
+
+@pytest.mark.parametrize("is_signing", [True, False])
+def test_grant_that_was_altered_or_approved_by_hand_never_comes_into_effect(
+    workspace, cast, is_signing
+):
+    grant = ask_for_role(
+        cast.mallory,
+        role=Role.VALIDATOR if is_signing else Role.DEVELOPER,
+        workspace=workspace,
+        reason="Joins.",
+        actor=cast.ada,
+    )
+    now = timezone.now()
+    RoleGrant.objects.filter(pk=grant.pk).update(
+        role=Role.VALIDATOR,
+        state=GrantState.APPROVED,
+        approved_by=cast.rita,
+        approved_at=now,
+        effective_at=now,
+    )
+
+    assert put_roles_into_effect() == 0
+    assert not cast.mallory.groups.exists()
+
+
+def test_day_of_waiting_is_not_taken_away(workspace, cast):
+    grant = ask_for_role(
+        cast.mallory,
+        role=Role.VALIDATOR,
+        workspace=workspace,
+        reason="Joins.",
+        actor=cast.ada,
+    )
+    approve_role(grant, actor=cast.rita)
+    RoleGrant.objects.filter(pk=grant.pk).update(effective_at=timezone.now())
+
+    assert put_roles_into_effect() == 0
+
+
+def test_owner_of_whom_the_log_does_not_tell_hands_nothing_over(workspace, cast):
+    model = factories.model(workspace, cast)
+    zoe = factories.person("zoe", workspace, Role.OWNER)
+    RegisteredModel.objects.update(owner=zoe)
+
+    assert altered(
+        factories.model_card,
+        RegisteredModel.objects.get(pk=model.pk),
+        cast,
+        owner=zoe,
+        actor=zoe,
+    )
+
+
+def test_emergency_that_nobody_asked_for_is_not_confirmed(workspace, cast, champion):
+    version = factories.version(workspace, cast, content=b"2")
+    slot, now = Slot.objects.get(), timezone.now()
+    asked = BreakGlass.objects.create(
+        slot=slot,
+        model_version=version,
+        reason="Now.",
+        hours=24,
+        asked_by=cast.olivia,
+        asked_as=SignerRole.OWNER,
+        printed_name="Olivia Example",
+        method="password re-entered",
+        asked_at=now,
+        lapses_at=now + timedelta(hours=1),
+    )
+
+    assert altered(factories.emergency, asked, cast)
+    assert Slot.objects.get().champion == champion

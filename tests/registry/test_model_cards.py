@@ -232,3 +232,16 @@ def test_card_and_tier_over_http(workspace, cast, model, as_token):
         assert listed["count"] == (2 if path == "tier-assessments" else 1)
         assert rita.get(f"/api/v1/{path}/").status_code == 400
         assert rita.get(f"/api/v1/{path}/?registered_model=no").status_code == 404
+
+
+def test_nobody_holds_a_model_to_less_that_they_owned_before(workspace, cast, model):
+    factories.grant(cast.rita, Role.OWNER, workspace)
+    factories.model_card(model, cast, owner=cast.rita)
+    factories.model_card(
+        RegisteredModel.objects.get(pk=model.pk), cast, owner=cast.eve, actor=cast.rita
+    )
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.tier(RegisteredModel.objects.get(pk=model.pk), cast, Tier.LOW)
+
+    assert refusal.value.code == "owner_does_not_lower_demands"

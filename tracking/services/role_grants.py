@@ -12,7 +12,8 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError, DomainError, InvalidError, PermissionDeniedError
-from audit.services import record, refusals_recorded, system_account
+from audit.proofs import trail
+from audit.services import pseudonym, record, refusals_recorded, system_account
 from tracking.authority import is_role_told, refuse_untold_role
 from tracking.events import TrackingEvent
 from tracking.models import GrantState, NamePrefix, RoleGrant, Workspace
@@ -183,11 +184,39 @@ def _put_into_effect(pk: int, *, actor: User) -> bool:
     if not RoleGrant.objects.move(pk, to=GrantState.EFFECTIVE):
         return False
     grant = RoleGrant.objects.with_people().get(pk=pk)
+    _refuse_untold(grant)
     # Of two roles that nobody holds together, the second one to come waits, and is refused.
     grant.account = User.objects.select_for_update().get(pk=grant.account_id)
     _refuse_unfit(grant)
     enter_group(grant, actor=actor)
     return True
+
+
+def _refuse_untold(grant: RoleGrant) -> None:
+    """Refuse what was not asked for and approved as its row says, by the log's last word."""
+    kinds = (
+        TrackingEvent.ROLE_ASKED,
+        TrackingEvent.ROLE_APPROVED,
+        TrackingEvent.ROLE_GRANTED,
+        TrackingEvent.ROLE_REVOKED,
+    )
+    about = [
+        (entry.kind, entry.actor, entry.payload.get("effective_at"))
+        for entry in trail([grant.workspace.subject], kinds=kinds)
+        if told(grant).items() <= entry.payload.items()
+    ]
+    people = (grant.asked_by, grant.approved_by)
+    asked, approved = (pseudonym(person) if person else "" for person in people)
+    effective_at = grant.effective_at.isoformat() if grant.effective_at else None
+    if about[-2:] != [
+        (TrackingEvent.ROLE_ASKED, asked, None),
+        (TrackingEvent.ROLE_APPROVED, approved, effective_at),
+    ]:
+        raise ConflictError(
+            "records_altered",
+            f"The log does not tell that two people gave {grant}. Have the log verified "
+            f"before anything else.",
+        )
 
 
 def _refuse_late(pk: int, refusal: DomainError) -> None:
