@@ -91,14 +91,14 @@ class ActsAdmin(VisibleRowsAdmin[Row]):
 
 
 class MakingAdmin(ActsAdmin[Row]):
-    """Offers to make a row as well, on a page of its own beside the list."""
+    """Offers to make a row as well, on a page of its own beside the list.
+
+    To whom it is offered is `may_make`, of each table's own; the service decides again.
+    """
 
     change_list_template = "admin/rows_with_making.html"
     making: ClassVar[type[MakingForm]]
-
-    def may_make(self, actor: User) -> bool:
-        """Say who is offered it; the service decides again."""
-        raise NotImplementedError
+    may_make: Callable[[User], bool]
 
     def get_urls(self) -> list[URLPattern]:
         own = path(
