@@ -6,8 +6,9 @@ from typing import Any
 from audit.errors import ConflictError
 from audit.tlog.canonical import canonical_bytes, digest
 from registry.evidence import Evidence, FileName, StoredFile, VersionEvidence, pair
-from registry.models import EvidenceSnapshot, ModelVersion, PromotionRequest, Slot
+from registry.models import EvidenceSnapshot, ModelVersion, PromotionRequest
 from registry.policy_document import PolicyDocument, read_policy_document
+from registry.services.slot_history import compared_with
 from registry.services.version_content import pinned_content
 from tracking import storage
 from tracking.services.artifacts import current_artifact
@@ -79,21 +80,6 @@ def pinned_evidence(request: PromotionRequest, *, attempt: int) -> Evidence:
     return evidence
 
 
-def champion_of(version: ModelVersion, environment: str) -> ModelVersion | None:
-    """Return the version that holds the slot which `version` would take, if one does.
-
-    Who serves there in an emergency holds nothing: it is asked about like any other.
-    """
-    slot = (
-        Slot.objects.filter(
-            registered_model=version.registered_model, environment=environment
-        )
-        .select_related(*CHAMPION_WITH_CONTENT, "break_glass")
-        .first()
-    )
-    return slot.approved_champion if slot else None
-
-
 def take_snapshot(
     request: PromotionRequest, evidence: Evidence, champion: ModelVersion | None
 ) -> EvidenceSnapshot:
@@ -111,7 +97,7 @@ def take_snapshot(
 def refuse_changed_evidence(request: PromotionRequest) -> None:
     """Refuse when champion or run are no longer what the attempt's snapshot pinned."""
     snapshot = request.snapshots.get(attempt=request.attempt)
-    champion = champion_of(request.model_version, request.environment)
+    champion = compared_with(request.model_version, request.environment)
     if snapshot.champion_id != (champion.pk if champion else None):
         raise ConflictError(
             "champion_changed",

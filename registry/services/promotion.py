@@ -35,7 +35,6 @@ from registry.services.claims import claims_of_freezes
 from registry.services.closings import expire_if_due
 from registry.services.conclusions import locked_request
 from registry.services.evidence import (
-    champion_of,
     check,
     evidence_of,
     take_snapshot,
@@ -45,7 +44,7 @@ from registry.services.governance import pinned_policy
 from registry.services.notifications import notify
 from registry.services.out_of_use import refuse_retired
 from registry.services.revalidation_triggers import call_by_promotion
-from registry.services.slot_history import refuse_altered_slot
+from registry.services.slot_history import compared_with, refuse_altered_slot
 from registry.services.slots import fill, locked_slot, refuse_frozen
 from registry.services.submission import refuse_unfit
 from tracking.services.runs import freeze
@@ -224,7 +223,7 @@ def _expire_what_is_due(version: ModelVersion, environment: str, now: datetime) 
 
 
 def _refuse_second_request(version: ModelVersion, environment: str) -> None:
-    if champion_of(version, environment) == version:
+    if compared_with(version, environment) == version:
         raise ConflictError(
             "version_is_champion", f"{version} serves in {environment} already."
         )
@@ -238,7 +237,7 @@ def _refuse_second_request(version: ModelVersion, environment: str) -> None:
 def _start_evaluation(request: PromotionRequest, *, actor: User) -> None:
     policy = read_policy_document(request.policy.document)
     _refuse_altered_slot(request)
-    champion = champion_of(request.model_version, request.environment)
+    champion = compared_with(request.model_version, request.environment)
     evidence = evidence_of(request.model_version, champion, policy)
     check(evidence)
     snapshot = take_snapshot(request, evidence, champion)

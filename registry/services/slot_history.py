@@ -40,6 +40,18 @@ def last_of(slot: Slot) -> Last:
     return Last(version, tuple(claims_of_promotion(promoted)))
 
 
+def compared_with(version: ModelVersion, environment: str) -> ModelVersion | None:
+    """Return the version that a candidate for a slot is compared with, if there is one.
+
+    That is who was put there last, retired since or not: who retires the champion spares
+    the next version no comparison. Who serves in an emergency was put there by nobody.
+    """
+    slot = Slot.objects.filter(
+        registered_model=version.registered_model, environment=environment
+    ).first()
+    return last_of(slot).version if slot else None
+
+
 def refuse_altered_slot(slot: Slot) -> None:
     """Refuse where another champion stands, or none, than the last act put there.
 

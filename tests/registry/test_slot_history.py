@@ -3,7 +3,7 @@
 import pytest
 
 from audit.errors import ConflictError
-from registry.models import Slot
+from registry.models import Slot, Verdict
 from registry.services.archiving import archive_model
 from registry.services.promotion import promote
 from registry.services.slots import add_challenger
@@ -40,6 +40,22 @@ def test_slot_of_a_retired_champion_is_empty_by_right(workspace, cast, champion)
     promote(factories.approved(second, cast), actor=cast.rex)
 
     assert Slot.objects.get().champion == second
+
+
+def test_version_is_compared_with_a_champion_that_was_retired(
+    workspace, cast, champion
+):
+    factories.retired(champion.registered_model, cast, champion)
+    weak = factories.version(
+        workspace, cast, content=b"2", scores=factories.predictions(strength=0.8)
+    )
+
+    asked = factories.evaluated(weak, cast)
+
+    assert asked.snapshots.get().champion == champion
+    assert asked.state == "blocked"
+    told = Verdict.objects.get(gate_run__request=asked, gate_run__gate="regression")
+    assert told.outcome == "fail"
 
 
 def test_approval_is_not_redeemed_beside_another_champion(workspace, cast, champion):
