@@ -17,6 +17,7 @@ from audit.errors import PermissionDeniedError
 from audit.tlog.canonical import digest
 from registry.models import (
     Attestation,
+    Delegation,
     PromotionRequest,
     SignOff,
     Verdict,
@@ -65,6 +66,16 @@ def reauthenticate(
         return Reauthentication(user.pk, PASSWORD, now)
     use_code(user, code, now=now)
     return Reauthentication(user.pk, TWO_FACTORS, now)
+
+
+def printed_name(person: User) -> str:
+    return person.get_full_name() or person.get_username()
+
+
+def signed_name(actor: User, delegation: Delegation | None) -> str:
+    """Return the name that is printed beside a signature, with whom it stands for."""
+    name = printed_name(actor)
+    return f"{name}, for {delegation.printed_name}" if delegation else name
 
 
 def subject_digest(

@@ -33,8 +33,8 @@ from registry.permissions import (
 )
 from registry.services.authority import refuse_untold_permission, refuse_untold_signer
 from registry.services.conclusions import reconsider
-from registry.services.sign_offs import refuse_deactivated, signed_name, stated
-from registry.signing import reauthenticate
+from registry.services.sign_offs import refuse_deactivated, stated
+from registry.signing import reauthenticate, signed_name
 from tracking.models import ServiceAccount
 from tracking.services.log_ins import tries_counted
 

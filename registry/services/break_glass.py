@@ -27,11 +27,15 @@ from registry.services.authority import refuse_untold_signer
 from registry.services.claims import claim_of_asking
 from registry.services.findings import JUDGED, add_finding, responsible
 from registry.services.out_of_use import refuse_retired
-from registry.services.sign_offs import signed_name
 from registry.services.slots import fill, locked_slot
 from registry.services.submission import refuse_unfit
 from registry.services.version_content import pinned_content
-from registry.signing import TWO_FACTORS, Reauthentication, reauthenticate
+from registry.signing import (
+    TWO_FACTORS,
+    Reauthentication,
+    reauthenticate,
+    signed_name,
+)
 from tracking import storage
 from tracking.services.log_ins import tries_counted
 from tracking.services.runs import freeze
@@ -96,6 +100,7 @@ def ask_to_break_glass(
                 "slot": slot.subject,
                 "version": version.subject,
                 "role": role,
+                "delegation": delegation.subject if delegation else None,
                 "hours": hours,
                 "method": proof.method,
                 "signed_at": proof.at.isoformat(),
@@ -161,6 +166,7 @@ def confirm_break_glass(
                 "version": version.subject,
                 "fallback": confirmed.fallback.subject if confirmed.fallback else None,
                 "role": role,
+                "delegation": delegation.subject if delegation else None,
                 "method": proof.method,
                 "finding": confirmed.finding.subject,
                 "signed_at": proof.at.isoformat(),

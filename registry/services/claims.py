@@ -100,7 +100,8 @@ def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
     settled = Finding.objects.filter(
         registered_model=model, severity__in=(Severity.CRITICAL, Severity.HIGH)
     ).exclude(state__in=UNRESOLVED)
-    for finding in settled.order_by("pk"):
+    for finding in settled.select_related("owner", "opened_by").order_by("pk"):
+        yield claim_of_finding(finding)
         yield Claim(
             f"finding {finding.pk}",
             RegistryEvent.FINDING_MOVED,
@@ -111,6 +112,22 @@ def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
             },
             newest=True,
         )
+
+
+def claim_of_finding(finding: Finding) -> Claim:
+    """Return how it was opened: how bad, due when and for whom to mend."""
+    return Claim(
+        f"the opening of finding {finding.pk}",
+        RegistryEvent.FINDING_OPENED,
+        (finding.subject,),
+        {
+            "severity": finding.severity,
+            "owner": pseudonym(finding.owner),
+            "due_at": _said(finding.due_at),
+        },
+        pseudonym(finding.opened_by),
+        written={"title": finding.title, "description": finding.description},
+    )
 
 
 def claims_of_promotion(promotion: Promotion) -> Iterator[Claim]:

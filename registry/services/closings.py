@@ -12,6 +12,7 @@ from audit.services import record, refusals_recorded, system_account
 from registry.events import RegistryEvent
 from registry.models import (
     Closing,
+    Delegation,
     NotificationType,
     PromotionRequest,
     RegisteredModel,
@@ -24,14 +25,13 @@ from registry.services.conclusions import locked_request
 from registry.services.delegations import authority_to_sign
 from registry.services.notifications import notify
 from registry.services.sign_offs import (
-    printed_name,
     refuse_deactivated,
     refuse_unless_in_review,
     refuse_unless_may_sign,
     refuse_unread_evidence,
     stated,
 )
-from registry.signing import reauthenticate
+from registry.signing import printed_name, reauthenticate, signed_name
 from tracking.services.log_ins import tries_counted
 
 NEWS = {
@@ -69,7 +69,7 @@ def reject_request(
         request = locked_request(request.pk)
         now = timezone.now()
         refuse_unless_may_sign(request, role, actor, now)
-        authority_to_sign(request, role, actor, now)
+        delegation = authority_to_sign(request, role, actor, now)
         model = request.model_version.registered_model
         if not may_reject(actor, model):
             raise PermissionDeniedError(
@@ -92,9 +92,10 @@ def reject_request(
             reason=reason,
             actor=actor,
             now=now,
+            delegation=delegation,
             role=role,
             method=proof.method,
-            printed_name=printed_name(actor),
+            printed_name=signed_name(actor, delegation),
         )
 
 
@@ -220,6 +221,7 @@ def _close(
     reason: str,
     actor: User,
     now: datetime,
+    delegation: Delegation | None = None,
     **signature: str,
 ) -> Closing:
     if to != RequestState.EXPIRED:
@@ -248,6 +250,7 @@ def _close(
             "from": request.state,
             "role": closing.role,
             "method": closing.method,
+            "delegation": delegation.subject if delegation else None,
             "subject_digest": closing.subject_digest,
         },
         private={"printed_name": closing.printed_name, "reason": reason},

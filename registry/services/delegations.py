@@ -19,7 +19,7 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import delegation_to_sign, may_delegate
-from registry.signing import reauthenticate, valid_sign_offs
+from registry.signing import printed_name, reauthenticate, valid_sign_offs
 from tracking.models import Workspace
 from tracking.permissions import Role, holds
 from tracking.services.log_ins import tries_counted
@@ -81,7 +81,7 @@ def delegate_signing(
             role=role,
             delegator=actor,
             delegate=delegate,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            printed_name=printed_name(actor),
             reason=reason.strip(),
             method=proof.method,
             starts_at=starts_at,

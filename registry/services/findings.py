@@ -15,6 +15,7 @@ from registry.duties import duties_in_lineage
 from registry.events import RegistryEvent
 from registry.models import (
     BreakGlassConfirmation,
+    Delegation,
     Finding,
     FindingMove,
     ModelVersion,
@@ -30,15 +31,18 @@ from registry.models.finding import (
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import (
+    delegation_to_sign,
     may_close_finding,
     may_open_finding,
     may_request_promotion,
     may_sign_as,
     people_behind,
 )
+from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_permission, refuse_untold_signer
+from registry.services.claims import claim_of_finding
 from registry.services.revalidation_triggers import call_by_finding
-from registry.signing import reauthenticate
+from registry.signing import reauthenticate, signed_name
 from tracking.models import ServiceAccount
 from tracking.services.log_ins import tries_counted
 
@@ -178,6 +182,7 @@ def accept_risk(
         refuse_untold_signer(actor, SignerRole.RISK, model)
         for person in people_behind(actor, SignerRole.RISK, model):
             _refuse_own_finding(finding, person)
+        delegation = delegation_to_sign(actor, SignerRole.RISK, model)
         now = timezone.now()
         proof = reauthenticate(
             actor,
@@ -195,6 +200,7 @@ def accept_risk(
             reason=reason,
             until=until,
             method=proof.method,
+            delegation=delegation,
             actor=actor,
         )
 
@@ -324,6 +330,7 @@ def _refuse_unless_may_move(finding: Finding, to: FindingState, actor: User) -> 
 
 def _refuse_own_finding(finding: Finding, judge: User) -> None:
     """Whoever made the version, caused it, fixed it, or is to fix it does not judge it."""
+    refuse_altered_records([claim_of_finding(finding)])
     version = finding.model_version
     duties = duties_in_lineage(judge, version) if version and version.source_run else []
     if duties:
@@ -390,6 +397,7 @@ def _moved(
     reason: str,
     until: datetime | None = None,
     method: str = "",
+    delegation: Delegation | None = None,
     actor: User,
 ) -> FindingMove:
     reason = reason.strip()
@@ -409,7 +417,7 @@ def _moved(
         to_state=to,
         reason=reason,
         accepted_until=until,
-        printed_name=_printed(actor) if method else "",
+        printed_name=signed_name(actor, delegation) if method else "",
         method=method,
         moved_by=actor,
         moved_at=timezone.now(),
@@ -423,11 +431,8 @@ def _moved(
             "to": to,
             "accepted_until": until.isoformat() if until else None,
             "method": method,
+            "delegation": delegation.subject if delegation else None,
         },
         private={"reason": reason, "printed_name": move.printed_name},
     )
     return move
-
-
-def _printed(actor: User) -> str:
-    return actor.get_full_name() or actor.get_username()

@@ -20,7 +20,7 @@ from registry.models.sign_off import SignerRole
 from registry.permissions import may_retire
 from registry.services.authority import refuse_untold_signer
 from registry.services.slots import fallback_of, fill, locked_slots, withdraw
-from registry.signing import reauthenticate
+from registry.signing import printed_name, reauthenticate
 from tracking.services.log_ins import tries_counted
 
 
@@ -76,7 +76,7 @@ def retire(
             reason=reason,
             dependants=dependants,
             retired_by=actor,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            printed_name=printed_name(actor),
             method=proof.method,
             retired_at=now,
         )

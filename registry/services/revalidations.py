@@ -10,6 +10,7 @@ from audit.services import record, refusals_recorded
 from registry.duties import duties_of_signer
 from registry.events import RegistryEvent
 from registry.models import (
+    Delegation,
     ModelVersion,
     RegisteredModel,
     Revalidation,
@@ -18,12 +19,12 @@ from registry.models import (
 )
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
-from registry.permissions import may_open_finding, may_sign_as
+from registry.permissions import delegation_to_sign, may_open_finding, may_sign_as
 from registry.services.authority import refuse_untold_signer
 from registry.services.findings import refuse_blocking_findings
 from registry.services.revalidation_triggers import add_trigger
 from registry.services.slots import locked_slot
-from registry.signing import reauthenticate
+from registry.signing import reauthenticate, signed_name
 from tracking.services.log_ins import tries_counted
 
 
@@ -91,7 +92,7 @@ def revalidate(
         tries_counted(actor),
         transaction.atomic(),
     ):
-        _refuse_unless_independent(version, actor)
+        delegation = _authority_to_validate(version, actor)
         now = timezone.now()
         proof = reauthenticate(
             actor,
@@ -115,7 +116,7 @@ def revalidate(
             model_version=version,
             conclusion=conclusion,
             signer=actor,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            printed_name=signed_name(actor, delegation),
             method=proof.method,
             signed_at=now,
         )
@@ -126,6 +127,7 @@ def revalidate(
             payload={
                 "version": version.subject,
                 "method": proof.method,
+                "delegation": delegation.subject if delegation else None,
                 "signed_at": now.isoformat(),
             },
             private={"conclusion": conclusion, "printed_name": signed.printed_name},
@@ -133,7 +135,8 @@ def revalidate(
     return signed
 
 
-def _refuse_unless_independent(version: ModelVersion, actor: User) -> None:
+def _authority_to_validate(version: ModelVersion, actor: User) -> Delegation | None:
+    """Return the delegation that a validation stands on, None if in their own right."""
     model = version.registered_model
     if not may_sign_as(actor, SignerRole.VALIDATOR, model):
         raise PermissionDeniedError(
@@ -149,3 +152,4 @@ def _refuse_unless_independent(version: ModelVersion, actor: User) -> None:
             f"{' and '.join(duties)}. Somebody else must.",
             conflicts=duties,
         )
+    return delegation_to_sign(actor, SignerRole.VALIDATOR, model)

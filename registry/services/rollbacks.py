@@ -12,6 +12,7 @@ from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import (
+    Delegation,
     Freeze,
     FreezeLifting,
     ModelVersion,
@@ -23,7 +24,12 @@ from registry.models import (
 )
 from registry.models.finding import Finding, FindingCause, Severity
 from registry.models.sign_off import SignerRole
-from registry.permissions import may_roll_back, may_sign_as, people_behind
+from registry.permissions import (
+    delegation_to_sign,
+    may_roll_back,
+    may_sign_as,
+    people_behind,
+)
 from registry.services.approvals import (
     refuse_altered_records,
     refuse_altered_sign_offs,
@@ -40,7 +46,7 @@ from registry.services.findings import (
 from registry.services.out_of_use import refuse_out_of_use
 from registry.services.revalidation_triggers import call_by_rollback
 from registry.services.slots import fill, locked_slot
-from registry.signing import reauthenticate
+from registry.signing import reauthenticate, signed_name
 from tracking.services.log_ins import tries_counted
 
 REVIEW_WITHIN = timedelta(hours=72)
@@ -137,7 +143,7 @@ def lift_freeze(
         transaction.atomic(),
     ):
         slot = freeze.slot
-        _refuse_unless_reviewer(freeze, actor)
+        role, delegation = _authority_to_review(freeze, actor)
         now = timezone.now()
         proof = reauthenticate(
             actor,
@@ -154,7 +160,7 @@ def lift_freeze(
             freeze=freeze,
             conclusion=conclusion,
             lifted_by=actor,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            printed_name=signed_name(actor, delegation),
             method=proof.method,
             lifted_at=now,
         )
@@ -164,7 +170,9 @@ def lift_freeze(
             subject=freeze.subject,
             payload={
                 "slot": slot.subject,
+                "role": role,
                 "method": proof.method,
+                "delegation": delegation.subject if delegation else None,
                 "signed_at": now.isoformat(),
             },
             private={"conclusion": conclusion, "printed_name": lifting.printed_name},
@@ -301,7 +309,10 @@ def _take_back(slot: Slot, former: ModelVersion) -> None:
         PromotionRequest.objects.move(pk, to=RequestState.ROLLED_BACK)
 
 
-def _refuse_unless_reviewer(freeze: Freeze, actor: User) -> None:
+def _authority_to_review(
+    freeze: Freeze, actor: User
+) -> tuple[SignerRole, Delegation | None]:
+    """Return the role of a reviewer, and by which delegation if not in their own right."""
     model = freeze.slot.registered_model
     reviews = (SignerRole.VALIDATOR, SignerRole.RISK)
     roles = [role for role in reviews if may_sign_as(actor, role, model)]
@@ -311,15 +322,21 @@ def _refuse_unless_reviewer(freeze: Freeze, actor: User) -> None:
             f"You may not review rollbacks of {model}: a validator or somebody with the "
             f"risk role must.",
         )
-    for role in roles:
-        refuse_untold_signer(actor, role, model)
     rolled_back_by = freeze.rollback.rolled_back_by
-    if all(rolled_back_by in people_behind(actor, role, model) for role in roles):
+    independent = [
+        (role, delegation_to_sign(actor, role, model))
+        for role in roles
+        if rolled_back_by not in people_behind(actor, role, model)
+    ]
+    if not independent:
         raise PermissionDeniedError(
             "reviewer_rolled_back",
             "You, or for whom you sign, rolled this back, so somebody else must review "
             "it.",
         )
+    role, delegation = min(independent, key=lambda found: found[1] is not None)
+    refuse_untold_signer(actor, role, model)
+    return role, delegation
 
 
 def _stated(reason: str) -> str:

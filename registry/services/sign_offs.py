@@ -12,7 +12,6 @@ from audit.services import record, refusals_recorded
 from registry.duties import duties_that_conflict
 from registry.events import RegistryEvent
 from registry.models import (
-    Delegation,
     EvidenceView,
     PromotionRequest,
     RequestState,
@@ -31,7 +30,7 @@ from registry.services.claims import claims_of_view
 from registry.services.conclusions import approve_when_complete, locked_request
 from registry.services.delegations import authority_to_sign, refuse_second_signature
 from registry.services.quorum import lacking_roles, required_signers
-from registry.signing import reauthenticate, valid_sign_offs
+from registry.signing import reauthenticate, signed_name, valid_sign_offs
 from tracking.services.log_ins import tries_counted
 
 
@@ -128,16 +127,6 @@ def sign_off(
 def missing_roles(request: PromotionRequest) -> list[str]:
     """Return the roles that still have to sign."""
     return lacking_roles(request)
-
-
-def printed_name(person: User) -> str:
-    return person.get_full_name() or person.get_username()
-
-
-def signed_name(actor: User, delegation: Delegation | None) -> str:
-    """Return the name that is printed beside a signature, with whom it stands for."""
-    name = printed_name(actor)
-    return f"{name}, for {delegation.printed_name}" if delegation else name
 
 
 def stated(reason: str) -> str:

@@ -20,7 +20,7 @@ from registry.services.authority import refuse_untold_signer
 from registry.services.closings import end_requests_of_other_tier
 from registry.services.findings import reopen_borne_risks
 from registry.services.revalidation_triggers import call_by_tier
-from registry.signing import reauthenticate
+from registry.signing import printed_name, reauthenticate
 from tracking.services.log_ins import tries_counted
 
 
@@ -80,7 +80,7 @@ def assess_tier(
             rationale=rationale,
             exposure=exposure,
             signer=actor,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            printed_name=printed_name(actor),
             method=proof.method,
             signed_at=now,
         )

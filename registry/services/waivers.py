@@ -28,12 +28,11 @@ from registry.services.assessment import WAIVED, is_waivable, lets_through
 from registry.services.authority import refuse_untold_permission
 from registry.services.conclusions import locked_request, reconsider
 from registry.services.sign_offs import (
-    printed_name,
     refuse_conflicting_duties,
     refuse_deactivated,
     stated,
 )
-from registry.signing import reauthenticate
+from registry.signing import printed_name, reauthenticate
 from tracking.services.log_ins import tries_counted
 
 LIVES = 2  # once granted, and renewed once

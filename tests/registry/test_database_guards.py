@@ -406,6 +406,9 @@ def test_slot_gate_and_finding_stay_where_they_are(workspace, cast, in_review):
         (Finding, {"severity": Severity.LOW}),
         (Finding, {"due_at": timezone.now()}),
         (Finding, {"registered_model": other}),
+        (Finding, {"owner": cast.eve}),
+        (Finding, {"title": "Something else."}),
+        (Finding, {"description": "Something else."}),
     ):
         refused(table.objects.update, **changes)
 

@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from audit.proofs import trail
 from registry.models import (
     BreakGlassConfirmation,
     Closing,
@@ -178,3 +179,39 @@ def test_tier_is_signed_in_ones_own_right(workspace, cast, zoe):
 
     assert codes == ["owner_does_not_lower_demands", "may_not_assess_tier"]
     assert RegisteredModel.objects.get(pk=model.pk).tier == Tier.MODERATE
+
+
+def test_entries_and_rows_say_for_whom_something_was_signed(
+    workspace, cast, first, second, zoe
+):
+    validating = delegated(workspace, cast.bob, zoe)
+    bearing = delegated(workspace, cast.rita, zoe, role=SignerRole.RISK)
+    asked = factories.evaluated(
+        factories.version(workspace, cast, content=b"rejected"), cast
+    )
+    finding = factories.finding(second.registered_model, cast, Severity.HIGH)
+
+    open_evidence(asked, actor=zoe)
+    closing = reject_request(
+        asked,
+        role=SignerRole.VALIDATOR,
+        reason="No.",
+        password=factories.PASSWORD,
+        seen_digest=asked.subject_digest,
+        is_interactive=True,
+        actor=zoe,
+    )
+    revalidation = factories.revalidated(slot(), second, cast, actor=zoe)
+    move = factories.borne(finding, zoe)
+    freeze = factories.rollback(slot(), first, cast, actor=cast.rita).freeze
+    lifting = factories.lifting(freeze, cast, actor=zoe)
+
+    for signed, subject, delegation, person in (
+        (closing, asked.subject, validating, "Bob"),
+        (revalidation, slot().subject, validating, "Bob"),
+        (move, finding.subject, bearing, "Rita"),
+        (lifting, freeze.subject, validating, "Bob"),
+    ):
+        assert signed.printed_name == f"Zoe Example, for {person} Example"
+        told = [entry for entry in trail([subject]) if "delegation" in entry.payload]
+        assert told[-1].payload["delegation"] == delegation.subject

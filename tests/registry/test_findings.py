@@ -16,6 +16,7 @@ from registry.models.tier import Tier
 from registry.services.findings import blocking_findings, move_finding
 from registry.services.promotion import promote
 from tests import factories
+from tests.audit.happenings import triggers_switched_off
 from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
@@ -391,3 +392,23 @@ def test_who_made_a_version_does_not_judge_a_finding_about_it(workspace, cast):
             judge()
         assert refused.value.code == "segregation_of_duties"
     moved(finding, FindingState.VERIFIED, cast.eve)
+
+
+@pytest.mark.parametrize("column", ["owner", "title"])
+def test_finding_that_was_opened_otherwise_is_judged_by_nobody(workspace, cast, column):
+    model = factories.model(workspace, cast)
+    finding = factories.finding(model, cast, Severity.HIGH, owner=cast.bob)
+    move_finding(
+        finding, to=FindingState.FIXED, reason="Trained anew.", actor=cast.alice
+    )
+    forged = {"owner": cast.alice, "title": "Nothing much."}
+    with triggers_switched_off("registry_finding"):
+        Finding.objects.update(**{column: forged[column]})
+
+    with pytest.raises(ConflictError) as refusal:
+        move_finding(
+            finding, to=FindingState.VERIFIED, reason="It is mended.", actor=cast.eve
+        )
+
+    assert refusal.value.code == "records_altered"
+    assert Finding.objects.get().state == FindingState.FIXED
