@@ -107,7 +107,8 @@ def describe_model(
 def rename_model(model: RegisteredModel, *, name: str, actor: User) -> RegisteredModel:
     """Give a model a name that no other ever had in its workspace.
 
-    Refused once a policy or a promotion request goes by the name.
+    Whoever may register models below a prefix only renames within it. Refused once a
+    policy or a promotion request goes by the name.
     """
     with (
         refusals_recorded(
@@ -123,6 +124,7 @@ def rename_model(model: RegisteredModel, *, name: str, actor: User) -> Registere
         _refuse_odd_name(name)
         if name == model.name:
             return model
+        _refuse_unless_may_register(actor, model.workspace, name)
         _refuse_governed(model)
         _refuse_taken(model.workspace, name, of=model)
         subject = model.subject
@@ -181,12 +183,16 @@ def _refuse_strangers(actor: User, workspace: Workspace, name: str) -> None:
         subject=RegisteredModel(workspace=workspace, name=name).subject,
         payload={"act": "register"},
     ):
-        if not may_register_model(actor, workspace, name=name):
-            raise PermissionDeniedError(
-                "may_not_register_model",
-                f"You may not register models in {workspace}: ask for the developer "
-                f"role.",
-            )
+        _refuse_unless_may_register(actor, workspace, name)
+
+
+def _refuse_unless_may_register(actor: User, workspace: Workspace, name: str) -> None:
+    if not may_register_model(actor, workspace, name=name):
+        raise PermissionDeniedError(
+            "may_not_register_model",
+            f"You may not register models of this name in {workspace}: ask for the "
+            f"developer role.",
+        )
 
 
 def _refuse_odd_name(name: str) -> None:

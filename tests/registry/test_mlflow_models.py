@@ -163,7 +163,7 @@ def test_who_only_looks_edits_nothing(registry_as, cast, model, method, path, me
 def test_who_may_not_register_models_is_told_whom_to_ask(registry_as, cast):
     assert registry_as(cast.carol).post(CREATE, name="scorer") == denied(
         "may_not_register_model",
-        "You may not register models in default: ask for the developer role.",
+        "You may not register models of this name in default: ask for the developer role.",
     )
 
 

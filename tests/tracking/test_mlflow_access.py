@@ -169,7 +169,7 @@ def test_role_that_may_look_may_not_write(mlflow_as, cast, run, log):
     assert create == may_not_log
     assert bob.post("experiments/create", name="mine") == denied(
         "may_not_create_experiment",
-        "You may not create experiments in default: ask for the developer role.",
+        "You may not create experiments of this name in default: ask for the developer role.",
     )
     assert log() == []
     assert not run.params.exists()

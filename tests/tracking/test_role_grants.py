@@ -12,11 +12,12 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.models import Event
 from audit.services import system_account
 from registry.services.model_versions import register_version
+from registry.services.registered_models import rename_model
 from tests import factories
 from tracking.models import Experiment, GrantState, RoleGrant
 from tracking.permissions import Role, has_role, holds
 from tracking.services.accounts import deactivate_account
-from tracking.services.experiments import create_experiment
+from tracking.services.experiments import create_experiment, rename_experiment
 from tracking.services.role_grants import (
     approve_role,
     ask_for_role,
@@ -323,6 +324,22 @@ def test_developer_of_a_project_makes_experiments_below_its_prefix_only(
     assert holds(cast.mallory, "log_run", made)
     with pytest.raises(PermissionDeniedError):
         create_experiment(workspace, name="fraud-new", actor=cast.mallory)
+
+
+def test_developer_of_a_project_renames_nothing_out_of_it(cast, workspace):
+    approve_role(asked(cast, on="credit-"), actor=cast.rita)
+    made = create_experiment(workspace, name="credit-new", actor=cast.mallory)
+    model = factories.model(workspace, cast, "credit-model")
+
+    with pytest.raises(PermissionDeniedError) as of_experiment:
+        rename_experiment(made, name="fraud-new", actor=cast.mallory)
+    with pytest.raises(PermissionDeniedError) as of_model:
+        rename_model(model, name="fraud-model", actor=cast.mallory)
+    rename_experiment(made, name="credit-newer", actor=cast.mallory)
+    rename_model(model, name="credit-scores", actor=cast.mallory)
+
+    assert of_experiment.value.code == "may_not_create_experiment"
+    assert of_model.value.code == "may_not_register_model"
 
 
 def test_two_grants_that_overlap_end_one_by_one(cast, workspace):

@@ -24,11 +24,7 @@ def create_experiment(
     actor: User,
 ) -> Experiment:
     """Create an experiment that the workspace's roles see and developers write."""
-    if not may_create_experiment(actor, workspace, name=name):
-        raise PermissionDeniedError(
-            "may_not_create_experiment",
-            f"You may not create experiments in {workspace}: ask for the developer role.",
-        )
+    _refuse_unless_may_create(actor, workspace, name)
     with transaction.atomic():
         _refuse_taken(workspace, name)
         experiment = Experiment.objects.create(
@@ -59,10 +55,14 @@ def default_experiment(workspace: Workspace, *, actor: User) -> Experiment:
 
 
 def rename_experiment(experiment: Experiment, *, name: str, actor: User) -> None:
-    """Give an active experiment a name that is free in its workspace."""
+    """Give an active experiment a name that is free in its workspace.
+
+    Whoever may create experiments below a prefix only renames within it.
+    """
     with transaction.atomic():
         experiment = writable_experiment(experiment, actor=actor)
         if experiment.name != name:
+            _refuse_unless_may_create(actor, experiment.workspace, name)
             _refuse_taken(experiment.workspace, name)
         experiment.name = name
         experiment.save(update_fields=["name", "updated_at"])
@@ -177,6 +177,15 @@ def _locked(experiment: Experiment, *, actor: User) -> Experiment:
         .select_for_update(of=("self",))
         .get(pk=experiment.pk)
     )
+
+
+def _refuse_unless_may_create(actor: User, workspace: Workspace, name: str) -> None:
+    if not may_create_experiment(actor, workspace, name=name):
+        raise PermissionDeniedError(
+            "may_not_create_experiment",
+            f"You may not create experiments of this name in {workspace}: ask for the "
+            f"developer role.",
+        )
 
 
 def _refuse_taken(workspace: Workspace, name: str) -> None:
