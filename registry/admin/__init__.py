@@ -6,9 +6,11 @@ calls the same service as the API.
 
 from registry.admin import (  # noqa: F401 - importing a page registers it
     after_promotion,
-    catalogue,
     delegations,
+    model_versions,
     policies,
     promotion_requests,
+    registered_models,
+    slots,
     webhooks,
 )

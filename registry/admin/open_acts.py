@@ -1,8 +1,11 @@
-"""Which acts the page of a request offers to somebody; the services decide."""
+"""Which acts a page offers to somebody; the services decide."""
+
+from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth.models import User
 
-from registry.models import PromotionRequest, RequestState
+from registry.models import PromotionRequest, RegisteredModel, RequestState
 from registry.permissions import (
     may_approve_waiver,
     may_attest,
@@ -15,6 +18,13 @@ from registry.services.assessment import Assessment
 from registry.services.waiting import roles_open_to
 
 WAIVABLE_STATES = frozenset({RequestState.BLOCKED, RequestState.PROMOTED})
+
+
+def of_model(
+    may: Callable[[User, RegisteredModel], bool],
+) -> Callable[[User, Any], bool]:
+    """Return a predicate on a version or a slot that asks about its model."""
+    return lambda actor, row: may(actor, row.registered_model)
 
 
 def acts_open_to(

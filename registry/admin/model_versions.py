@@ -1,0 +1,159 @@
+"""Versions in the admin: what each was made of, and where it went."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from audit.admin import NOTHING, code, link, linked, moment, table, utc
+from registry.admin.after_promotion_forms import (
+    AddChallengerForm,
+    AskToBreakGlassForm,
+    RemoveChallengerForm,
+    RetireVersionForm,
+)
+from registry.admin.open_acts import of_model
+from registry.admin.request_table import request_table
+from registry.lineage import lineage_of_version
+from registry.models import ModelVersion, RegisteredModel, Retirement
+from registry.models.sign_off import SignerRole
+from registry.permissions import (
+    may_break_glass,
+    may_request_promotion,
+    may_retire,
+)
+from tracking.admin.row_acts import Act, ActsAdmin
+from tracking.admin.rows import link_to_person, person
+
+
+def _may_ask_to_break_glass(actor: User, model: RegisteredModel) -> bool:
+    roles = (SignerRole.OWNER, SignerRole.RISK)
+    return any(may_break_glass(actor, role, model) for role in roles)
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ActsAdmin[ModelVersion]):
+    """Versions with the run and artifact that they come from, and where they went."""
+
+    subject_pattern = (
+        r"version/(?P<registered_model__workspace__name>[^/]+)/"
+        r"(?P<registered_model__name>.+)/(?P<number>\d+)"
+    )
+    list_display = (
+        "__str__",
+        "environments",
+        linked("source_run", "source run"),
+        "short_sha256",
+        person("created_by", "registered by"),
+        moment("created_at", "registered at"),
+    )
+    list_select_related = ("registered_model", "source_run", "created_by")
+    search_fields = ("registered_model__name", "artifact_sha256")
+    search_help_text = "Search by the name of the model or the artifact's SHA-256."
+    ordering = ("-id",)
+    page = (
+        linked("registered_model", "model"),
+        "number",
+        "serves",
+        linked("source_run", "source run"),
+        "artifact",
+        code("artifact_sha256", "artifact SHA-256"),
+        person("created_by", "registered by"),
+        moment("created_at", "registered at"),
+        "retired",
+        "lineage",
+        "requests",
+        "reports",
+    )
+    acts: ClassVar[dict[str, Act]] = {
+        "add-challenger": Act(AddChallengerForm, of_model(may_request_promotion)),
+        "remove-challenger": Act(RemoveChallengerForm, of_model(may_request_promotion)),
+        "break-glass": Act(AskToBreakGlassForm, of_model(_may_ask_to_break_glass)),
+        "retire": Act(RetireVersionForm, of_model(may_retire)),
+    }
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> ModelVersion:
+        """Keep who asks, because lineage tells each of the runs that they may see."""
+        version = super().get_object(request, object_id, from_field)
+        version.asked_by = request.user  # type: ignore[attr-defined]  # for `lineage`
+        return version
+
+    @admin.display(description="retired")
+    def retired(self, version: ModelVersion) -> str:
+        retirement = Retirement.objects.of_version(version).first()
+        if retirement is None:
+            return "no"
+        at, name = utc(retirement.retired_at), retirement.printed_name
+        return f"{at}, by {name}: {retirement.reason}"
+
+    @admin.display(description="made of")
+    def lineage(self, version: Any) -> str:
+        made_of = lineage_of_version(version, user=version.asked_by)
+        code = made_of.code
+        named = [
+            (use.context or "dataset", f"{use.dataset.name}@{use.dataset.digest}")
+            for use in made_of.datasets
+        ]
+        named += [
+            (f"{step.depth} step(s) before", f"{other.name}@{other.digest}")
+            for step in made_of.origins.steps
+            for other in step.datasets
+        ]
+        if code:
+            named.append(("commit", code.commit or "not stated"))
+            named.append(("code", code.entry_point or "not stated"))
+        return table(("what", "name and digest"), named)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        return super().get_queryset(request).prefetch_related("slots")
+
+    @admin.display(description="serves in")
+    def environments(self, version: ModelVersion) -> str:
+        names = sorted(slot.environment for slot in version.slots.all())
+        return ", ".join(names) or NOTHING
+
+    @admin.display(description="artifact SHA-256")
+    def short_sha256(self, version: ModelVersion) -> str:
+        if version.artifact_sha256 is None:
+            return NOTHING
+        return format_html("<code>{}…</code>", version.artifact_sha256[:12])
+
+    @admin.display(description="serves in")
+    def serves(self, version: ModelVersion) -> str:
+        slots = version.slots.order_by("environment")
+        return table(
+            ("environment",), ((link(slot, slot.environment),) for slot in slots)
+        )
+
+    @admin.display(description="promotion requests")
+    def requests(self, version: ModelVersion) -> str:
+        requests = version.promotion_requests.select_related(
+            "model_version__registered_model", "requested_by"
+        )
+        return request_table(requests.order_by("-pk"))
+
+    @admin.display(description="lineage reports")
+    def reports(self, version: ModelVersion) -> str:
+        workspace = version.registered_model.workspace.name
+        orders = version.report_orders.filter(report__isnull=False)
+        return table(
+            ("PDF", "ordered by", "produced at"),
+            (
+                (
+                    format_html(
+                        '<a href="/w/{}/api/v1/reports/{}/document/">report {}</a>',
+                        workspace,
+                        order.pk,
+                        order.pk,
+                    ),
+                    link_to_person(order.ordered_by),
+                    utc(order.report.produced_at),
+                )
+                for order in orders.select_related("report", "ordered_by")
+            ),
+        )
