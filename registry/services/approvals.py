@@ -6,7 +6,7 @@ from datetime import datetime
 from audit.errors import ConflictError
 from registry.models import PromotionRequest, RequestState
 from registry.services.assessment import Assessment, assess
-from registry.services.claims import claims_of_request
+from registry.services.claims.requests import claims_of_request
 from registry.services.evidence import refuse_changed_evidence
 from registry.services.quorum import lacking_roles
 from registry.services.reconciliation import Claim, unfounded

@@ -6,7 +6,7 @@ from registry.models import RegisteredModel
 from registry.models.sign_off import SignerRole
 from registry.permissions import MODEL_GRANTS, delegation_to_sign
 from registry.services.approvals import refuse_altered_records
-from registry.services.claims import claims_of_authority
+from registry.services.claims.models import claims_of_authority
 from tracking.authority import refuse_untold_role
 
 

@@ -24,7 +24,7 @@ from registry.models.sign_off import SignerRole
 from registry.permissions import delegation_to_sign, may_break_glass, people_behind
 from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_signer
-from registry.services.claims import claim_of_asking
+from registry.services.claims.slots import claim_of_asking
 from registry.services.findings import JUDGED, add_finding, responsible
 from registry.services.out_of_use import refuse_retired
 from registry.services.slots import fill, locked_slot

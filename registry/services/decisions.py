@@ -27,11 +27,8 @@ from registry.models import (
 )
 from registry.models.finding import FindingState, Severity
 from registry.services.assessment import Assessment, assess
-from registry.services.claims import (
-    claims_of_emergency,
-    claims_of_request,
-    claims_of_revalidations,
-)
+from registry.services.claims.requests import claims_of_request
+from registry.services.claims.slots import claims_of_emergency, claims_of_revalidations
 from registry.services.due_dates import GRACE, Due, due_dates
 from registry.services.findings import blocking_findings
 from registry.services.governance import governing_policy

@@ -40,7 +40,7 @@ from registry.permissions import (
 )
 from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_permission, refuse_untold_signer
-from registry.services.claims import claim_of_finding
+from registry.services.claims.models import claim_of_finding
 from registry.services.revalidation_triggers import call_by_finding
 from registry.signing import reauthenticate, signed_name
 from tracking.models import ServiceAccount

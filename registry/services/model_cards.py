@@ -15,7 +15,7 @@ from registry.models.tier import Tier
 from registry.permissions import may_describe_model, may_sign_in_own_right
 from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_signer
-from registry.services.claims import claims_of_authority
+from registry.services.claims.models import claims_of_authority
 from registry.services.due_dates import longest_interval
 from tracking.models import ServiceAccount
 

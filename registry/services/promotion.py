@@ -31,7 +31,7 @@ from registry.services.approvals import (
 )
 from registry.services.attempts import refuse_exhausted_attempts
 from registry.services.authority import refuse_untold_permission
-from registry.services.claims import claims_of_freezes
+from registry.services.claims.slots import claims_of_freezes
 from registry.services.closings import expire_if_due
 from registry.services.conclusions import locked_request
 from registry.services.evidence import (

@@ -36,7 +36,7 @@ from registry.services.approvals import (
 )
 from registry.services.assessment import assess
 from registry.services.authority import refuse_untold_permission, refuse_untold_signer
-from registry.services.claims import claims_of_request
+from registry.services.claims.requests import claims_of_request
 from registry.services.evidence import refuse_changed_run
 from registry.services.findings import (
     add_finding,

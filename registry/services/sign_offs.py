@@ -26,7 +26,7 @@ from registry.services.approvals import (
     refuse_due,
 )
 from registry.services.authority import refuse_untold_signer
-from registry.services.claims import claims_of_view
+from registry.services.claims.requests import claims_of_view
 from registry.services.conclusions import approve_when_complete, locked_request
 from registry.services.delegations import authority_to_sign, refuse_second_signature
 from registry.services.quorum import lacking_roles, required_signers

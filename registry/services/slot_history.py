@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from audit.errors import ConflictError
 from registry.models import ModelVersion, Promotion, Rollback, Slot
-from registry.services.claims import claims_of_promotion, claims_of_rollback
+from registry.services.claims.slots import claims_of_promotion, claims_of_rollback
 from registry.services.out_of_use import is_out_of_use
 from registry.services.reconciliation import Claim
 

@@ -1,0 +1,108 @@
+"""What the log must tell of a model: its tier, findings, owner, and who signs for whom."""
+
+from collections.abc import Iterator
+
+from audit.services import pseudonym
+from registry.events import RegistryEvent
+from registry.models import (
+    Delegation,
+    Finding,
+    ModelCard,
+    RegisteredModel,
+    TierAssessment,
+)
+from registry.models.finding import UNRESOLVED, Severity
+from registry.models.sign_off import SignerRole
+from registry.services.claims.versions import spelled
+from registry.services.reconciliation import Claim
+
+
+def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
+    """Return its tier, what calls for a validation, and what became of its findings."""
+    newest = TierAssessment.objects.filter(registered_model=model).order_by("-pk")
+    signed = newest.select_related("signer").first()
+    if model.tier is not None:
+        yield Claim(
+            f"the tier of {model}",
+            RegistryEvent.TIER_ASSESSED,
+            tuple(model.subjects),
+            {"tier": model.tier, "method": signed.method if signed else None},
+            pseudonym(signed.signer) if signed else None,
+            newest=True,
+            written={
+                "printed_name": signed.printed_name,
+                "rationale": signed.rationale,
+                "exposure": signed.exposure,
+            }
+            if signed
+            else {},
+        )
+    yield Claim(
+        f"calls for a validation of {model}",
+        RegistryEvent.REVALIDATION_TRIGGERED,
+        tuple(model.subjects),
+        times=model.revalidation_triggers.count(),
+    )
+    settled = Finding.objects.filter(
+        registered_model=model, severity__in=(Severity.CRITICAL, Severity.HIGH)
+    ).exclude(state__in=UNRESOLVED)
+    for finding in settled.select_related("owner", "opened_by").order_by("pk"):
+        yield claim_of_finding(finding)
+        yield Claim(
+            f"finding {finding.pk}",
+            RegistryEvent.FINDING_MOVED,
+            (finding.subject,),
+            {
+                "to": finding.state,
+                "accepted_until": spelled(finding.accepted_until),
+            },
+            newest=True,
+        )
+
+
+def claim_of_finding(finding: Finding) -> Claim:
+    """Return how it was opened: how bad, due when and for whom to mend."""
+    return Claim(
+        f"the opening of finding {finding.pk}",
+        RegistryEvent.FINDING_OPENED,
+        (finding.subject,),
+        {
+            "severity": finding.severity,
+            "owner": pseudonym(finding.owner),
+            "due_at": spelled(finding.due_at),
+        },
+        pseudonym(finding.opened_by),
+        written={"title": finding.title, "description": finding.description},
+    )
+
+
+def claims_of_authority(
+    role: SignerRole, model: RegisteredModel, delegation: Delegation | None
+) -> Iterator[Claim]:
+    """Return who owns a model, for whoever signs as that, and who delegated to them."""
+    if role == SignerRole.OWNER:
+        has_card = ModelCard.objects.filter(registered_model=model).exists()
+        yield Claim(
+            f"the owner of {model}",
+            RegistryEvent.MODEL_CARD_WRITTEN
+            if has_card
+            else RegistryEvent.MODEL_REGISTERED,
+            tuple(model.subjects),
+            {"owner": pseudonym(model.owner) if model.owner else None},
+            newest=True,
+        )
+    if delegation is not None:
+        yield Claim(
+            f"delegation {delegation.pk}",
+            RegistryEvent.DELEGATION_GIVEN,
+            (delegation.subject,),
+            {
+                "role": delegation.role,
+                "delegate": pseudonym(delegation.delegate),
+                "starts_at": delegation.starts_at.isoformat(),
+                "ends_at": delegation.ends_at.isoformat(),
+                "method": delegation.method,
+            },
+            pseudonym(delegation.delegator),
+            written={"printed_name": delegation.printed_name},
+        )
