@@ -228,6 +228,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "config.apps.AttestryAdminConfig",
+    # Before Django's own, whose commands about accounts would leave no entry.
+    "audit",
+    "tracking",
+    "registry",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -238,9 +242,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "audit",
-    "tracking",
-    "registry",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import re
 from datetime import timedelta
 
 import pytest
 import time_machine
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from audit.errors import ConflictError, InvalidError
+from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.models import Event, PrivateField
-from audit.services import system_account
+from audit.services import pseudonym, system_account
+from audit.services.recording import SYSTEM_USERNAME
 from tests import factories
 from tracking.models import ApiToken
 from tracking.permissions import Role
@@ -19,6 +22,8 @@ from tracking.services.accounts import (
     change_email,
     create_person,
     create_service_account,
+    deactivate_account,
+    reset_password,
 )
 from tracking.services.roles import SIGNING_ROLES, grant_role
 from tracking.services.tokens import create_token, user_of_token
@@ -203,3 +208,71 @@ def test_email_address_that_is_none_is_refused(cast):
     for username, address in (("bob", "bob"), ("nobody", "a@example.org")):
         with pytest.raises(CommandError):
             call_command("set_email_address", username, address)
+
+
+def entries_since(number: int) -> list[tuple[str, str, str]]:
+    events = Event.objects.order_by("id")[number:]
+    return [(event.kind, event.actor, event.subject) for event in events]
+
+
+def test_password_that_the_command_gives_is_an_entry_and_ends_sessions(
+    cast, client, capsys
+):
+    client.login(username="bob", password=factories.PASSWORD)
+    before = Event.objects.count()
+
+    call_command("changepassword", "bob")
+
+    assert entries_since(before) == [
+        (
+            "tracking.account.password_changed",
+            pseudonym(system_account()),
+            f"user/{cast.bob.pk}",
+        )
+    ]
+    assert client.get("/admin/").status_code == 302
+    printed = re.fullmatch(
+        r"bob logs in with (\S{16}) from now on, and chooses another in the admin\.\n",
+        capsys.readouterr().out,
+    )
+    assert printed
+    assert not client.login(username="bob", password=factories.PASSWORD)
+    assert client.login(username="bob", password=printed[1])
+
+
+@pytest.mark.parametrize(
+    ("username", "code"),
+    [
+        ("nobody", "There is no account nobody: check the name."),
+        ("bot", "(service_account_has_no_password)"),
+        (SYSTEM_USERNAME, "(account_is_the_installation)"),
+        ("alice", "(account_closed)"),
+    ],
+)
+def test_password_is_given_to_people_who_have_an_account(cast, username, code):
+    deactivate_account(cast.alice, actor=cast.ada)
+    before = list(User.objects.values_list("username", "password"))
+    entries = Event.objects.count()
+
+    with pytest.raises(CommandError, match=re.escape(code)):
+        call_command("changepassword", username)
+
+    assert list(User.objects.values_list("username", "password")) == before
+    assert entries_since(entries) == []
+
+
+def test_administrator_does_not_give_passwords_or_could_sign_as_anybody(cast):
+    with pytest.raises(PermissionDeniedError) as refusal:
+        reset_password(cast.bob, actor=cast.ada)
+    assert refusal.value.code == "may_not_reset_password"
+    cast.bob.refresh_from_db()
+    assert cast.bob.check_password(factories.PASSWORD)
+
+
+@pytest.mark.parametrize("options", [{}, {"interactive": False, "username": "eve2"}])
+def test_djangos_superusers_are_refused_and_our_command_named(cast, options):
+    entries = Event.objects.count()
+    with pytest.raises(CommandError, match=r"run manage\.py create_account"):
+        call_command("createsuperuser", email="a@example.org", **options)
+    assert not User.objects.filter(username="eve2").exists()
+    assert entries_since(entries) == []

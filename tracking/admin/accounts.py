@@ -1,6 +1,7 @@
 """Accounts in the Django admin; Django's own pages would change them without an entry."""
 
 from django.contrib import admin
+from django.contrib.auth import admin as _django_s  # noqa: F401 - registers what goes below
 from django.contrib.auth.models import Group, User
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest

@@ -1,6 +1,5 @@
 """Accounts of people and programs, for those who administer them."""
 
-import secrets
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -19,6 +18,7 @@ from tracking.services.accounts import (
     create_person,
     create_service_account,
     deactivate_account,
+    new_password,
 )
 from tracking.services.second_factors import remove_second_factor
 
@@ -110,7 +110,7 @@ class Accounts(AccountsView, ListAPIView[User]):
         if "purpose" in fields:
             account = create_service_account(**fields, actor=self.user)
             return self._created(account, None)
-        password = secrets.token_urlsafe(12)
+        password = new_password()
         account = create_person(
             **fields, password=password, is_superuser=False, actor=self.user
         )

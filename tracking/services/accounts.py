@@ -1,5 +1,7 @@
 """Accounts are created here, people with a password, programs without one."""
 
+import secrets
+
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -7,7 +9,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.services import record, system_account
+from audit.services import record
 from tracking.events import TrackingEvent
 from tracking.models import ServiceAccount
 from tracking.models.workspace import DEFAULT_WORKSPACE
@@ -78,6 +80,47 @@ def change_password(user: User, *, password: str) -> None:
         )
 
 
+def reset_password(user: User, *, actor: User) -> str:
+    """Return a new password of somebody who forgot theirs; their sessions end with it.
+
+    Only the installation itself does this: whoever else could would sign as them.
+    """
+    if not acts_as_installation(actor):
+        raise PermissionDeniedError(
+            "may_not_reset_password",
+            "Passwords of others are set by manage.py changepassword on the machine "
+            "itself.",
+        )
+    _refuse_installation(user)
+    password = new_password()
+    with transaction.atomic():
+        user = User.objects.select_for_update().get(pk=user.pk)
+        if not user.is_active:
+            raise ConflictError(
+                "account_closed",
+                f"The account {user.username} is closed: reactivate it first.",
+            )
+        if ServiceAccount.objects.filter(user=user).exists():
+            raise ConflictError(
+                "service_account_has_no_password",
+                f"{user.username} is a service account: make a token for it instead.",
+            )
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        record(
+            TrackingEvent.ACCOUNT_PASSWORD_CHANGED,
+            actor=actor,
+            subject=f"user/{user.pk}",
+            payload={},
+        )
+    return password
+
+
+def new_password() -> str:
+    """Return one to hand over once; its owner chooses another in the admin."""
+    return secrets.token_urlsafe(12)
+
+
 def change_email(user: User, *, email: str, actor: User) -> None:
     """Say where somebody gets mail; without an address they get none."""
     try:
@@ -102,10 +145,7 @@ def change_email(user: User, *, email: str, actor: User) -> None:
 def deactivate_account(user: User, *, actor: User) -> None:
     """Let nobody in by this account any more; what it signed stays valid."""
     _refuse_unless_administers(actor)
-    if user.username == system_account().username:
-        raise ConflictError(
-            "account_is_the_installation", "The installation acts as this account."
-        )
+    _refuse_installation(user)
     with transaction.atomic():
         for token in user.api_tokens.filter(revoked_at=None):
             revoke_token(token, actor=actor)
@@ -117,6 +157,13 @@ def deactivate_account(user: User, *, actor: User) -> None:
                 subject=f"user/{user.pk}",
                 payload={},
             )
+
+
+def _refuse_installation(user: User) -> None:
+    if acts_as_installation(user):
+        raise ConflictError(
+            "account_is_the_installation", "The installation acts as this account."
+        )
 
 
 def _refuse_unless_administers(actor: User) -> None:

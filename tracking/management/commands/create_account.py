@@ -4,7 +4,6 @@ Prints the credentials once, as JSON; nothing but their digests is kept.
 """
 
 import json
-import secrets
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -16,7 +15,11 @@ from audit.services import system_account
 from tracking.models import Workspace
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.permissions import Role
-from tracking.services.accounts import create_person, create_service_account
+from tracking.services.accounts import (
+    create_person,
+    create_service_account,
+    new_password,
+)
 from tracking.services.roles import grant_role
 from tracking.services.tokens import create_token
 from tracking.services.workspaces import create_workspace
@@ -58,7 +61,7 @@ def _create(options: dict[str, Any]) -> dict[str, str]:
             username, purpose=options["purpose"], actor=system_account()
         )
     else:
-        password = secrets.token_urlsafe(12)
+        password = new_password()
         user = create_person(
             username,
             full_name=options["full_name"],
