@@ -4,7 +4,7 @@ Django's `has_perm` says yes to every superuser. `holds` does not: what is gover
 decided by permissions that somebody was really given.
 """
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import connection, models
 from guardian.shortcuts import get_objects_for_user
 
@@ -77,8 +77,15 @@ def holds(user: User, permission: str, subject: models.Model) -> bool:
 
 def has_role(user: User, role: Role, workspace_name: str) -> bool:
     """Say whether somebody is in a role on everything in a workspace."""
-    name = f"{workspace_name}:{role}"
-    return bool(user.is_active) and user.groups.filter(name=name).exists()
+    is_in_it = groups_in_role(user, role, workspace_name).exists
+    return bool(user.is_active) and is_in_it()
+
+
+def groups_in_role(
+    user: User, role: Role, workspace_name: str
+) -> models.QuerySet[Group]:
+    """Return the group that `has_role` looks for, if they are in it, to ask in SQL."""
+    return user.groups.filter(name=f"{workspace_name}:{role}")
 
 
 def keeps_accounts(user: User) -> bool:

@@ -20,6 +20,7 @@ from registry.services.rollbacks import lift_freeze, roll_back
 from registry.services.slots import add_challenger, remove_challenger
 from registry.services.tiers import assess_tier
 from tracking.admin.act_form import ActForm, code_field, password_field, text_field
+from tracking.people import people_of
 
 _IN_PERSON: dict[str, Any] = {"is_interactive": True}
 _TWO_ROLES = [(role.value, role.label) for role in (SignerRole.OWNER, SignerRole.RISK)]
@@ -36,10 +37,20 @@ class OpenFindingForm(ActForm):
     title = forms.CharField(max_length=200)
     description = text_field("Description")
     owner = forms.ModelChoiceField(
-        User.objects.filter(is_active=True, is_staff=True),
+        User.objects.none(),
         label="Who mends it",
         to_field_name="username",
+        help_text="Somebody with a role in the model's workspace.",
     )
+
+    def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:
+        super().__init__(data, subject=subject, actor=actor)
+        people = people_of(subject.workspace).filter(
+            is_active=True, service_account=None
+        )
+        owner = self.fields["owner"]
+        assert isinstance(owner, forms.ModelChoiceField)  # noqa: S101 - as declared above
+        owner.queryset = people.order_by("username")
 
     def act(self) -> None:
         open_finding(

@@ -27,6 +27,7 @@ from tracking.admin.act_form import (
 from tracking.admin.row_acts import Act, MakingAdmin
 from tracking.admin.rows import person
 from tracking.models import Workspace
+from tracking.people import account_named
 
 AT_FIRST = timedelta(days=14)
 
@@ -93,11 +94,7 @@ class DelegateForm(MakingForm):
             self.fields[name].queryset = rows  # type: ignore[attr-defined]  # of these fields
 
     def clean_delegate(self) -> User:
-        username = self.cleaned_data["delegate"]
-        delegate = User.objects.filter(username=username, is_active=True).first()
-        if delegate is None:
-            raise forms.ValidationError("There is no such active account.")
-        return delegate
+        return account_named(self.cleaned_data["delegate"])
 
     def clean(self) -> None:
         model = self.cleaned_data.get("registered_model")

@@ -16,12 +16,13 @@ from registry.api.outputs import (
     RegisteredModelOutput,
     SlotOutput,
 )
-from registry.api.registry_views import RegistryView, person_named
+from registry.api.registry_views import RegistryView
 from registry.models import ModelVersion, RegisteredModel, Slot
 from registry.services.inventory import inventory
 from registry.services.model_versions import register_version
 from registry.services.registered_models import register_model
 from tracking.api.workspace_views import parsed
+from tracking.people import account_named
 
 
 class RegisteredModels(RegistryView, ListAPIView[RegisteredModel]):
@@ -44,7 +45,7 @@ class RegisteredModels(RegistryView, ListAPIView[RegisteredModel]):
     @extend_schema(request=RegisterModelInput, responses={201: RegisteredModelOutput})
     def post(self, request: Request, **_path: str) -> Response:
         fields = parsed(RegisterModelInput, request)
-        fields["owner"] = person_named(fields["owner"])
+        fields["owner"] = account_named(fields["owner"])
         model = register_model(self.workspace, **fields, actor=self.user)
         return Response(RegisteredModelOutput(model).data, status=201)
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -10,12 +9,13 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit.errors import InvalidError, NotFoundError
+from audit.errors import NotFoundError
 from registry.api.registry_views import RegistryView
 from registry.models import Delegation
 from registry.models.sign_off import SignerRole
 from registry.services.delegations import delegate_signing, withdraw_delegation
 from tracking.api.workspace_views import StrictInput, parsed
+from tracking.people import account_named
 
 
 class DelegateInput(StrictInput):
@@ -96,7 +96,7 @@ class Delegations(DelegationsView, ListAPIView[Delegation]):
         delegation = delegate_signing(
             self.workspace,
             role=SignerRole(fields.pop("role")),
-            delegate=_person(fields.pop("delegate")),
+            delegate=account_named(fields.pop("delegate")),
             model=None if name is None else self.model(name),
             **fields,
             is_interactive=request.auth is None,
@@ -112,13 +112,3 @@ class Withdrawal(DelegationsView):
     def post(self, request: Request, pk: int, **_path: Any) -> Response:
         withdraw_delegation(self.delegation(pk), actor=self.user)
         return Response(DelegationOutput(self.delegation(pk)).data, status=201)
-
-
-def _person(username: str) -> User:
-    person = User.objects.filter(username=username, is_active=True).first()
-    if person is None:
-        raise InvalidError(
-            "account_unknown",
-            f"There is no active account {username!r}: check the name.",
-        )
-    return person

@@ -11,12 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry.api.inputs import SignedInput
-from registry.api.registry_views import RegistryView, person_named
+from registry.api.registry_views import RegistryView
 from registry.models import Finding, FindingMove
 from registry.models.finding import FindingCause, FindingState, Severity
 from registry.services.findings import accept_risk, move_finding, open_finding
 from tracking.api.pages import FARTHEST
 from tracking.api.workspace_views import parsed, parsed_query
+from tracking.people import account_named
 
 # These are given by special paths, not by hand.
 _BY_HAND = [FindingCause.REVIEW, FindingCause.INCIDENT, FindingCause.MONITORING]
@@ -159,7 +160,7 @@ class Findings(RegistryView, ListAPIView[Finding]):
     def post(self, request: Request, **_path: str) -> Response:
         fields = parsed(OpenFindingInput, request)
         name, number = fields.pop("registered_model"), fields.pop("version", None)
-        fields["owner"] = person_named(fields["owner"])
+        fields["owner"] = account_named(fields["owner"])
         finding = open_finding(
             self.model(name),
             version=self.version(name, number) if number else None,

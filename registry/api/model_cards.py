@@ -10,13 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry.api.inputs import SignedInput
-from registry.api.registry_views import RegistryView, person_named
+from registry.api.registry_views import RegistryView
 from registry.models import ModelCard, RegisteredModel, TierAssessment
 from registry.models.model_card import LONGEST_INTERVAL_MONTHS, Origin
 from registry.models.tier import Tier
 from registry.services.model_cards import write_model_card
 from registry.services.tiers import assess_tier
 from tracking.api.workspace_views import parsed, parsed_query
+from tracking.people import account_named
 
 
 class OfModel(serializers.Serializer[Any]):
@@ -152,9 +153,9 @@ class ModelCards(_OfOneModel, ListAPIView[ModelCard]):
     def post(self, request: Request, **_path: str) -> Response:
         fields = parsed(DescribeModelInput, request)
         model = self.model(fields.pop("registered_model"))
-        fields["owner"] = person_named(fields["owner"])
+        fields["owner"] = account_named(fields["owner"])
         if fields["executive"] is not None:
-            fields["executive"] = person_named(fields["executive"])
+            fields["executive"] = account_named(fields["executive"])
         fields["upstream"] = [
             self.model(name) for name in sorted({*fields["upstream"]})
         ]

@@ -1,8 +1,6 @@
 """What the registry's views share: how to find its things in a workspace."""
 
-from django.contrib.auth.models import User
-
-from audit.errors import InvalidError, NotFoundError
+from audit.errors import NotFoundError
 from registry.models import (
     Finding,
     ModelVersion,
@@ -85,12 +83,3 @@ class RegistryView(WorkspaceView):
                 f"There is no promotion request {pk} that you may see: check the id.",
             )
         return request
-
-
-def person_named(username: str) -> User:
-    user = User.objects.filter(username=username, is_active=True).first()
-    if user is None:
-        raise InvalidError(
-            "owner_unknown", f"There is no active account {username!r}: name another."
-        )
-    return user

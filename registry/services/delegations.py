@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.services import record, refusals_recorded
+from audit.services import pseudonym, record, refusals_recorded
 from registry.duties import duties_that_conflict
 from registry.events import RegistryEvent
 from registry.models import (
@@ -21,6 +21,7 @@ from registry.models.tier import Tier
 from registry.permissions import delegation_to_sign, may_delegate
 from registry.signing import printed_name, reauthenticate, valid_sign_offs
 from tracking.models import Workspace
+from tracking.people import people_seen_by, refuse_unknown
 from tracking.permissions import Role, holds
 from tracking.services.log_ins import tries_counted
 from tracking.services.roles import refuse_forbidden_combination
@@ -55,7 +56,10 @@ def delegate_signing(
             RegistryEvent.DELEGATION_REFUSED,
             actor=actor,
             subject=workspace.subject,
-            payload={"role": role, "delegate": f"user/{delegate.pk}"},
+            payload={
+                "role": role,
+                "delegate": pseudonym(delegate) if delegate.pk else None,
+            },
         ),
         tries_counted(actor),
         transaction.atomic(),
@@ -65,6 +69,7 @@ def delegate_signing(
                 "may_not_delegate",
                 f"You do not sign as {role} there yourself, so you cannot delegate it.",
             )
+        refuse_unknown(delegate, people_seen_by(actor), code="account_unknown")
         _refuse_unfit(delegate, role, workspace, model)
         now = timezone.now()
         proof = reauthenticate(
@@ -196,10 +201,6 @@ def _refuse_unfit(
     workspace: Workspace,
     model: RegisteredModel | None,
 ) -> None:
-    if not delegate.is_active:
-        raise ConflictError(
-            "account_closed", f"The account {delegate.username} is closed."
-        )
     refuse_forbidden_combination(delegate, Role(role.value))
     sees = (
         holds(delegate, "view_registeredmodel", model)

@@ -44,6 +44,7 @@ from registry.services.claims.models import claim_of_finding
 from registry.services.revalidation_triggers import call_by_finding
 from registry.signing import reauthenticate, signed_name
 from tracking.models import ServiceAccount
+from tracking.people import people_of, refuse_unknown
 from tracking.services.log_ins import tries_counted
 
 LONGEST_ACCEPTANCE = timedelta(days=90)
@@ -64,7 +65,10 @@ def open_finding(
     version: ModelVersion | None = None,
     actor: User,
 ) -> Finding:
-    """Say what is wrong with a model, or one version of it, and who is to mend it."""
+    """Say what is wrong with a model, or one version of it, and who is to mend it.
+
+    That is somebody with a role in the model's workspace.
+    """
     with (
         refusals_recorded(
             RegistryEvent.FINDING_REFUSED,
@@ -79,6 +83,7 @@ def open_finding(
                 "may_not_open_finding",
                 f"You may not open findings on {model}: ask somebody who reviews it.",
             )
+        refuse_unknown(owner, people_of(model.workspace), code="owner_unknown")
         if ServiceAccount.objects.filter(user=owner).exists():
             raise InvalidError(
                 "owner_is_no_person",

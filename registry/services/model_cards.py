@@ -18,6 +18,7 @@ from registry.services.authority import refuse_untold_signer
 from registry.services.claims.models import claims_of_authority
 from registry.services.due_dates import longest_interval
 from tracking.models import ServiceAccount
+from tracking.people import people_seen_by, refuse_unknown
 
 
 def write_model_card(
@@ -48,6 +49,9 @@ def write_model_card(
         transaction.atomic(),
     ):
         _refuse_strangers(actor, model)
+        known = people_seen_by(actor)
+        for named in filter(None, (owner, executive)):
+            refuse_unknown(named, known, code="owner_unknown")
         _refuse_programs(owner, executive)
         _refuse_vague_vendor(origin, vendor)
         _refuse_unexplained_interval(revalidation_months, revalidation_reason)

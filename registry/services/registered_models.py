@@ -17,6 +17,7 @@ from registry.models.edits import locked_model
 from registry.models.former_name import holders_of
 from registry.permissions import MODEL_GRANTS, may_register_model
 from tracking.models import Workspace
+from tracking.people import people_seen_by, refuse_unknown
 from tracking.services.roles import give_roles_their_permissions
 
 # They would be ambiguous in `models:/` addresses (MLflow's rule).
@@ -40,6 +41,8 @@ def register_model(
     """
     _refuse_strangers(actor, workspace, name)
     _refuse_odd_name(name)
+    if owner:
+        refuse_unknown(owner, people_seen_by(actor), code="owner_unknown")
     if owner and is_program(owner):
         raise InvalidError(
             "owner_is_no_person",

@@ -13,6 +13,7 @@ from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.models import Event
 from audit.proofs import trail
 from audit.sequencer import sequence_pending
+from audit.services import system_account
 from registry.models import Delegation, PromotionRequest, SignOff
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
@@ -24,6 +25,7 @@ from tests.factories import PASSWORD
 from tests.registry.test_api import post, problem
 from tracking.permissions import Role
 from tracking.services.roles import revoke_role
+from tracking.services.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -314,11 +316,23 @@ def test_delegation_by_password_signs_for_no_upper_tier(workspace, cast, vera):
         ("ada", "administrators_do_not_sign"),
         ("oscar", "administrators_do_not_sign"),
         ("bot", "service_accounts_are_bots"),
-        ("mallory", "delegate_is_a_stranger"),
     ],
 )
 def test_nobody_signs_by_delegation_who_never_signs(workspace, cast, name, code):
     refused(ConflictError, code, delegated, workspace, cast.bob, getattr(cast, name))
+
+
+def test_nobody_signs_by_delegation_who_works_elsewhere_with_who_delegates(
+    workspace, cast
+):
+    second = create_workspace("second", actor=system_account())
+    for person in (cast.bob, cast.mallory):
+        factories.grant(person, Role.DEVELOPER, second)
+
+    refused(
+        *(ConflictError, "delegate_is_a_stranger", delegated, workspace),
+        *(cast.bob, cast.mallory),
+    )
 
 
 def test_delegate_who_became_an_administrator_signs_no_more(

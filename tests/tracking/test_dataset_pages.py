@@ -112,7 +112,7 @@ def test_that_nobody_looked_is_not_that_no_label_applies(
     [
         ({"looked": "none"}, "looked", "Labels are ticked below"),
         ({"sensitivity": []}, "sensitivity", "Tick those that apply"),
-        ({"labellers": "nobody"}, "__all__", "There is no account 'nobody'"),
+        ({"labellers": "nobody"}, "labellers", "There is no account 'nobody'"),
         ({"window_end": "2024-12-31"}, "__all__", "swap the two days"),
         ({"licence": "<b>"}, "licence", "Enter a valid value"),
         ({"rows": "-1"}, "rows", "greater than or equal to 0"),

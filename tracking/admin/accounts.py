@@ -3,12 +3,12 @@
 from django.contrib import admin
 from django.contrib.auth import admin as _django_s  # noqa: F401 - registers what goes below
 from django.contrib.auth.models import Group, User
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 
 from audit.admin import NOTHING, moment
 from tracking.admin.rows import VisibleRowsAdmin, person_asking
-from tracking.models import Workspace
+from tracking.people import groups_seen_by, people_seen_by
 
 admin.site.unregister(Group)
 admin.site.unregister(User)
@@ -32,14 +32,10 @@ class UserAdmin(VisibleRowsAdmin[User]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        shared = Q(pk=None)
-        for workspace in Workspace.objects.visible_to(person_asking(request)):
-            shared |= Q(name__startswith=f"{workspace.name}:")
-        groups = Group.objects.filter(shared)
-        users = User.objects.prefetch_related(Prefetch("groups", groups))
-        if request.user.has_perm("auth.view_user"):
-            return users
-        return users.filter(groups__in=groups).distinct()
+        actor = person_asking(request)
+        groups = groups_seen_by(actor)
+        people = people_seen_by(actor, groups)
+        return people.prefetch_related(Prefetch("groups", groups))
 
     def lookup_allowed(
         self, lookup: str, value: str, request: HttpRequest | None = None

@@ -11,6 +11,8 @@ from audit.errors import DomainError
 
 # Which field a refusal stands beside; any other stands above the form.
 BESIDE = {
+    "account_unknown": "delegate",
+    "labeller_unknown": "labellers",
     "password_wrong": "password",
     "second_factor_missing": "code",
     "second_factor_wrong": "code",

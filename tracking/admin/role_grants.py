@@ -55,11 +55,13 @@ class AskForRoleForm(forms.Form):
         field = self.fields["workspace"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - as declared above
         field.queryset = Workspace.objects.filter(pk__in=asked_in)
+        self._asks_anywhere = bool(asked_in)
 
     def clean_account(self) -> User:
+        """Find any account for who may ask; nobody else learns whether it is there."""
         username = self.cleaned_data["account"]
         account = User.objects.filter(username=username, is_active=True).first()
-        if account is None:
+        if account is None or not self._asks_anywhere:
             raise forms.ValidationError("There is no such active account.")
         return account
 

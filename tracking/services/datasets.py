@@ -5,6 +5,7 @@ from datetime import date
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import pseudonym, record, refusals_recorded
@@ -13,6 +14,7 @@ from tracking.authority import refuse_untold_role
 from tracking.events import TrackingEvent
 from tracking.models import Dataset, DatasetCard, DatasetLabeller, Workspace
 from tracking.models.dataset import Sensitivity
+from tracking.people import people_seen_by
 from tracking.permissions import (
     Role,
     may_acknowledge_sensitive_data,
@@ -106,7 +108,7 @@ def describe_dataset(
         _refuse_strangers(dataset.workspace, actor)
         stated = _checked_sensitivity(sensitivity)
         _refuse_backward_window(window_start, window_end)
-        people = _people(labellers)
+        people = _people(labellers, dataset, actor)
         # Cards get their numbers under the workspace's lock: the application may not
         # lock rows of append-only tables.
         Workspace.objects.select_for_update().get(pk=dataset.workspace_id)
@@ -198,15 +200,21 @@ def _refuse_backward_window(start: date | None, end: date | None) -> None:
         )
 
 
-def _people(usernames: Sequence[str]) -> list[User]:
-    """Return the accounts, by id; somebody who has left may have labelled, too."""
-    found = User.objects.filter(username__in=usernames).order_by("pk")
+def _people(usernames: Sequence[str], dataset: Dataset, actor: User) -> list[User]:
+    """Return the accounts, by id; somebody who has left may have labelled, too.
+
+    Whoever stands on a card is named on the next one, with a role or without.
+    """
+    named = User.objects.filter(username__in=usernames)
+    on_a_card = DatasetLabeller.objects.filter(card__dataset=dataset)
+    known = Q(pk__in=people_seen_by(actor)) | Q(pk__in=on_a_card.values("user"))
+    found = named.filter(known).order_by("pk")
     unknown = sorted(set(usernames) - {user.username for user in found})
     if unknown:
         raise InvalidError(
             "labeller_unknown",
-            f"There is no account {unknown[0]!r}: name labellers by their usernames, and "
-            f"leave out those who have no account.",
+            f"There is no account {unknown[0]!r} that you may name: name labellers by "
+            f"their usernames, and leave out those who have no role here.",
         )
     return list(found)
 
