@@ -137,6 +137,17 @@ def test_tokens_of_others_are_made_and_revoked_by_administrators_only(cast):
     assert ApiToken.objects.get(pk=token.pk).revoked_at is not None
 
 
+@pytest.mark.parametrize("name", ["bob", "carol", "mallory"])
+def test_nobody_makes_a_token_of_a_person_but_the_person(cast, name):
+    person = getattr(cast, name)
+    for actor in (cast.ada, cast.alice, cast.bot):
+        with pytest.raises(PermissionDeniedError) as refusal:
+            create_token(person, name="theirs", actor=actor)
+        assert refusal.value.code == "token_of_somebody_else"
+    assert not ApiToken.objects.exists()
+    create_token(person, name="own", actor=person)
+
+
 def test_the_installation_makes_tokens(cast):
     assert create_token(cast.alice, name="first", actor=system_account())
     assert factories.token(cast.alice)

@@ -18,7 +18,7 @@ from tracking.access import admission
 from tracking.events import TrackingEvent
 from tracking.models import ApiToken, Workspace
 from tracking.models.access import Scope
-from tracking.permissions import may_administer_accounts
+from tracking.permissions import acts_as_installation, may_administer_accounts
 from tracking.services.log_ins import record_failed_log_in
 
 MARK = "atty_"
@@ -37,7 +37,7 @@ def create_token(
 
     People make their own; those of programs are made by administrators.
     """
-    _refuse_unless_theirs(user, actor)
+    _refuse_unless_made_for(user, actor)
     longest = timedelta(days=settings.ATTESTRY_TOKEN_DAYS)
     lifetime = lifetime or longest
     if not timedelta(0) < lifetime <= longest:
@@ -148,6 +148,17 @@ def _scope_missing(token: ApiToken, writes: frozenset[Scope]) -> PermissionDenie
         f"This token is for {token.scopes} only: use one {advice}.",
         scopes=sorted(writes),
     )
+
+
+def _refuse_unless_made_for(owner: User, actor: User) -> None:
+    """Whoever holds a token of a person acts as that person."""
+    is_own = owner.pk == actor.pk or acts_as_installation(actor)
+    if not (is_own or programs_served_by(actor).filter(pk=owner.pk).exists()):
+        raise PermissionDeniedError(
+            "token_of_somebody_else",
+            "People make their own tokens, and administrators make those of programs: "
+            "ask one of them.",
+        )
 
 
 def _refuse_unless_theirs(owner: User, actor: User) -> None:
