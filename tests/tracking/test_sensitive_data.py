@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.proofs import trail
 from audit.sequencer import sequence_pending
 from tests import factories
-from tracking.models import SensitiveUse
+from tracking.models import Acknowledgement, SensitiveUse
 from tracking.models.dataset import Sensitivity
 from tracking.services.sensitive_data import acknowledge_sensitive_use
 
@@ -114,6 +115,17 @@ def test_nobody_else_takes_note(use, cast, name):
         acknowledge_sensitive_use(use, note="Seen.", actor=getattr(cast, name))
 
     assert refusal.value.code == "may_not_acknowledge"
+
+
+@pytest.mark.parametrize("role", ["steward", "ethics"])
+def test_nobody_takes_note_by_a_role_of_which_the_log_does_not_tell(use, cast, role):
+    cast.mallory.groups.add(Group.objects.get(name=f"default:{role}"))
+
+    with pytest.raises(ConflictError) as refusal:
+        acknowledge_sensitive_use(use, note="Seen.", actor=cast.mallory)
+
+    assert refusal.value.code == "records_altered"
+    assert not Acknowledgement.objects.exists()
 
 
 def test_late_note_is_told_as_late(use, cast):

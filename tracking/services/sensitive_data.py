@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import record
+from tracking.authority import refuse_untold_role
 from tracking.events import TrackingEvent
 from tracking.models import (
     Acknowledgement,
@@ -18,7 +19,7 @@ from tracking.models import (
     Run,
     SensitiveUse,
 )
-from tracking.permissions import may_acknowledge_sensitive_data
+from tracking.permissions import Role, may_acknowledge_sensitive_data
 
 ACKNOWLEDGED_WITHIN = timedelta(hours=72)
 
@@ -96,6 +97,7 @@ def acknowledge_sensitive_use(
             f"You may not acknowledge the use of sensitive data in {workspace}: ask for "
             f"the steward or ethics role.",
         )
+    refuse_untold_role(actor, [Role.STEWARD, Role.ETHICS], workspace)
     with transaction.atomic():
         # The application may not lock rows of append-only tables.
         Run.objects.select_for_update().get(pk=use.run_id)
