@@ -48,7 +48,7 @@ def enrol_second_factor(
     """Begin, or begin again; the factor counts once a code of it was confirmed."""
     secret = secrets.token_bytes(SECRET_BYTES)
     with tries_counted(user), transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
+        _lock(user)
         if has_second_factor(user):
             raise ConflictError(
                 "second_factor_enrolled",
@@ -74,6 +74,7 @@ def confirm_second_factor(user: User, *, code: str, is_interactive: bool) -> Non
             "needs_a_session", "A token cannot do this. Log in with your password."
         )
     with tries_counted(user), transaction.atomic():
+        _lock(user)
         begun = SecondFactor.objects.filter(
             user=user, removed_at=None, confirmed_at=None
         ).first()
@@ -121,6 +122,7 @@ def remove_second_factor(user: User, *, reason: str, actor: User) -> None:
     if not reason:
         raise InvalidError("reason_missing", "Say why the second factor is removed.")
     with transaction.atomic():
+        _lock(user)
         removed = SecondFactor.objects.filter(user=user, removed_at=None).update(
             removed_at=timezone.now(), encrypted_secret=b""
         )
@@ -136,6 +138,11 @@ def remove_second_factor(user: User, *, reason: str, actor: User) -> None:
             payload={},
             private={"reason": reason},
         )
+
+
+def _lock(user: User) -> None:
+    """Let one after the other begin, confirm or remove a factor of one account."""
+    User.objects.select_for_update().get(pk=user.pk)
 
 
 def _confirmed(user: User) -> SecondFactor | None:
