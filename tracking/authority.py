@@ -1,6 +1,7 @@
-"""Whether the log tells that somebody was given the role in which they act.
+"""Whether the log tells that somebody is a person, with the role in which they act.
 
-Whoever writes into the tables of groups, past the services, lets nobody act by it.
+Whoever writes into the tables of groups or of programs, past the services, lets nobody
+act by it.
 """
 
 from collections.abc import Collection
@@ -14,8 +15,22 @@ from tracking.events import TrackingEvent
 from tracking.models import Workspace
 from tracking.models.role_grant import GrantedOn
 
+# What the entry of an account says of a program.
+A_PROGRAM = "service account"
 _GRANTED = TrackingEvent.ROLE_GRANTED
 _KINDS = (_GRANTED, TrackingEvent.ROLE_REVOKED)
+
+
+def refuse_untold_person(account: User) -> None:
+    """Refuse a program, and whoever has an account that no service made."""
+    made = trail([f"user/{account.pk}"], kinds=[TrackingEvent.ACCOUNT_CREATED])
+    kinds = {entry.payload["kind"] for entry in made}
+    if not kinds or A_PROGRAM in kinds:
+        raise ConflictError(
+            "records_altered",
+            f"The log does not tell that {account} was made for a person. Have the log "
+            f"verified before anything else.",
+        )
 
 
 def refuse_untold_role(

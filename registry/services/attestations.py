@@ -35,6 +35,7 @@ from registry.services.authority import refuse_untold_permission, refuse_untold_
 from registry.services.conclusions import reconsider
 from registry.services.sign_offs import refuse_deactivated, stated
 from registry.signing import reauthenticate, signed_name
+from tracking.authority import refuse_untold_person
 from tracking.models import ServiceAccount
 from tracking.services.log_ins import tries_counted
 
@@ -183,6 +184,8 @@ def _refuse_wrong_speaker(
             "may_not_attest_as_person",
             "Programs and superusers sign nothing: a person who holds a role must.",
         )
+    if source == AttestationSource.HUMAN:
+        refuse_untold_person(actor)
     is_program = ServiceAccount.objects.filter(user=actor).exists()
     if source != AttestationSource.HUMAN and not is_program:
         raise PermissionDeniedError(

@@ -7,7 +7,7 @@ from registry.models.sign_off import SignerRole
 from registry.permissions import MODEL_GRANTS, delegation_to_sign
 from registry.services.approvals import refuse_altered_records
 from registry.services.claims.models import claims_of_authority
-from tracking.authority import refuse_untold_role
+from tracking.authority import refuse_untold_person, refuse_untold_role
 
 
 def refuse_untold_permission(
@@ -22,8 +22,9 @@ def refuse_untold_permission(
 def refuse_untold_signer(actor: User, role: SignerRole, model: RegisteredModel) -> None:
     """Refuse who signs in a role that they, or who lent it to them, were never given.
 
-    An owner must own the model, and a delegation have been signed.
+    An owner must own the model, a delegation have been signed, and nobody be a program.
     """
+    refuse_untold_person(actor)
     delegation = delegation_to_sign(actor, role, model)
     holder = delegation.delegator if delegation else actor
     refuse_untold_role(holder, [role], model.workspace, subjects=model.subjects)

@@ -48,7 +48,6 @@ MUTABLE = {
     "tracking.RoleGrant": "moves along its table of states; each move is an entry",
     "tracking.Run": "runs until it is sealed; each write is an entry",
     "tracking.SecondFactor": "remembers the last code; its coming and going are entries",
-    "tracking.ServiceAccount": "its purpose is a note for administrators",
     "tracking.Tag": "MLflow overwrites tags; each write is an entry",
     "tracking.Workspace": "its options may change",
 }

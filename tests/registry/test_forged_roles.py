@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError
@@ -21,11 +22,13 @@ from registry.models import (
 from registry.models.finding import FindingState, Severity
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
+from registry.services.delegations import delegate_signing
 from registry.services.findings import move_finding
 from registry.services.promotion import promote
 from registry.services.rollbacks import roll_back
 from tests import factories
-from tracking.models import Workspace
+from tests.audit.happenings import triggers_switched_off
+from tracking.models import ServiceAccount, Workspace
 from tracking.models.role_grant import GrantedOn, GrantState, NamePrefix, RoleGrant
 from tracking.permissions import Role
 from tracking.services.role_grants import (
@@ -325,3 +328,85 @@ def test_emergency_that_nobody_asked_for_is_not_confirmed(workspace, cast, champ
 
     assert altered(factories.emergency, asked, cast)
     assert Slot.objects.get().champion == champion
+
+
+@pytest.fixture
+def freed(cast) -> User:
+    """A program whose row was deleted in a shell, and which got a password there."""
+    with triggers_switched_off("tracking_serviceaccount"):
+        ServiceAccount.objects.filter(user=cast.bot).delete()
+    cast.bot.set_password(factories.PASSWORD)
+    cast.bot.is_staff = True
+    cast.bot.save()
+    return User.objects.get(pk=cast.bot.pk)
+
+
+def test_program_gets_no_role_of_people_though_its_row_is_gone(workspace, cast, freed):
+    for role in (Role.VALIDATOR, Role.DEVELOPER, Role.ADMINISTRATOR):
+        assert altered(
+            ask_for_role,
+            freed,
+            role=role,
+            workspace=workspace,
+            reason="Joins.",
+            actor=cast.ada,
+        )
+
+
+def test_program_signs_for_nobody_though_its_row_is_gone(workspace, cast, freed):
+    factories.policy(workspace, cast)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    now = timezone.now()
+    terms = {"starts_at": now, "ends_at": now + timedelta(days=1), "reason": "Away."}
+    assert altered(
+        delegate_signing,
+        workspace,
+        role=SignerRole.VALIDATOR,
+        delegate=freed,
+        **terms,
+        password=factories.PASSWORD,
+        is_interactive=True,
+        actor=cast.bob,
+    )
+    Delegation.objects.create(
+        workspace=workspace,
+        role=SignerRole.VALIDATOR,
+        delegator=cast.bob,
+        delegate=freed,
+        printed_name="Bob Example",
+        method="password re-entered",
+        signed_at=now,
+        **terms,
+    )
+
+    with pytest.raises(ConflictError, match="was made for a person"):
+        factories.signed(asked, freed, SignerRole.VALIDATOR)
+
+
+def test_program_attests_nothing_as_a_person_though_its_row_is_gone(
+    workspace, cast, freed
+):
+    version = factories.version(workspace, cast)
+    assert altered(factories.attested, version, freed, AttestationKind.UNIT_TESTS)
+
+
+def test_account_that_no_service_made_gets_no_role(workspace, cast):
+    made = User.objects.create_user("shell", password=factories.PASSWORD, is_staff=True)
+    assert altered(
+        ask_for_role,
+        made,
+        role=Role.VALIDATOR,
+        workspace=workspace,
+        reason="Joins.",
+        actor=cast.ada,
+    )
+
+
+def test_program_stays_one_in_a_shell(cast):
+    for change in (
+        ServiceAccount.objects.filter(user=cast.bot).delete,
+        lambda: ServiceAccount.objects.update(user=cast.mallory),
+    ):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            change()
+    assert ServiceAccount.objects.get().user == cast.bot

@@ -13,6 +13,7 @@ from guardian.shortcuts import assign_perm
 
 from audit.errors import ConflictError, PermissionDeniedError
 from audit.services import record
+from tracking.authority import refuse_untold_person
 from tracking.events import TrackingEvent
 from tracking.models import (
     GrantState,
@@ -289,13 +290,15 @@ def refuse_forbidden_combination(user: User, role: Role) -> None:
             "service_accounts_are_bots",
             f"A service account cannot be {role}: give the role to a person.",
         )
+    if role != Role.BOT:
+        refuse_untold_person(user)
     administers = user.is_superuser or keeps_accounts(user)
     if role in SIGNING_ROLES and administers:
         raise ConflictError(
             "administrators_do_not_sign",
             f"An administrator cannot also be {role}: give the role to somebody else.",
         )
-    if role in KEEPERS and _signs(user):
+    if role in KEEPERS and signs(user):
         raise ConflictError(
             "signers_do_not_administer",
             f"Somebody who signs cannot be {role} as well: take the signing role away "
@@ -303,7 +306,7 @@ def refuse_forbidden_combination(user: User, role: Role) -> None:
         )
 
 
-def _signs(user: User) -> bool:
+def signs(user: User) -> bool:
     suffixes = models.Q()
     for role in SIGNING_ROLES:
         suffixes |= models.Q(name__endswith=f":{role}")
