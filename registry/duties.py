@@ -90,14 +90,27 @@ def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
         "logged in the source run": _logged_in(user, runs.exclude(created_by=user)),
         "logged in a model of it": _logged_models(user, version, lineage),
         "labelled its data": _labelled_data_of(user, lineage),
-        "registered this version": version.created_by_id == user.pk,
+        "registered this version": _versions_beside(version)
+        .filter(created_by=user)
+        .exists(),
     }
     return [duty for duty, is_theirs in duties.items() if is_theirs]
 
 
 def _submitted(version: ModelVersion, *people: User) -> bool:
-    """Say whether any of them ever asked for its promotion, whatever became of that."""
-    return version.promotion_requests.filter(requested_by__in=people).exists()
+    """Say whether any of them ever asked for its promotion, whatever became of that.
+
+    Or for that of another version which came of the same run.
+    """
+    asked = PromotionRequest.objects.filter(requested_by__in=people)
+    return asked.filter(model_version__in=_versions_beside(version)).exists()
+
+
+def _versions_beside(version: ModelVersion) -> QuerySet[ModelVersion]:
+    """Return the versions of the same source run, in whatever model."""
+    return ModelVersion.objects.filter(
+        Q(pk=version.pk) | Q(source_run=version.linked_run)
+    )
 
 
 def _uploaded_evidence(user: User, version: ModelVersion, lineage: set[int]) -> bool:

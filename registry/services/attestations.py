@@ -33,8 +33,9 @@ from registry.permissions import (
 )
 from registry.services.authority import refuse_untold_permission, refuse_untold_signer
 from registry.services.conclusions import reconsider
+from registry.services.reauthentication import reauthenticate_for
 from registry.services.sign_offs import refuse_deactivated, stated
-from registry.signing import reauthenticate, signed_name
+from registry.signing import signed_name
 from tracking.authority import refuse_untold_person
 from tracking.models import ServiceAccount
 from tracking.services.log_ins import tries_counted
@@ -82,11 +83,11 @@ def attest(
         if kind in JUDGED_BY:
             delegation = _authority_to_judge(kind, version, actor)
         if source == AttestationSource.HUMAN:
-            proof = reauthenticate(
+            proof = reauthenticate_for(
+                model,
                 actor,
                 password=password,
                 code=code,
-                two_factors=model.wants_two_factors,
                 is_interactive=is_interactive,
                 now=now,
             )

@@ -24,16 +24,18 @@ from registry.models.sign_off import SignerRole
 from registry.permissions import delegation_to_sign, may_break_glass, people_behind
 from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_signer
+from registry.services.claims.models import claims_of_model
 from registry.services.claims.slots import claim_of_asking
+from registry.services.decisions import refuse_denied
 from registry.services.findings import JUDGED, add_finding, responsible
 from registry.services.out_of_use import refuse_retired
+from registry.services.reauthentication import reauthenticate_for
 from registry.services.slots import fill, locked_slot
 from registry.services.submission import refuse_unfit
 from registry.services.version_content import pinned_content
 from registry.signing import (
     TWO_FACTORS,
     Reauthentication,
-    reauthenticate,
     signed_name,
 )
 from tracking import storage
@@ -121,8 +123,8 @@ def confirm_break_glass(
 ) -> BreakGlassConfirmation:
     """Sign in the other role: from now on the version serves, until its hours are over.
 
-    Gates and sign-offs are passed over. The log, the artifact and segregation of duties
-    are not.
+    Gates and sign-offs are passed over. The log, the artifact, segregation of duties and
+    whatever would deny the version nevertheless are not.
     """
     version = asked.model_version
     with (
@@ -174,6 +176,7 @@ def confirm_break_glass(
             },
             private={"printed_name": confirmed.printed_name},
         )
+        refuse_denied(version, environment=slot.environment, now=proof.at)
     return confirmed
 
 
@@ -218,11 +221,11 @@ def _proven(
             f"you sign, {' and '.join(duties)}. Somebody else must.",
             conflicts=duties,
         )
-    return reauthenticate(
+    return reauthenticate_for(
+        model,
         actor,
         password=password,
         code=code,
-        two_factors=model.wants_two_factors,
         is_interactive=is_interactive,
         now=timezone.now(),
     )
@@ -240,6 +243,12 @@ def _refuse_unless_open(
         )
     if BreakGlassConfirmation.objects.filter(break_glass=asked).exists():
         raise ConflictError("break_glass_confirmed", "This is confirmed already.")
+    if not asked.asked_by.is_active:
+        raise ConflictError(
+            "asker_deactivated",
+            f"{asked.printed_name}, who asked for this, has no account any more: let "
+            f"somebody else ask.",
+        )
     if asked.lapses_at <= now:
         raise ConflictError(
             "break_glass_lapsed",
@@ -272,6 +281,7 @@ def _refuse_unproven(slot: Slot, version: ModelVersion, actor: User) -> None:
     refuse_retired(version)
     if slot.champion == version:
         raise ConflictError("version_is_champion", f"{version} serves there already.")
+    refuse_altered_records(claims_of_model(slot.registered_model))
     _refuse_one_more_emergency(slot, version)
     refuse_unfit(version)
     version.source_run = freeze(version.linked_run, actor=actor)

@@ -24,6 +24,7 @@ from registry.services.approvals import refuse_due
 from registry.services.conclusions import locked_request
 from registry.services.delegations import authority_to_sign
 from registry.services.notifications import notify
+from registry.services.reauthentication import reauthenticate_for
 from registry.services.sign_offs import (
     refuse_deactivated,
     refuse_unless_in_review,
@@ -31,7 +32,7 @@ from registry.services.sign_offs import (
     refuse_unread_evidence,
     stated,
 )
-from registry.signing import printed_name, reauthenticate, signed_name
+from registry.signing import printed_name, signed_name
 from tracking.services.log_ins import tries_counted
 
 NEWS = {
@@ -76,11 +77,11 @@ def reject_request(
                 "may_not_reject",
                 f"You may not reject requests of {model}: ask for a reviewer's role.",
             )
-        proof = reauthenticate(
+        proof = reauthenticate_for(
+            model,
             actor,
             password=password,
             code=code,
-            two_factors=model.wants_two_factors,
             is_interactive=is_interactive,
             now=now,
         )
@@ -143,11 +144,11 @@ def invalidate_request(
                 "may_not_invalidate",
                 f"You may not revoke the evidence of {model}: ask for a reviewer's role.",
             )
-        proof = reauthenticate(
+        proof = reauthenticate_for(
+            model,
             actor,
             password=password,
             code=code,
-            two_factors=model.wants_two_factors,
             is_interactive=is_interactive,
             now=now,
         )

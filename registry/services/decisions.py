@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from django.db.models import Min
 
+from audit.errors import ConflictError
 from audit.proofs import soundness
 from registry.models import (
     Attestation,
@@ -119,6 +120,17 @@ def decide(version: ModelVersion, *, environment: str, now: datetime) -> Decisio
         request=request,
         expires_at=min(found.ends, default=None) if not found.reasons else None,
     )
+
+
+def refuse_denied(version: ModelVersion, *, environment: str, now: datetime) -> None:
+    """Refuse, within its transaction, an act after which nobody may serve.
+
+    Whoever was let into a slot and is denied there has only put somebody else out.
+    """
+    decided = decide(version, environment=environment, now=now)
+    if decided.answer == Answer.DENY:
+        first = decided.reasons[0]
+        raise ConflictError(first.code, first.sentence)
 
 
 def decide_among(

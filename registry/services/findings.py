@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
@@ -41,8 +41,9 @@ from registry.permissions import (
 from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_permission, refuse_untold_signer
 from registry.services.claims.models import claim_of_finding
+from registry.services.reauthentication import reauthenticate_for
 from registry.services.revalidation_triggers import call_by_finding
-from registry.signing import reauthenticate, signed_name
+from registry.signing import signed_name
 from tracking.models import ServiceAccount
 from tracking.people import people_of, refuse_unknown
 from tracking.services.log_ins import tries_counted
@@ -189,11 +190,11 @@ def accept_risk(
             _refuse_own_finding(finding, person)
         delegation = delegation_to_sign(actor, SignerRole.RISK, model)
         now = timezone.now()
-        proof = reauthenticate(
+        proof = reauthenticate_for(
+            model,
             actor,
             password=password,
             code=code,
-            two_factors=model.wants_two_factors,
             is_interactive=is_interactive,
             now=now,
         )
@@ -336,15 +337,15 @@ def _refuse_unless_may_move(finding: Finding, to: FindingState, actor: User) -> 
 def _refuse_own_finding(finding: Finding, judge: User) -> None:
     """Whoever made the version, caused it, fixed it, or is to fix it does not judge it."""
     refuse_altered_records([claim_of_finding(finding)])
-    version = finding.model_version
-    duties = duties_in_lineage(judge, version) if version and version.source_run else []
-    if duties:
-        raise PermissionDeniedError(
-            "segregation_of_duties",
-            f"This finding is about a version that you, or for whom you sign, had a hand "
-            f"in ({', '.join(duties)}), so somebody else must judge it.",
-            conflicts=duties,
-        )
+    for version in _versions_at_fault(finding):
+        duties = duties_in_lineage(judge, version)
+        if duties:
+            raise PermissionDeniedError(
+                "segregation_of_duties",
+                f"This finding is about {version}, in which you, or for whom you sign, "
+                f"had a hand ({', '.join(duties)}), so somebody else must judge it.",
+                conflicts=duties,
+            )
     if _broke_the_glass(finding, judge):
         raise PermissionDeniedError(
             "who_broke_the_glass_does_not_judge",
@@ -358,6 +359,14 @@ def _refuse_own_finding(finding: Finding, judge: User) -> None:
             "This finding is, or was, for you or for whom you sign to fix, so somebody "
             "else must judge it.",
         )
+
+
+def _versions_at_fault(finding: Finding) -> QuerySet[ModelVersion]:
+    """Return the version that a finding is about, or whichever of the model serves."""
+    linked = ModelVersion.objects.with_lineage().filter(source_run__isnull=False)
+    if finding.model_version_id is not None:
+        return linked.filter(pk=finding.model_version_id)
+    return linked.filter(slots__registered_model=finding.registered_model).distinct()
 
 
 def _broke_the_glass(finding: Finding, judge: User) -> bool:

@@ -1,10 +1,17 @@
 """Policies are drafted by one person and published by another here."""
 
+import re
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from audit.errors import ConflictError, NotFoundError, PermissionDeniedError
+from audit.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from audit.services import record, refusals_recorded
 from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
@@ -21,6 +28,9 @@ from tracking.authority import refuse_untold_role
 from tracking.models import Workspace
 from tracking.permissions import WORKSPACE_GRANTS
 
+ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+TAKEN = re.compile(r"champion|latest|v\d+")
+
 
 def draft_policy(workspace: Workspace, *, document: str, actor: User) -> Policy:
     """Store a new version of a policy; it binds nobody until somebody publishes it."""
@@ -36,6 +46,7 @@ def draft_policy(workspace: Workspace, *, document: str, actor: User) -> Policy:
         _refuse_no_author(actor, workspace)
         content = read_policy_document(document)
         refuse_judging_programs(content)
+        _refuse_odd_environment(content.environment)
         model = _model_of(content, workspace, actor)
         _lock(model or workspace)
         bound = {"registered_model": model} if model else {"workspace": workspace}
@@ -61,6 +72,17 @@ def draft_policy(workspace: Workspace, *, document: str, actor: User) -> Policy:
             },
         )
     return policy
+
+
+def _refuse_odd_environment(name: str) -> None:
+    """Refuse what could not be asked for, and what MLflow means something else by."""
+    if not ENVIRONMENT.fullmatch(name) or TAKEN.fullmatch(name):
+        raise InvalidError(
+            "environment_invalid",
+            f"{name!r} cannot be an environment: write at most 50 of a to z, 0 to 9, '-' "
+            f"and '_', and neither 'champion', 'latest' nor a version such as 'v1', "
+            f"which are aliases.",
+        )
 
 
 def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:

@@ -12,6 +12,7 @@ from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.jobs import run_gate_later
 from registry.models import (
+    Closing,
     GateRun,
     ModelVersion,
     NotificationType,
@@ -34,6 +35,7 @@ from registry.services.authority import refuse_untold_permission
 from registry.services.claims.slots import claims_of_freezes
 from registry.services.closings import expire_if_due
 from registry.services.conclusions import locked_request
+from registry.services.decisions import refuse_denied
 from registry.services.evidence import (
     check,
     evidence_of,
@@ -75,6 +77,7 @@ def request_promotion(
         _expire_what_is_due(version, environment, now)
         _refuse_second_request(version, environment)
         refuse_retired(version)
+        _refuse_revoked_evidence(version)
         refuse_blocking_findings(version, now)
         refuse_unfit(version)
         document = read_policy_document(policy.document)
@@ -202,6 +205,7 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
             },
         )
         call_by_promotion(request, actor=actor, now=now)
+        refuse_denied(version, environment=request.environment, now=now)
         notify(NotificationType.VERSION_PROMOTED, request)
     return promotion
 
@@ -231,6 +235,21 @@ def _refuse_second_request(version: ModelVersion, environment: str) -> None:
         raise ConflictError(
             "request_open",
             f"{version} has an open request for {environment} already: go on with it.",
+        )
+
+
+def _refuse_revoked_evidence(version: ModelVersion) -> None:
+    """Refuse what comes of a run whose evidence somebody has revoked, signed, for good."""
+    revoked = Closing.objects.filter(
+        state=RequestState.INVALIDATED,
+        request__model_version__source_run=version.linked_run,
+    ).exclude(method="")
+    if (closing := revoked.order_by("pk").first()) is not None:
+        raise ConflictError(
+            "evidence_revoked",
+            f"The evidence of run {version.linked_run.run_id} was revoked with request "
+            f"{closing.request_id}: log another run, and register what comes of it.",
+            request=closing.request_id,
         )
 
 

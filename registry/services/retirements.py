@@ -19,8 +19,9 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_retire
 from registry.services.authority import refuse_untold_signer
+from registry.services.reauthentication import reauthenticate_for
 from registry.services.slots import fallback_of, fill, locked_slots, withdraw
-from registry.signing import printed_name, reauthenticate
+from registry.signing import printed_name
 from tracking.services.log_ins import tries_counted
 
 
@@ -58,11 +59,11 @@ def retire(
             )
         refuse_untold_signer(actor, SignerRole.OWNER, model)
         now = timezone.now()
-        proof = reauthenticate(
+        proof = reauthenticate_for(
+            model,
             actor,
             password=password,
             code=code,
-            two_factors=model.wants_two_factors,
             is_interactive=is_interactive,
             now=now,
         )

@@ -22,9 +22,10 @@ from registry.models.sign_off import SignerRole
 from registry.permissions import delegation_to_sign, may_open_finding, may_sign_as
 from registry.services.authority import refuse_untold_signer
 from registry.services.findings import refuse_blocking_findings
+from registry.services.reauthentication import reauthenticate_for
 from registry.services.revalidation_triggers import add_trigger
 from registry.services.slots import locked_slot
-from registry.signing import reauthenticate, signed_name
+from registry.signing import signed_name
 from tracking.services.log_ins import tries_counted
 
 
@@ -94,11 +95,11 @@ def revalidate(
     ):
         delegation = _authority_to_validate(version, actor)
         now = timezone.now()
-        proof = reauthenticate(
+        proof = reauthenticate_for(
+            version.registered_model,
             actor,
             password=password,
             code=code,
-            two_factors=version.registered_model.wants_two_factors,
             is_interactive=is_interactive,
             now=now,
         )

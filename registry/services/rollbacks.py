@@ -10,6 +10,7 @@ from django.utils import timezone
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
+from registry.duties import duties_of_signer
 from registry.events import RegistryEvent
 from registry.models import (
     Delegation,
@@ -37,6 +38,7 @@ from registry.services.approvals import (
 from registry.services.assessment import assess
 from registry.services.authority import refuse_untold_permission, refuse_untold_signer
 from registry.services.claims.requests import claims_of_request
+from registry.services.decisions import refuse_denied
 from registry.services.evidence import refuse_changed_run
 from registry.services.findings import (
     add_finding,
@@ -44,9 +46,10 @@ from registry.services.findings import (
     responsible,
 )
 from registry.services.out_of_use import refuse_out_of_use
+from registry.services.reauthentication import reauthenticate_for
 from registry.services.revalidation_triggers import call_by_rollback
 from registry.services.slots import fill, locked_slot
-from registry.signing import reauthenticate, signed_name
+from registry.signing import signed_name
 from tracking.services.log_ins import tries_counted
 
 REVIEW_WITHIN = timedelta(hours=72)
@@ -118,6 +121,7 @@ def roll_back(slot: Slot, *, to: ModelVersion, reason: str, actor: User) -> Roll
             private={"reason": reason},
         )
         call_by_rollback(promotion.request, actor=actor, now=now)
+        refuse_denied(to, environment=slot.environment, now=now)
     return rollback
 
 
@@ -145,11 +149,11 @@ def lift_freeze(
         slot = freeze.slot
         role, delegation = _authority_to_review(freeze, actor)
         now = timezone.now()
-        proof = reauthenticate(
+        proof = reauthenticate_for(
+            slot.registered_model,
             actor,
             password=password,
             code=code,
-            two_factors=slot.registered_model.wants_two_factors,
             is_interactive=is_interactive,
             now=now,
         )
@@ -323,6 +327,15 @@ def _authority_to_review(
             f"risk role must.",
         )
     rolled_back_by = freeze.rollback.rolled_back_by
+    version = freeze.rollback.rolled_back
+    duties = [duty for role in roles for duty in duties_of_signer(actor, role, version)]
+    if duties:
+        raise PermissionDeniedError(
+            "segregation_of_duties",
+            f"You may not review why {version} was rolled back, because you, or for whom "
+            f"you sign, {' and '.join(dict.fromkeys(duties))}. Somebody else must.",
+            conflicts=list(dict.fromkeys(duties)),
+        )
     independent = [
         (role, delegation_to_sign(actor, role, model))
         for role in roles

@@ -30,7 +30,8 @@ from registry.services.claims.requests import claims_of_view
 from registry.services.conclusions import approve_when_complete, locked_request
 from registry.services.delegations import authority_to_sign, refuse_second_signature
 from registry.services.quorum import lacking_roles, required_signers
-from registry.signing import reauthenticate, signed_name, valid_sign_offs
+from registry.services.reauthentication import reauthenticate_for
+from registry.signing import signed_name, valid_sign_offs
 from tracking.services.log_ins import tries_counted
 
 
@@ -72,11 +73,11 @@ def sign_off(
         now = timezone.now()
         refuse_unless_may_sign(request, role, actor, now)
         delegation = authority_to_sign(request, role, actor, now)
-        proof = reauthenticate(
+        proof = reauthenticate_for(
+            request.model_version.registered_model,
             actor,
             password=password,
             code=code,
-            two_factors=request.model_version.registered_model.wants_two_factors,
             is_interactive=is_interactive,
             now=now,
         )

@@ -16,7 +16,9 @@ from registry.permissions import (
     may_register_version,
     may_sign_in_own_right,
 )
+from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_signer
+from registry.services.claims.models import claims_of_tier
 from registry.services.closings import end_requests_of_other_tier
 from registry.services.findings import reopen_borne_risks
 from registry.services.revalidation_triggers import call_by_tier
@@ -64,6 +66,9 @@ def assess_tier(
             .get(pk=model.pk)
         )
         _refuse_unless_may_assess(model, tier, actor)
+        if tier != Tier.CRITICAL:
+            # A tier that nobody signed is mended by the one that demands most.
+            refuse_altered_records(claims_of_tier(model))
         now = timezone.now()
         proof = reauthenticate(
             actor,

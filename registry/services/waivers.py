@@ -27,12 +27,13 @@ from registry.services.approvals import refuse_due
 from registry.services.assessment import WAIVED, is_waivable, lets_through
 from registry.services.authority import refuse_untold_permission
 from registry.services.conclusions import locked_request, reconsider
+from registry.services.reauthentication import reauthenticate_for
 from registry.services.sign_offs import (
     refuse_conflicting_duties,
     refuse_deactivated,
     stated,
 )
-from registry.signing import printed_name, reauthenticate
+from registry.signing import printed_name
 from tracking.services.log_ins import tries_counted
 
 LIVES = 2  # once granted, and renewed once
@@ -117,11 +118,11 @@ def approve_waiver(
         waiver = Waiver.objects.with_people().get(pk=waiver.pk)
         now = timezone.now()
         _refuse_unless_may_approve(request, waiver, actor, now)
-        proof = reauthenticate(
+        proof = reauthenticate_for(
+            request.model_version.registered_model,
             actor,
             password=password,
             code=code,
-            two_factors=request.model_version.registered_model.wants_two_factors,
             is_interactive=is_interactive,
             now=now,
         )

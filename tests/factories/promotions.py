@@ -44,6 +44,7 @@ from tracking.models import (
     Run,
     Workspace,
 )
+from tracking.services.artifacts import current_artifact
 from tracking.services.second_factors import (
     remove_second_factor,
 )
@@ -128,6 +129,18 @@ def version_of(
         artifact_path=MODEL,
         artifact_sha256=artifact.sha256,
         actor=people.alice,
+    )
+
+
+def version_beside(version: ModelVersion, actor: User) -> ModelVersion:
+    """Register another file of the same run, as another version of the model."""
+    other = current_artifact(version.linked_run, PREDICTIONS)
+    return register_version(
+        version.registered_model,
+        source_run=version.linked_run,
+        artifact_path=other.path,
+        artifact_sha256=other.sha256,
+        actor=actor,
     )
 
 

@@ -8,8 +8,16 @@ from django.utils import timezone
 
 from audit.errors import InvalidError
 from audit.proofs import trail
-from registry.models import BreakGlass, BreakGlassEnd, Finding, ModelVersion
-from registry.models.finding import FindingState
+from audit.services import system_account
+from registry.models import (
+    BreakGlass,
+    BreakGlassEnd,
+    Finding,
+    ModelVersion,
+    RegisteredModel,
+    TierAssessment,
+)
+from registry.models.finding import FindingState, Severity
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.services.archiving import archive_model, archive_version
@@ -17,9 +25,12 @@ from registry.services.break_glass import end_emergencies
 from registry.services.findings import move_finding
 from registry.services.promotion import promote, request_promotion
 from tests import factories
+from tests.audit.happenings import triggers_switched_off
+from tests.registry.deciding import decision, told
 from tests.registry.slots import in_days, refused, slot
 from tracking import storage
 from tracking.permissions import Role
+from tracking.services.accounts import deactivate_account
 from tracking.services.artifacts import remove_artifacts
 
 pytestmark = pytest.mark.django_db
@@ -322,3 +333,60 @@ def test_emergency_over_http(cast, first, third):
     assert rita.get("/api/v1/break-glass/").json()["count"] == 1
     served = rita.get("/api/v1/slots/").json()["results"]
     assert [line["champion_version"] for line in served] == [third.number]
+
+
+def test_version_that_would_be_denied_puts_nobody_out(workspace, cast, first, third):
+    model = first.registered_model
+    factories.finding(model, cast, Severity.CRITICAL, version=third)
+    asked = factories.emergency_asked(third, cast)
+
+    assert refused(factories.emergency, asked, cast) == "finding_critical"
+    assert slot().champion == first
+
+
+def test_emergency_needs_a_policy_that_governs_the_environment(cast, first, third):
+    asked = factories.emergency_asked(third, cast, environment="eu")
+
+    assert refused(factories.emergency, asked, cast) == "no_policy"
+
+
+def test_emergency_is_confirmed_only_while_who_asked_has_an_account(cast, first, third):
+    asked = factories.emergency_asked(third, cast)
+    deactivate_account(cast.olivia, actor=system_account())
+
+    assert refused(factories.emergency, asked, cast) == "asker_deactivated"
+
+
+def test_tier_that_nobody_signed_spares_no_second_factor(workspace, cast, first, third):
+    model = first.registered_model
+    factories.tier(
+        model, cast, Tier.CRITICAL, code=factories.second_factor(cast.rita).code()
+    )
+    signed = TierAssessment.objects.latest("pk")
+    with triggers_switched_off("registry_tierassessment"):
+        TierAssessment.objects.filter(pk=signed.pk).update(tier=Tier.LOW)
+    RegisteredModel.objects.filter(pk=model.pk).update(tier=Tier.LOW)
+    forged = ModelVersion.objects.with_lineage().get(pk=third.pk)
+
+    assert refused(factories.emergency_asked, forged, cast) == "records_altered"
+
+
+def test_emergency_rests_on_findings_as_the_log_tells_of_them(cast, first, third):
+    factories.emergency(factories.emergency_asked(third, cast), cast)
+    factories.finding(first.registered_model, cast, Severity.CRITICAL, version=third)
+    assert told(decision(third))[:2] == ("deny", ["finding_critical"])
+
+    with triggers_switched_off("registry_finding"):
+        Finding.objects.filter(severity=Severity.CRITICAL).update(state="closed")
+
+    assert told(decision(third))[:2] == ("deny", ["records_altered"])
+
+
+def test_emergency_that_nobody_judged_is_not_made_longer_in_a_shell(cast, first, third):
+    confirmed = factories.emergency(factories.emergency_asked(third, cast), cast)
+    with in_days(1.1):
+        end_emergencies()
+        with triggers_switched_off("registry_finding"):
+            Finding.objects.filter(pk=confirmed.finding_id).update(state="verified")
+
+        assert refused(factories.emergency_asked, third, cast) == "records_altered"

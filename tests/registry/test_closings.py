@@ -182,3 +182,22 @@ def test_only_open_requests_can_be_withdrawn(in_review, cast, state):
     assert refusal.value.code == "request_not_open"
     assert factories.fresh(in_review).state == state
     assert not Closing.objects.exists()
+
+
+def test_what_comes_of_revoked_evidence_is_asked_for_no_more(workspace, cast):
+    factories.policy(workspace, cast)
+    version = factories.version(workspace, cast)
+    other = factories.version_beside(version, cast.alice)
+    asked = factories.evaluated(version, cast)
+    invalidate_request(
+        asked,
+        reason="The labels were forged.",
+        password=factories.PASSWORD,
+        is_interactive=True,
+        actor=cast.bob,
+    )
+
+    for submitted in (version, other):
+        with pytest.raises(ConflictError) as refusal:
+            factories.request(submitted, cast)
+        assert refusal.value.code == "evidence_revoked"

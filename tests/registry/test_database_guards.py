@@ -28,6 +28,7 @@ from registry.services.findings import move_finding
 from registry.services.promotion import promote
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
+from tracking.models import Run
 
 pytestmark = pytest.mark.django_db
 
@@ -422,3 +423,31 @@ def test_what_is_archived_stays_archived(workspace, cast):
     for table in (VersionListing, RegisteredModel):
         archived = table.objects.filter(archived_at__isnull=False)
         assert sentence in refused(archived.update, archived_at=None)
+
+
+def test_approval_has_its_days_and_a_request_runs_out_on_its_day(in_review, cast):
+    approved = factories.approved_as_it_is(in_review, cast)
+    put(approved, state="evaluating", approved_at=None, approval_expires_at=None)
+    put(approved, state="in_review")
+
+    said = refused(put, approved, state="approved")
+
+    assert "an approval says when it was given and when it ends" in said
+    said = refused(put, approved, expires_at=timezone.now())
+    assert "a request runs out when it was said to" in said
+
+
+@pytest.mark.parametrize("state", ["verified", "closed"])
+def test_finding_goes_from_one_state_to_the_next(workspace, cast, state):
+    factories.finding(factories.model(workspace, cast), cast, Severity.HIGH)
+
+    said = refused(Finding.objects.update, state=state)
+
+    assert "a finding goes from one state to the next" in said
+
+
+def test_frozen_run_stays_frozen(champion):
+    run = Run.objects.filter(pk=champion.source_run.pk)
+
+    for moment in (None, timezone.now()):
+        assert "a frozen run stays frozen" in refused(run.update, frozen_at=moment)

@@ -412,3 +412,17 @@ def test_finding_that_was_opened_otherwise_is_judged_by_nobody(workspace, cast, 
 
     assert refusal.value.code == "records_altered"
     assert Finding.objects.get().state == FindingState.FIXED
+
+
+def test_maker_of_the_champion_does_not_judge_what_is_wrong_with_its_model(
+    workspace, cast, champion
+):
+    factories.grant(cast.alice, Role.RISK, workspace)
+    model = champion.registered_model
+    finding = factories.finding(model, cast, Severity.CRITICAL, owner=cast.olivia)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.borne(finding, cast.alice)
+
+    assert refusal.value.code == "segregation_of_duties"
+    assert standing(finding) == FindingState.OPEN

@@ -296,3 +296,15 @@ def test_policies_to_start_from_leave_no_tier_out():
 
 def test_every_judgement_has_the_roles_that_make_it():
     assert set(JUDGED_BY) == JUDGEMENTS
+
+
+@pytest.mark.parametrize("name", ["champion", "latest", "v1", "prod.eu", "e" * 51])
+def test_environment_that_nobody_could_ask_for_is_not_governed(workspace, cast, name):
+    factories.model(workspace, cast)
+    document = factories.POLICY.replace("production", name)
+
+    with pytest.raises(InvalidError) as refusal:
+        draft_policy(workspace, document=document, actor=cast.paul)
+
+    assert refusal.value.code == "environment_invalid"
+    assert not Policy.objects.exists()

@@ -21,6 +21,7 @@ from registry.services.attestations import withdraw_attestation
 from registry.services.promotion import promote
 from tests import factories
 from tests.registry.slots import in_days, refused, slot
+from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -251,3 +252,28 @@ def test_rollback_and_review_over_http(cast, first, second, as_token):
         bob.post("/api/v1/freezes/4711/lifting/", body, content_type=JSON).status_code
         == 404
     )
+
+
+def test_version_whose_validation_is_long_over_is_not_rolled_back_to(
+    workspace, cast, first
+):
+    with in_days(800):
+        second = factories.champion(
+            workspace, cast, content=b"2", scores=factories.predictions(strength=2.5)
+        )
+
+        assert refused(factories.rollback, slot(), first, cast) == "revalidation_due"
+        assert slot().champion == second
+        assert not Freeze.objects.exists()
+
+
+def test_who_made_what_was_rolled_back_does_not_review_that(
+    workspace, cast, first, second
+):
+    factories.grant(cast.alice, Role.VALIDATOR, workspace)
+    freeze = factories.rollback(slot(), first, cast).freeze
+
+    code = refused(factories.lifting, freeze, cast, actor=cast.alice)
+
+    assert code == "segregation_of_duties"
+    factories.lifting(freeze, cast)

@@ -312,3 +312,24 @@ def test_deactivated_account_signs_nothing(source, cast):
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.signed(request, cast.bob, SignerRole.VALIDATOR)
     assert refusal.value.code == "account_deactivated"
+
+
+@pytest.mark.parametrize("deed", ["submitted", "registered"])
+def test_who_did_so_with_another_version_of_the_run_does_not_sign(
+    workspace, cast, deed
+):
+    factories.policy(workspace, cast)
+    version = factories.version(workspace, cast)
+    if deed == "submitted":
+        other = factories.version_beside(version, cast.alice)
+        request_promotion(other, environment="production", actor=cast.olivia)
+    else:
+        factories.grant(cast.olivia, Role.DEVELOPER, workspace)
+        factories.version_beside(version, cast.olivia)
+    asked = factories.evaluated(version, cast)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(asked, cast.olivia, SignerRole.OWNER)
+
+    assert refusal.value.code == "segregation_of_duties"
+    assert f"{deed} this version" in str(refusal.value)

@@ -19,24 +19,7 @@ from registry.services.reconciliation import Claim
 
 def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
     """Return its tier, what calls for a validation, and what became of its findings."""
-    newest = TierAssessment.objects.filter(registered_model=model).order_by("-pk")
-    signed = newest.select_related("signer").first()
-    if model.tier is not None:
-        yield Claim(
-            f"the tier of {model}",
-            RegistryEvent.TIER_ASSESSED,
-            tuple(model.subjects),
-            {"tier": model.tier, "method": signed.method if signed else None},
-            pseudonym(signed.signer) if signed else None,
-            newest=True,
-            written={
-                "printed_name": signed.printed_name,
-                "rationale": signed.rationale,
-                "exposure": signed.exposure,
-            }
-            if signed
-            else {},
-        )
+    yield from claims_of_tier(model)
     yield Claim(
         f"calls for a validation of {model}",
         RegistryEvent.REVALIDATION_TRIGGERED,
@@ -57,6 +40,28 @@ def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
                 "accepted_until": spelled(finding.accepted_until),
             },
             newest=True,
+        )
+
+
+def claims_of_tier(model: RegisteredModel) -> Iterator[Claim]:
+    """Return who signed the tier that it is of; nothing where nobody has."""
+    newest = TierAssessment.objects.filter(registered_model=model).order_by("-pk")
+    signed = newest.select_related("signer").first()
+    if model.tier is not None:
+        yield Claim(
+            f"the tier of {model}",
+            RegistryEvent.TIER_ASSESSED,
+            tuple(model.subjects),
+            {"tier": model.tier, "method": signed.method if signed else None},
+            pseudonym(signed.signer) if signed else None,
+            newest=True,
+            written={
+                "printed_name": signed.printed_name,
+                "rationale": signed.rationale,
+                "exposure": signed.exposure,
+            }
+            if signed
+            else {},
         )
 
 

@@ -10,6 +10,7 @@ from registry.models import (
     EvidenceView,
     Policy,
     PromotionRequest,
+    RequestState,
     Verdict,
     Waiver,
 )
@@ -24,6 +25,9 @@ from registry.services.claims.versions import (
     spelled,
 )
 from registry.services.reconciliation import Claim
+
+# States that only an approval leads to.
+APPROVED = frozenset({RequestState.APPROVED, RequestState.PROMOTED})
 
 
 def claims_of_request(
@@ -55,7 +59,7 @@ def claims_of_request(
         yield from _of_waiver(waiver)
     for attested in assessed.attestations:
         yield from _of_attestation(attested, names)
-    if request.approved_at:
+    if request.approved_at or request.state in APPROVED:
         yield _of_approval(request)
     yield from claims_of_model(version.registered_model)
 

@@ -14,6 +14,7 @@ from registry.models import (
     Rollback,
     Slot,
 )
+from registry.services.claims.models import claims_of_model
 from registry.services.claims.versions import claim_of_version, names_of
 from registry.services.reconciliation import Claim
 
@@ -49,7 +50,7 @@ def claims_of_rollback(rollback: Rollback) -> Iterator[Claim]:
 
 
 def claims_of_emergency(confirmed: BreakGlassConfirmation) -> Iterator[Claim]:
-    """Return that two people signed, and until when it lasts."""
+    """Return that two people signed, until when it lasts, and what stands of the model."""
     asked = confirmed.break_glass
     names = names_of(asked.model_version)
     yield claim_of_asking(asked)
@@ -69,6 +70,7 @@ def claims_of_emergency(confirmed: BreakGlassConfirmation) -> Iterator[Claim]:
         written={"printed_name": confirmed.printed_name},
     )
     yield claim_of_version(asked.model_version, names)
+    yield from claims_of_model(asked.model_version.registered_model)
 
 
 def claim_of_asking(asked: BreakGlass) -> Claim:
