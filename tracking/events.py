@@ -9,6 +9,7 @@ class TrackingEvent(StrEnum):
     ACCOUNT_PASSWORD_CHANGED = "tracking.account.password_changed"  # noqa: S105 - an event
     ACCOUNT_CREATED = "tracking.account.created"
     ACCOUNT_DEACTIVATED = "tracking.account.deactivated"
+    ACCOUNT_REACTIVATED = "tracking.account.reactivated"
     ACCOUNT_EMAIL_CHANGED = "tracking.account.email_changed"
     ACCOUNT_ERASED = "tracking.account.erased"
     ACCOUNT_LOCKED = "tracking.account.locked"

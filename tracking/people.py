@@ -6,7 +6,8 @@ Of anybody else they do not learn whether there is an account.
 from typing import Any
 
 from django.contrib.auth.models import Group, User
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists, Q, QuerySet, Value
+from django.db.models.functions import Concat, Left, StrIndex
 
 from audit.errors import InvalidError
 from tracking.models import Workspace
@@ -16,24 +17,22 @@ from tracking.permissions import Role, groups_in_role
 
 def groups_seen_by(user: User) -> QuerySet[Group]:
     """Return the groups of the roles in the workspaces that somebody sees."""
-    return _groups_in(*Workspace.objects.visible_to(user))
+    return _groups_in(Workspace.objects.visible_to(user))
 
 
-def people_seen_by(user: User, groups: QuerySet[Group] | None = None) -> QuerySet[User]:
-    """Return who shares a workspace with somebody; all, for who administers accounts.
-
-    `groups` are those seen by them, if they are known.
-    """
+def people_seen_by(user: User) -> QuerySet[User]:
+    """Return who shares a workspace with somebody; all, for who administers accounts."""
     if user.has_perm("auth.view_user"):
         return User.objects.all()
-    seen = groups_seen_by(user) if groups is None else groups
     administers = groups_in_role(user, Role.ADMINISTRATOR, DEFAULT_WORKSPACE)
-    return User.objects.filter(Q(pk__in=_members(seen)) | Exists(administers))
+    shares = Q(pk__in=_members(groups_seen_by(user)))
+    return User.objects.filter(shares | Exists(administers))
 
 
 def people_of(workspace: Workspace) -> QuerySet[User]:
     """Return who has a role in a workspace, or on anything in it."""
-    return User.objects.filter(pk__in=_members(_groups_in(workspace)))
+    groups = _groups_in(Workspace.objects.filter(pk=workspace.pk))
+    return User.objects.filter(pk__in=_members(groups))
 
 
 def account_named(username: str) -> User:
@@ -57,11 +56,11 @@ def refuse_unknown(person: User, people: QuerySet[User], *, code: str) -> None:
         )
 
 
-def _groups_in(*workspaces: Workspace) -> QuerySet[Group]:
-    theirs = Q(pk=None)
-    for workspace in workspaces:
-        theirs |= Q(name__startswith=f"{workspace.name}:")
-    return Group.objects.filter(theirs)
+def _groups_in(workspaces: QuerySet[Workspace]) -> QuerySet[Group]:
+    """Return the groups whose names begin with that of a workspace and a colon."""
+    begins = workspaces.annotate(begins=Concat("name", Value(":"))).values("begins")
+    begin = Left("name", StrIndex("name", Value(":")))
+    return Group.objects.annotate(begin=begin).filter(begin__in=begins)
 
 
 def _members(groups: QuerySet[Group]) -> QuerySet[Any, Any]:

@@ -70,7 +70,12 @@ from tests.audit.happenings import triggers_switched_off
 from tracking.events import TrackingEvent
 from tracking.models import Dataset
 from tracking.permissions import Role
-from tracking.services.accounts import change_email, change_password
+from tracking.services.accounts import (
+    change_email,
+    change_password,
+    deactivate_account,
+    reactivate_account,
+)
 from tracking.services.erasure import erase_subject
 from tracking.services.experiments import (
     archive_experiment,
@@ -191,6 +196,8 @@ def record_every_kind(workspace, cast) -> None:
     """Promote a version, report on it, and have every governed act refused once."""
     factories.token(cast.alice)
     change_email(cast.mallory, email="mallory@example.org", actor=cast.ada)
+    deactivate_account(cast.mallory, actor=cast.ada)
+    reactivate_account(cast.mallory, actor=cast.ada)
     change_password(cast.mallory, password="another long passphrase")
     fail_to_log_in(cast.mallory)
     grant_and_refuse(workspace, cast)

@@ -13,6 +13,7 @@ from tests.every_route.asking import Ask, Table, signing
 from tests.every_route.promotion import API
 from tracking.events import TrackingEvent as E
 from tracking.permissions import Role
+from tracking.services.accounts import deactivate_account
 from tracking.services.role_grants import ask_for_role
 from tracking.services.second_factors import enrol_second_factor
 from tracking.services.tokens import create_token
@@ -34,6 +35,17 @@ def create_account(workspace, people):
 @TABLE.call("POST", f"{ACCOUNT}deactivation/", E.ACCOUNT_DEACTIVATED)
 def deactivate(workspace, people):
     return Ask(people.ada, path={"username": "mallory"})
+
+
+@TABLE.call("POST", f"{ACCOUNT}reactivation/", E.ACCOUNT_REACTIVATED)
+def reactivate(workspace, people):
+    deactivate_account(people.mallory, actor=people.ada)
+    return Ask(people.ada, path={"username": "mallory"})
+
+
+@TABLE.call("PUT", f"{ACCOUNT}email/", E.ACCOUNT_EMAIL_CHANGED)
+def set_email(workspace, people):
+    return Ask(people.ada, {"email": "bob@example.org"}, {"username": "bob"})
 
 
 @TABLE.call("POST", f"{ACCOUNT}second-factor-removal/", E.SECOND_FACTOR_REMOVED)

@@ -1,9 +1,11 @@
 """Acts on the pages about who may do what: roles, tokens, one's own password."""
 
+from django.contrib.auth.models import User
+
 from tests import factories
 from tests.every_route import access
 from tests.every_route.asking import Ask, Change
-from tests.every_route.pages import Pages, stating
+from tests.every_route.pages import Pages, on, stating
 from tracking.events import TrackingEvent
 
 PAGES = Pages(access.TABLE)
@@ -14,6 +16,16 @@ PAGES.act(f"{GRANT}<int:pk>/approve/", access.approve_role)
 PAGES.act(f"{GRANT}<int:pk>/revoke/", access.revoke_role)
 PAGES.act("admin/tracking/apitoken/make/", access.make_token)
 PAGES.act("admin/tracking/apitoken/<int:pk>/acts/revoke/", access.revoke_token)
+ACCOUNT = "admin/auth/user/"
+PAGES.act(f"{ACCOUNT}make/", access.create_account, stating(kind="person"))
+ACTS = {
+    "deactivate": (access.deactivate, "mallory"),
+    "reactivate": (access.reactivate, "mallory"),
+    "email": (access.set_email, "bob"),
+    "remove-second-factor": (access.remove_second_factor, "bob"),
+}
+for word, (twin, name) in ACTS.items():
+    PAGES.act(f"{ACCOUNT}<int:pk>/acts/{word}/", twin, on(User, username=name))
 DELEGATION = "admin/registry/delegation/"
 PAGES.act(f"{DELEGATION}make/", access.delegate, stating(workspace="default"))
 PAGES.act(f"{DELEGATION}<int:pk>/acts/withdraw/", access.withdraw_delegation)

@@ -106,6 +106,23 @@ def test_administrator_makes_a_program_and_closes_it(cast, as_token):
     assert (closed.status_code, closed.json()["is_active"]) == (201, False)
 
 
+def test_administrator_opens_an_account_again_and_sets_its_address(cast, as_token):
+    ada = as_token(cast.ada)
+    post(ada, "accounts/mallory/deactivation/")
+    opened = post(ada, "accounts/mallory/reactivation/")
+    assert (opened.status_code, opened.json()["is_active"]) == (201, True)
+    assert problem(post(ada, "accounts/mallory/reactivation/")) == (409, "account_open")
+
+    def put(email: str):
+        body = {"email": email}
+        path = "/api/v1/accounts/mallory/email/"
+        return ada.put(path, body, content_type="application/json")
+
+    assert put("m@example.org").json()["email"] == "m@example.org"
+    assert put("").json()["email"] == ""
+    assert problem(put("nonsense")) == (400, "fields_invalid")
+
+
 @pytest.mark.parametrize("name", ["alice", "rita", "oscar", "bot"])
 def test_others_make_and_see_no_accounts(cast, as_token, name):
     client = as_token(getattr(cast, name))
@@ -117,10 +134,11 @@ def test_others_make_and_see_no_accounts(cast, as_token, name):
         404,
         "account_unknown",
     )
-    assert problem(post(client, f"accounts/{name}/deactivation/")) == (
-        403,
-        "may_not_administer_accounts",
-    )
+    for act in ("deactivation", "reactivation"):
+        assert problem(post(client, f"accounts/{name}/{act}/")) == (
+            403,
+            "may_not_administer_accounts",
+        )
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,14 @@ def code_field() -> forms.CharField:
 class ActForm(forms.Form):
     """One act on a row by one person; `heading`, `button` and `done` are its words.
 
-    What it does is `act`, which every form has of its own.
+    What it does is `act`, which every form has of its own; `beforehand` says what comes
+    of it, where the other words do not.
     """
 
     heading: ClassVar[str]
     button: ClassVar[str]
     done: ClassVar[str]
+    beforehand: ClassVar[str] = ""
     act: Callable[[], None]
 
     def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:

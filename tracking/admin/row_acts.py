@@ -32,7 +32,6 @@ class Act:
 class ActsAdmin(VisibleRowsAdmin[Row]):
     """Offers acts on a row's page; `acts` are named by the word in the page's address."""
 
-    change_form_template = "admin/row_with_acts.html"
     acts: ClassVar[dict[str, Act]] = {}
 
     def get_urls(self) -> list[URLPattern]:

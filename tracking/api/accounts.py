@@ -15,10 +15,12 @@ from tracking.api.workspace_views import StrictInput, WorkspaceView, parsed
 from tracking.models.access import Scope
 from tracking.permissions import may_administer_accounts
 from tracking.services.accounts import (
+    change_email,
     create_person,
     create_service_account,
     deactivate_account,
     new_password,
+    reactivate_account,
 )
 from tracking.services.second_factors import remove_second_factor
 
@@ -67,6 +69,12 @@ class CreatedAccountOutput(AccountOutput):
 
     class Meta(AccountOutput.Meta):
         fields: tuple[str, ...] = (*AccountOutput.Meta.fields, "password")
+
+
+class EmailInput(StrictInput):
+    """Empty: they get no more mail."""
+
+    email = serializers.EmailField(allow_blank=True)
 
 
 class RemoveSecondFactorInput(StrictInput):
@@ -129,6 +137,25 @@ class Deactivation(AccountsView):
         account = self.account(username)
         deactivate_account(account, actor=self.user)
         return Response(AccountOutput(account).data, status=201)
+
+
+class Reactivation(AccountsView):
+    """Open a closed account again; its old tokens stay revoked."""
+
+    @extend_schema(request=None, responses={201: AccountOutput})
+    def post(self, request: Request, username: str, **_path: Any) -> Response:
+        reactivate_account(self.account(username), actor=self.user)
+        return Response(AccountOutput(self.account(username)).data, status=201)
+
+
+class Email(AccountsView):
+    """Say where somebody gets mail."""
+
+    @extend_schema(request=EmailInput, responses={200: AccountOutput})
+    def put(self, request: Request, username: str, **_path: Any) -> Response:
+        account = self.account(username)
+        change_email(account, **parsed(EmailInput, request), actor=self.user)
+        return Response(AccountOutput(account).data)
 
 
 class SecondFactorRemoval(AccountsView):

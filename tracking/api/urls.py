@@ -18,6 +18,8 @@ urlpatterns = [
     path("workspaces/", workspaces.Workspaces.as_view()),
     path("accounts/", accounts.Accounts.as_view()),
     path("accounts/<str:username>/deactivation/", accounts.Deactivation.as_view()),
+    path("accounts/<str:username>/reactivation/", accounts.Reactivation.as_view()),
+    path("accounts/<str:username>/email/", accounts.Email.as_view()),
     path(
         "accounts/<str:username>/second-factor-removal/",
         accounts.SecondFactorRemoval.as_view(),

@@ -9,11 +9,18 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.proofs import trail
 from audit.services import record
+from tracking.authority import A_PROGRAM
 from tracking.events import TrackingEvent
 from tracking.models import ServiceAccount
 from tracking.models.workspace import DEFAULT_WORKSPACE
-from tracking.permissions import acts_as_installation, may_administer_accounts
+from tracking.permissions import (
+    acts_as_installation,
+    keeps_accounts,
+    may_administer_accounts,
+)
+from tracking.services.roles import signs
 from tracking.services.tokens import revoke_token
 
 
@@ -62,7 +69,7 @@ def create_service_account(username: str, *, purpose: str, actor: User) -> User:
     user = User(username=username)
     user.set_unusable_password()
     with transaction.atomic():
-        _save_new(user, actor=actor, kind="service account")
+        _save_new(user, actor=actor, kind=A_PROGRAM)
         ServiceAccount.objects.create(user=user, purpose=purpose)
     return user
 
@@ -123,6 +130,7 @@ def new_password() -> str:
 
 def change_email(user: User, *, email: str, actor: User) -> None:
     """Say where somebody gets mail; without an address they get none."""
+    _refuse_unless_administers(actor)
     try:
         if email:
             validate_email(email)
@@ -159,6 +167,49 @@ def deactivate_account(user: User, *, actor: User) -> None:
             )
 
 
+def reactivate_account(user: User, *, actor: User) -> None:
+    """Let somebody in again, with the password they had and without their old tokens.
+
+    Two people give the right to sign or to administer, so nobody alone gives it back.
+    """
+    _refuse_unless_administers(actor)
+    if user.is_superuser and not acts_as_installation(actor):
+        raise PermissionDeniedError(
+            "may_not_reactivate_superuser",
+            "Superusers are reactivated by manage.py reactivate_account on the machine "
+            "itself.",
+        )
+    with transaction.atomic():
+        locked = User.objects.select_for_update().get(pk=user.pk)
+        if locked.is_active:
+            raise ConflictError(
+                "account_open", f"The account {user.username} is open already."
+            )
+        if is_erased(user):
+            raise ConflictError(
+                "account_erased",
+                "This person was erased: make a new account for them.",
+            )
+        if signs(user) or keeps_accounts(user):
+            raise ConflictError(
+                "account_holds_governed_role",
+                f"{user.username} still holds a role that signs or administers: take it "
+                f"away first, and ask for it anew afterwards.",
+            )
+        User.objects.filter(pk=user.pk).update(is_active=True)
+        user.is_active = True
+        record(
+            TrackingEvent.ACCOUNT_REACTIVATED,
+            actor=actor,
+            subject=f"user/{user.pk}",
+            payload={},
+        )
+
+
+def is_erased(user: User) -> bool:
+    return bool(trail([f"user/{user.pk}"], kinds=[TrackingEvent.ACCOUNT_ERASED]))
+
+
 def _refuse_installation(user: User) -> None:
     if acts_as_installation(user):
         raise ConflictError(
@@ -170,7 +221,7 @@ def _refuse_unless_administers(actor: User) -> None:
     if not may_administer_accounts(actor):
         raise PermissionDeniedError(
             "may_not_administer_accounts",
-            f"You may not make or close accounts: ask an administrator of the workspace "
+            f"You may not make, change or close accounts: ask an administrator of the workspace "
             f"{DEFAULT_WORKSPACE}.",
         )
 
