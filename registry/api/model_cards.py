@@ -63,6 +63,13 @@ class DescribeModelInput(OfModel):
     revalidation_reason = serializers.CharField(
         max_length=2000, required=False, allow_blank=True, default=""
     )
+    replaces = serializers.IntegerField(
+        min_value=0,
+        max_value=2**31 - 1,
+        required=False,
+        allow_null=True,
+        help_text="number of the card that this one was written against, 0: of none",
+    )
 
 
 class AssessTierInput(SignedInput, OfModel):

@@ -19,6 +19,7 @@ from registry.services.claims.models import claims_of_authority
 from registry.services.due_dates import longest_interval
 from tracking.models import ServiceAccount
 from tracking.people import people_seen_by, refuse_unknown
+from tracking.services.datasets import refuse_replaced_card
 
 
 def write_model_card(
@@ -33,11 +34,13 @@ def write_model_card(
     upstream: Sequence[RegisteredModel] = (),
     revalidation_months: int | None = None,
     revalidation_reason: str = "",
+    replaces: int | None = None,
     actor: User,
 ) -> ModelCard:
     """State anew, and whole, what a model is for and what it leans on; the newest counts.
 
-    Purpose and owner stand on the model as well, where permissions look for them.
+    `replaces` is the number of the card that this one was written against, as for cards
+    of datasets. Purpose and owner stand on the model as well, where permissions look for them.
     """
     with (
         refusals_recorded(
@@ -60,6 +63,8 @@ def write_model_card(
             .select_for_update(of=("self",))
             .get(pk=model.pk)
         )
+        newest = model.cards.count()
+        refuse_replaced_card(replaces, newest)
         _refuse_strange_upstream(model, upstream)
         _refuse_to_take_over(model, owner, actor)
         _refuse_longer_interval(model, revalidation_months)
@@ -70,7 +75,7 @@ def write_model_card(
             )
         card = ModelCard.objects.create(
             registered_model=model,
-            number=model.cards.count() + 1,
+            number=newest + 1,
             purpose=purpose,
             limits_of_use=limits_of_use,
             origin=origin,

@@ -8,5 +8,5 @@ PAGES = Pages(tracking.TABLE)
 PAGES.act(
     "admin/tracking/dataset/<int:pk>/acts/describe/",
     tracking.describe_dataset,
-    stating(looked="not_stated"),
+    stating(looked="not_stated", replaces=0),
 )

@@ -34,6 +34,7 @@ def describe(user, dataset: Dataset, **fields):
         "looked": "labels",
         "sensitivity": ["pii", "minors"],
         "known_gaps": "No loans below 500.",
+        "replaces": dataset.cards.count(),
     }
     return browser(user).post(page(dataset, "acts/describe"), given | fields)
 
@@ -88,6 +89,7 @@ def test_form_begins_with_what_the_newest_card_states(loans, cast):
         "looked": "labels",
         "sensitivity": ["pii"],
         "known_gaps": "No loans below 500.",
+        "replaces": 1,
     }
 
 
@@ -220,3 +222,17 @@ def test_list_costs_the_same_number_of_queries_however_long(
 
     with django_assert_num_queries(14):
         assert bob.get(DATASETS).status_code == 200
+
+
+def test_card_that_somebody_else_replaced_meanwhile_is_not_lost_under_this_one(
+    loans, cast
+):
+    begun = browser(cast.stella).get(page(loans, "acts/describe"))
+    assert 'type="hidden" name="replaces" value="0"' in begun.text
+    factories.card(loans, cast.alice, known_gaps="Of Alice.")
+
+    late = describe(cast.stella, loans, replaces=0)
+
+    assert "Card 1 is the newest and this one was written against card 0" in text(late)
+    assert loans.cards.get().known_gaps == "Of Alice."
+    assert describe(cast.stella, loans).status_code == 302

@@ -83,6 +83,7 @@ class DescribeForm(ActForm):
         label="Labels of sensitive data",
     )
     known_gaps = _long_field("Known gaps", "What the data do not hold. No names.")
+    replaces = forms.IntegerField(initial=0, widget=forms.HiddenInput)
 
     def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:
         super().__init__(data, subject=subject, actor=actor)
@@ -121,6 +122,7 @@ def _stated_on(card: DatasetCard) -> dict[str, Any]:
     return {
         **{name: getattr(card, name) for name in AS_IT_STOOD},
         "labellers": _labellers(card),
+        "replaces": card.number,
         "looked": looked,
         "sensitivity": card.sensitivity or [],
     }

@@ -75,6 +75,13 @@ class DescribeDatasetInput(serializers.Serializer[Any]):
     known_gaps = serializers.CharField(
         max_length=10_000, required=False, allow_blank=True
     )
+    replaces = serializers.IntegerField(
+        min_value=0,
+        max_value=2**31 - 1,
+        required=False,
+        allow_null=True,
+        help_text="number of the card that this one was written against, 0: of none",
+    )
 
 
 class DatasetFilter(serializers.Serializer[Any]):

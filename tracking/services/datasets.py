@@ -88,9 +88,13 @@ def describe_dataset(
     licence: str = "",
     sensitivity: Collection[str] | None = None,
     known_gaps: str = "",
+    replaces: int | None = None,
     actor: User,
 ) -> DatasetCard:
     """State anew, and whole, what is known of a dataset; the newest card counts.
+
+    `replaces` is the number of the card that this one was written against, 0 if there
+    was none: ConflictError if there is a newer one. None says that nobody looked.
 
     `labellers` are usernames. `sensitivity` None says that nobody has looked yet, and an
     empty one that somebody has and no label applies. A label that is stated once is
@@ -113,6 +117,7 @@ def describe_dataset(
         # lock rows of append-only tables.
         Workspace.objects.select_for_update().get(pk=dataset.workspace_id)
         previous = dataset.cards.newest().first()
+        refuse_replaced_card(replaces, previous.number if previous else 0)
         if previous and previous.sensitivity is not None and stated is None:
             raise InvalidError(
                 "sensitivity_left_out",
@@ -152,6 +157,17 @@ def describe_dataset(
         )
         notice_sensitive_card(card, actor=actor)
     return card
+
+
+def refuse_replaced_card(replaces: int | None, newest: int) -> None:
+    """Refuse a card that was not written against the newest, of whatever it describes."""
+    if replaces not in {None, newest}:
+        raise ConflictError(
+            "card_replaced",
+            f"Card {newest} is the newest and this one was written against card "
+            f"{replaces}: read the newest one, and begin again with it.",
+            newest=newest,
+        )
 
 
 def _refuse_strangers(workspace: Workspace, actor: User) -> None:
