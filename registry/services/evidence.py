@@ -11,6 +11,7 @@ from registry.policy_document import PolicyDocument, read_policy_document
 from registry.services.slot_history import compared_with
 from registry.services.version_content import pinned_content
 from tracking import storage
+from tracking.lineage import data_of_lineage
 from tracking.services.artifacts import current_artifact
 from tracking.services.sealing import content_digest
 
@@ -95,7 +96,7 @@ def take_snapshot(
 
 
 def refuse_changed_evidence(request: PromotionRequest) -> None:
-    """Refuse when champion or run are no longer what the attempt's snapshot pinned."""
+    """Refuse when champion, run or what is said of its data are not what was pinned."""
     snapshot = request.snapshots.get(attempt=request.attempt)
     champion = compared_with(request.model_version, request.environment)
     if snapshot.champion_id != (champion.pk if champion else None):
@@ -105,6 +106,25 @@ def refuse_changed_evidence(request: PromotionRequest) -> None:
             f"evaluation, which compares with it.",
         )
     refuse_changed_run(request)
+    _refuse_changed_cards(request, snapshot)
+
+
+def _refuse_changed_cards(
+    request: PromotionRequest, snapshot: EvidenceSnapshot
+) -> None:
+    """Refuse when data are described anew: who signed before knew something else."""
+    pinned = snapshot.content.get("cards")
+    cards = _newest_cards(request.model_version)
+    if pinned is None or pinned == cards:  # None: from before cards were pinned
+        return
+    changed = [card for card in cards if card not in pinned] or pinned
+    name, _, number = changed[0]
+    raise ConflictError(
+        "data_described_anew",
+        f"What is said of its data is not what was evaluated: look at card {number} of the "
+        f"dataset {name!r}, and ask for a new evaluation, so that everybody signs on that.",
+        dataset=name,
+    )
 
 
 def refuse_changed_run(request: PromotionRequest) -> None:
@@ -133,6 +153,7 @@ def _snapshot_content(
             (use.dataset.name, use.dataset.digest, use.context)
             for use in run.dataset_inputs.select_related("dataset")
         ),
+        "cards": _newest_cards(version),
         "candidate": evidence.candidate.digests(FileName),
         "champion": {
             "version": champion.subject,
@@ -141,3 +162,16 @@ def _snapshot_content(
         if champion and evidence.champion
         else None,
     }
+
+
+def _newest_cards(version: ModelVersion) -> list[list[Any]]:
+    """Return name, digest and number of the newest card of the data in the lineage."""
+    described = (
+        (dataset, dataset.cards.all())
+        for dataset in data_of_lineage(version.linked_run)
+    )
+    return sorted(
+        [dataset.name, dataset.digest, max(card.number for card in cards)]
+        for dataset, cards in described
+        if cards
+    )

@@ -336,3 +336,24 @@ def test_five_wrong_passwords_lock_signing(request_in_review, cast):
 
     assert refusal.value.code == "account_locked"
     assert trail([request_in_review.subject])[-1].payload["code"] == "account_locked"
+
+
+def test_card_that_is_written_in_review_voids_what_was_signed(workspace, cast):
+    factories.policy(workspace, cast)
+    source = factories.run(workspace, cast.alice)
+    data = factories.use_dataset(source, cast.alice)
+    factories.card(data, cast.stella, sensitivity=[], labellers=[])
+    asked = factories.evaluated(factories.version_of(source, cast), cast)
+    asked = factories.signed(asked, cast.bob, SignerRole.VALIDATOR)
+    factories.card(
+        data, cast.stella, sensitivity=[], labellers=[], known_gaps="Half are wrong."
+    )
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(asked, cast.olivia, SignerRole.OWNER)
+
+    assert refusal.value.code == "data_described_anew"
+    again = factories.evaluated_again(asked, cast)
+    assert again.state == RequestState.IN_REVIEW
+    again = factories.signed(again, cast.olivia, SignerRole.OWNER)
+    assert missing_roles(again) == ["validator"]
