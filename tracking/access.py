@@ -12,7 +12,16 @@ from django.contrib.auth.models import User
 
 from tracking.models import ApiToken, Experiment, LoggedModel, Run, Workspace
 from tracking.models.rights import given, sees
-from tracking.models.rows import columns, fetched, for_update, taken
+from tracking.models.rows import (
+    any_of,
+    columns,
+    fetched,
+    for_update,
+    list_of,
+    taken,
+    with_any_of,
+    with_any_of_texts,
+)
 
 # The columns of each; any other is loaded when it is asked for.
 _TOKEN = ("id", "user_id", "expires_at", "revoked_at", "last_used_at", "scopes")
@@ -78,20 +87,21 @@ FROM tracking_run r
 JOIN auth_user a ON a.id = %s AND a.is_active
 WHERE r.id = %s
 """  # noqa: S608 - words of this module
-_VISIBLE_MODEL = f"""
+_VISIBLE_MODELS = f"""
 SELECT {columns("g", _MODEL)}, {columns("e", _EXPERIMENT)}, {columns("r", _SOURCE)}
 FROM tracking_loggedmodel g
 JOIN tracking_experiment e ON e.id = g.experiment_id
 LEFT JOIN tracking_run r ON r.id = g.source_run_id
 JOIN auth_user a ON a.id = %s
-WHERE g.model_id = %s AND e.workspace_id = %s AND {_SEES_EXPERIMENT}
+WHERE g.model_id {{any_of_texts}} AND e.workspace_id = %s AND {_SEES_EXPERIMENT}
 """  # noqa: S608 - words of this module
-_LOCKED_MODEL = f"""
-SELECT {columns("g", _MODEL)}, {columns("r", _SOURCE)}, {_MAY_LOG_MODEL}
+_LOCKED_MODELS = f"""
+SELECT {columns("g", _MODEL)}, {columns("r", _SOURCE)}
 FROM tracking_loggedmodel g
 LEFT JOIN tracking_run r ON r.id = g.source_run_id
 JOIN auth_user a ON a.id = %s AND a.is_active
-WHERE g.id = %s
+WHERE g.id {{any_of}} AND {_MAY_LOG_MODEL}
+ORDER BY g.id
 """  # noqa: S608 - words of this module
 # The row of a run that the user sees and may log in as it stands, locked.
 RUN_TO_LOG_IN = f"""
@@ -149,14 +159,24 @@ def visible_model(
     model_id: str, *, workspace: Workspace, user: User
 ) -> LoggedModel | None:
     """Return a logged model that the user may see, with its experiment and source run."""
-    row = _one(_VISIBLE_MODEL, [user.pk, model_id, workspace.pk])
-    if row is None:
-        return None
-    model, values = taken(LoggedModel, _MODEL, row)
-    model.experiment, values = taken(Experiment, _EXPERIMENT, values)
-    model.experiment.workspace = workspace
-    model.source_run = _source(values)
-    return model
+    found = visible_models([model_id], workspace=workspace, user=user)
+    return found[0] if found else None
+
+
+def visible_models(
+    model_ids: Sequence[str], *, workspace: Workspace, user: User
+) -> list[LoggedModel]:
+    """Return those of the logged models that the user may see, as `visible_model` does."""
+    sql = with_any_of_texts(_VISIBLE_MODELS)
+    rows = fetched(sql, [user.pk, list_of(model_ids), workspace.pk])
+    found = []
+    for row in rows:
+        model, values = taken(LoggedModel, _MODEL, row)
+        model.experiment, values = taken(Experiment, _EXPERIMENT, values)
+        model.experiment.workspace = workspace
+        model.source_run = _source(values)
+        found.append(model)
+    return found
 
 
 def locked_run(run: Run, *, user: User) -> Run | None:
@@ -169,14 +189,20 @@ def locked_run(run: Run, *, user: User) -> Run | None:
     return locked
 
 
-def locked_model(model: LoggedModel, *, user: User) -> LoggedModel | None:
-    """Return the model as it stands, locked, or None if the user may not log in it."""
-    row = _one(_LOCKED_MODEL + for_update("g"), [user.pk, model.pk])
-    if row is None or not row[-1]:
-        return None
-    locked, values = taken(LoggedModel, _MODEL, row)
-    locked.experiment, locked.source_run = model.experiment, _source(values)
-    return locked
+def locked_models(models: Sequence[LoggedModel], *, user: User) -> list[LoggedModel]:
+    """Return those of the models that the user may log in, as they stand, locked.
+
+    In the order of their keys, so that two who lock several never wait for each other.
+    """
+    given_here = {model.pk: model for model in models}
+    sql = with_any_of(_LOCKED_MODELS) + for_update("g")
+    found = []
+    for row in fetched(sql, [user.pk, any_of([*given_here])]):
+        locked, values = taken(LoggedModel, _MODEL, row)
+        locked.experiment = given_here[locked.pk].experiment
+        locked.source_run = _source(values)
+        found.append(locked)
+    return found
 
 
 def _source(values: Sequence[Any]) -> Run | None:

@@ -141,8 +141,9 @@ def test_logged_models_are_seen_and_written_by_the_same_people(
     )
     for model in LoggedModel.objects.filter(pk__in=[made.pk, loose.pk]):
         for user in people:
-            locked = access.locked_model(model, user=user)
-            assert (locked == model) == may_log_in(user, model.experiment), user
+            locked = access.locked_models([model], user=user)
+            may_log = may_log_in(user, model.experiment)
+            assert locked == ([model] if may_log else []), user
             if not user.is_active:
                 continue
             sees = LoggedModel.objects.visible_to(user).filter(pk=model.pk).exists()
@@ -151,7 +152,7 @@ def test_logged_models_are_seen_and_written_by_the_same_people(
             assert (found == model) == sees, user
             elsewhere = {"workspace": other, "user": user}
             assert not access.visible_model(model.model_id, **elsewhere)
-            for row in filter(None, [found, locked]):
+            for row in filter(None, [found, *locked]):
                 assert row.source_run == model.source_run
                 assert row.experiment == model.experiment
                 assert row.experiment.workspace == workspace

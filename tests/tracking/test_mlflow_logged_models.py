@@ -3,14 +3,18 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
+from guardian.models import GroupObjectPermission
+from guardian.shortcuts import assign_perm
 
 from tests import factories
 from tests.tracking.refusals import conflict, denied, invalid, unknown
 from tracking.models import LoggedModel, LoggedModelParam
 from tracking.models.logged_model import UseDirection
+from tracking.services.experiments import create_experiment
 from tracking.services.logged_models import log_model_uses
 from tracking.services.logging import Point, log_batch
-from tracking.services.runs import freeze
+from tracking.services.runs import create_run, freeze
 from tracking.services.sealing import verify_run
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
@@ -116,9 +120,100 @@ def test_metric_of_an_unknown_model_stores_nothing(alice, run):
     metric = {"key": "auc", "value": 1, "timestamp": 1, "model_id": "m-none"}
     answer = alice.post("runs/log-batch", run_id=run.run_id, metrics=[metric])
     assert answer == unknown(
-        "logged_model_unknown", "There is no logged model 'm-none' here: check the id."
+        "logged_model_unknown",
+        "There is no logged model 'm-none' in default that you may see: check the id.",
     )
     assert "metrics" not in alice.run(run.run_id)["data"]
+
+
+@pytest.fixture
+def elsewhere(workspace, cast):
+    """A ready model of another experiment, in which nobody holds a permission."""
+    experiment = create_experiment(workspace, name="elsewhere", actor=cast.alice)
+    run = create_run(
+        experiment, name="", started_at=timezone.now(), tags={}, actor=cast.alice
+    )
+    model = factories.logged_model(run, cast.alice)
+    GroupObjectPermission.objects.filter(object_pk=str(experiment.pk)).delete()
+    return model
+
+
+def name_it(alice, run, model):
+    """Return the answers of every call by which a run writes into a model."""
+    point = {"key": "auc", "value": 1, "timestamp": 9, "model_id": model.model_id}
+    used = [{"model_id": model.model_id}]
+    return [
+        alice.post("runs/log-metric", run_id=run.run_id, **point),
+        alice.post("runs/log-batch", run_id=run.run_id, metrics=[point]),
+        alice.post("runs/outputs", run_id=run.run_id, models=used),
+    ]
+
+
+def test_run_writes_nothing_into_a_model_that_its_author_may_not_see(
+    alice, run, elsewhere, log
+):
+    log()
+    hidden = unknown(
+        "logged_model_unknown",
+        f"There is no logged model {elsewhere.model_id!r} in default that you may see: "
+        f"check the id.",
+    )
+    assert alice.get(f"logged-models/{elsewhere.model_id}") == hidden
+    assert name_it(alice, run, elsewhere) == [hidden] * 3
+    used = [{"model_id": elsewhere.model_id}]
+    assert alice.post("runs/log-inputs", run_id=run.run_id, models=used) == hidden
+    assert elsewhere.metrics.count() == 1
+    assert run.metrics.count() == 0
+    assert log() == []
+
+
+def test_run_writes_nothing_into_a_model_that_its_author_may_only_see(
+    alice, run, elsewhere, cast, log
+):
+    assign_perm("view_experiment", cast.alice, elsewhere.experiment)
+    log()
+    refused = denied(
+        "may_not_log_run",
+        "You may not log runs in elsewhere: ask for the developer role.",
+    )
+    assert name_it(alice, run, elsewhere) == [refused] * 3
+    assert elsewhere.metrics.count() == 1
+    assert run.metrics.count() == 0
+    assert log() == []
+    used = [{"model_id": elsewhere.model_id}]
+    assert alice.post("runs/log-inputs", run_id=run.run_id, models=used) == (200, {})
+
+
+def test_other_run_writes_nothing_into_a_frozen_model(
+    alice, model, run, workspace, cast, log
+):
+    other = factories.run(workspace, cast.alice)
+    factories.end(run, cast.alice)
+    freeze(run, actor=cast.alice)
+    log()
+    refused = conflict(
+        "run_frozen",
+        f"The source run of the logged model {model.model_id} is evidence of a promotion "
+        f"request, so the model cannot change any more. Log a new one.",
+    )
+    assert name_it(alice, other, model) == [refused] * 3
+    assert model.metrics.count() == 1
+    assert other.metrics.count() == 0
+    assert log() == []
+
+
+def test_batch_of_many_models_is_written_in_as_many_queries(
+    alice, run, cast, django_assert_max_num_queries
+):
+    models = [factories.logged_model(run, cast.alice) for _ in range(30)]
+    points = [
+        {"key": "f1", "value": 1, "timestamp": 1, "model_id": model.model_id}
+        for model in models
+    ]
+    with django_assert_max_num_queries(25):
+        answer = alice.post("runs/log-batch", run_id=run.run_id, metrics=points)
+    assert answer == (200, {})
+    assert [model.metrics.filter(key="f1").count() for model in models] == [1] * 30
 
 
 def test_params_are_added_and_never_changed(alice, model):

@@ -19,6 +19,7 @@ from tracking.models import Experiment, LoggedModel, Run, Workspace
 from tracking.models.access import Scope
 from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.workspace import DEFAULT_WORKSPACE
+from tracking.services.logged_models import unknown_model
 from tracking.services.tokens import secret_in, user_and_workspace
 
 Message = TypeVar("Message", bound=msgspec.Struct)
@@ -270,9 +271,5 @@ def visible_model(
 ) -> LoggedModel:
     model = access.visible_model(model_id, workspace=caller.workspace, user=caller.user)
     if model is None or not (model.is_active or with_archived):
-        raise NotFoundError(
-            "logged_model_unknown",
-            f"There is no logged model {model_id!r} in {caller.workspace} that you may "
-            f"see: check the id.",
-        )
+        raise unknown_model(model_id, caller.workspace)
     return model

@@ -35,6 +35,12 @@ def with_any_of(sql: str) -> str:
     return sql.format(any_of=_ANY_OF[connection.vendor])
 
 
+def with_any_of_texts(sql: str) -> str:
+    """Return SQL in which `{any_of_texts}` compares with a parameter by `list_of`."""
+    form = _ANY_OF[connection.vendor].replace("bigint", "text")
+    return sql.format(any_of_texts=form)
+
+
 def any_of(keys: Sequence[int]) -> str:
     """Return keys as one parameter, in words of each database."""
     form = "{%s}" if connection.vendor == "postgresql" else "[%s]"

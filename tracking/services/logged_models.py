@@ -1,7 +1,7 @@
 """Logged models are created, finished, labelled and archived here."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -9,7 +9,7 @@ from django.db import transaction
 from audit.errors import ConflictError, InvalidError, NotFoundError
 from audit.services import record
 from audit.tlog.canonical import digest
-from tracking.access import locked_model
+from tracking.access import locked_models, visible_models
 from tracking.events import TrackingEvent
 from tracking.models import (
     Experiment,
@@ -18,6 +18,7 @@ from tracking.models import (
     LoggedModelTag,
     ModelUse,
     Run,
+    Workspace,
 )
 from tracking.models.experiment import Lifecycle
 from tracking.models.logged_model import LoggedModelStatus, UseDirection
@@ -110,7 +111,7 @@ def tag_logged_model(
 ) -> None:
     """Label a model; a label is no evidence, so a frozen one takes it as well."""
     with transaction.atomic():
-        model = _locked(model, actor=actor)
+        (model,) = _locked([model], actor=actor)
         _write_tags(model, tags)
         model.save(update_fields=["updated_at"])
         record(
@@ -124,7 +125,7 @@ def tag_logged_model(
 def remove_model_tag(model: LoggedModel, *, key: str, actor: User) -> None:
     """Take a label away."""
     with transaction.atomic():
-        model = _locked(model, actor=actor)
+        (model,) = _locked([model], actor=actor)
         deleted, _ = model.tags.filter(key=key).delete()
         if not deleted:
             raise NotFoundError(
@@ -162,9 +163,14 @@ def log_model_uses(
     direction: UseDirection,
     actor: User,
 ) -> None:
-    """Say which models a run made or worked with, each at a step."""
+    """Say which models a run made or worked with, each at a step.
+
+    Who made a model is said by who may write it, and no more once it is frozen.
+    """
     with transaction.atomic():
         run = writable(run, actor=actor)
+        if direction == UseDirection.OUTPUT:
+            _lock_writable([model for model, _ in models], actor=actor)
         ModelUse.objects.bulk_create(
             (
                 ModelUse(run=run, logged_model=model, direction=direction, step=step)
@@ -185,25 +191,57 @@ def log_model_uses(
 
 def writable_model(model: LoggedModel, *, actor: User) -> LoggedModel:
     """Return the model, locked, or refuse: first line of every write to its content."""
-    model = _locked(model, actor=actor)
-    if model.is_frozen:
-        raise ConflictError(
-            "run_frozen",
-            f"The source run of the logged model {model.model_id} is evidence of a "
-            f"promotion request, so the model cannot change any more. Log a new one.",
-        )
-    return model
+    return _lock_writable([model], actor=actor)[0]
 
 
-def _locked(model: LoggedModel, *, actor: User) -> LoggedModel:
-    locked = locked_model(model, user=actor)
-    if locked is None:
-        raise may_not_log(model.experiment)
-    if not locked.is_active:
-        raise ConflictError(
-            "logged_model_archived",
-            f"The logged model {model.model_id} is archived: log a new one.",
-        )
+def writable_models(
+    model_ids: Collection[str], *, workspace: Workspace, actor: User
+) -> dict[str, LoggedModel]:
+    """Return the models of these ids, locked; refuse one not seen or not writable."""
+    seen = visible_models(sorted(model_ids), workspace=workspace, user=actor)
+    by_id = {model.model_id: model for model in seen if model.is_active}
+    for model_id in model_ids:
+        if model_id not in by_id:
+            raise unknown_model(model_id, workspace)
+    locked = _lock_writable([*by_id.values()], actor=actor)
+    return {model.model_id: model for model in locked}
+
+
+def unknown_model(model_id: str, workspace: Workspace) -> NotFoundError:
+    """Return the answer about a model that is not there, or not theirs to see."""
+    return NotFoundError(
+        "logged_model_unknown",
+        f"There is no logged model {model_id!r} in {workspace} that you may see: check "
+        f"the id.",
+    )
+
+
+def _lock_writable(
+    models: Sequence[LoggedModel], *, actor: User
+) -> Sequence[LoggedModel]:
+    models = _locked(models, actor=actor)
+    for model in models:
+        if model.is_frozen:
+            raise ConflictError(
+                "run_frozen",
+                f"The source run of the logged model {model.model_id} is evidence of a "
+                f"promotion request, so the model cannot change any more. Log a new one.",
+            )
+    return models
+
+
+def _locked(models: Sequence[LoggedModel], *, actor: User) -> Sequence[LoggedModel]:
+    locked = locked_models(models, user=actor)
+    may_be_logged = {model.pk for model in locked}
+    for model in models:
+        if model.pk not in may_be_logged:
+            raise may_not_log(model.experiment)
+    for model in locked:
+        if not model.is_active:
+            raise ConflictError(
+                "logged_model_archived",
+                f"The logged model {model.model_id} is archived: log a new one.",
+            )
     return locked
 
 

@@ -19,7 +19,6 @@ from tracking.models import (
     DatasetInput,
     FormerAuthor,
     FormerParent,
-    LoggedModel,
     LoggedModelMetric,
     Metric,
     Param,
@@ -31,6 +30,7 @@ from tracking.models.metric import POINT_FIELDS, POINTS_OF_RUN, points_as_json
 from tracking.models.pairs import pairs_as_json
 from tracking.models.run import subject_of
 from tracking.models.tag import PARENT_TAG, TAGS_OF_RUN
+from tracking.services.logged_models import writable_models
 from tracking.services.runs import RUN_NAME_TAG, refuse_frozen_parent, writable
 from tracking.services.sensitive_data import notice_sensitive_use
 
@@ -94,7 +94,7 @@ def log_batch(
         if params:
             _write_params(run, params)
         if metrics:
-            _write_metrics(run, metrics)
+            _write_metrics(run, metrics, actor=actor)
         if tags:
             _write_tags(run, tags)
         record(
@@ -183,24 +183,18 @@ def _write_params(run: Run, params: Sequence[tuple[str, str]]) -> None:
         Param.objects.append(run, new)
 
 
-def _write_metrics(run: Run, metrics: Sequence[Point]) -> None:
+def _write_metrics(run: Run, metrics: Sequence[Point], *, actor: User) -> None:
     Metric.objects.append(run, [point.row for point in metrics])
-    _write_model_metrics(run, [point for point in metrics if point.model_id])
+    if of_models := [point for point in metrics if point.model_id]:
+        _write_model_metrics(run, of_models, actor=actor)
 
 
-def _write_model_metrics(run: Run, points: Sequence[Point]) -> None:
-    if not points:
-        return
-    models = LoggedModel.objects.active().filter(
-        experiment__workspace=run.experiment.workspace
+def _write_model_metrics(run: Run, points: Sequence[Point], *, actor: User) -> None:
+    by_id = writable_models(
+        dict.fromkeys(point.model_id for point in points),
+        workspace=run.experiment.workspace,
+        actor=actor,
     )
-    by_id = models.in_bulk({point.model_id for point in points}, field_name="model_id")
-    for point in points:
-        if point.model_id not in by_id:
-            raise NotFoundError(
-                "logged_model_unknown",
-                f"There is no logged model {point.model_id!r} here: check the id.",
-            )
     LoggedModelMetric.objects.bulk_create(
         LoggedModelMetric(
             run=run,
