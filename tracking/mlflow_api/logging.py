@@ -38,6 +38,7 @@ from tracking.services.logging import (
     log_at_once,
     log_batch,
     log_inputs,
+from tracking.services.model_history import add_to_model_history
     remove_tag,
 )
 
@@ -237,12 +238,7 @@ def log_outputs(caller: Caller, message: LogOutputs) -> dict[str, Any]:
 @endpoint(LogModel)
 def log_model(caller: Caller, message: LogModel) -> dict[str, Any]:
     run = visible_run(caller, message.wanted)
-    tag = run.tags.filter(key=MODEL_HISTORY_TAG).first()
-    history = [*_models_in(tag.value if tag else "[]"), _model(message.model_json)]
-    # The newest models that the tag has room for.
-    while len(text := json.dumps(history)) > LONGEST_TAG_VALUE:
-        history.pop(0)
-    log_batch(run, tags=[(MODEL_HISTORY_TAG, text)], actor=caller.user)
+    add_to_model_history(run, model_json=message.model_json, actor=caller.user)
     return {}
 
 
