@@ -14,7 +14,7 @@ from tests.tracking.refusals import (
 from tracking.models import Experiment, Run, RunSeal
 from tracking.models.experiment import Lifecycle
 from tracking.services.runs import freeze
-from tracking.services.sealing import content_digest
+from tracking.services.sealing import content_digest, verify_run
 
 
 def test_experiment_is_created_once_and_found_by_id_and_name(alice, cast, log):
@@ -211,6 +211,37 @@ def test_ending_a_run_seals_its_whole_content(alice, cast, run, log):
         ),
         ("tracking.run.sealed", run.subject, {"content": sealed}),
     ]
+
+
+def test_end_that_is_not_named_stays_and_nothing_is_sealed_twice(alice, run, log):
+    message = {"run_id": run.run_id, "status": "FINISHED"}
+    alice.post("runs/update", **message, end_time=1_800_000_000_000)
+    log()
+    for same in (message, {"run_id": run.run_id}, {**message, "end_time": None}):
+        _, answer = alice.post("runs/update", **same)
+        assert answer["run_info"]["end_time"] == 1_800_000_000_000
+    assert log() == []
+    _, answer = alice.post("runs/update", run_id=run.run_id, run_name="renamed")
+    assert answer["run_info"]["end_time"] == 1_800_000_000_000
+    assert [kind for kind, _, _ in log()] == [
+        "tracking.run.updated",
+        "tracking.run.sealed",
+    ]
+    later = 1_900_000_000_000
+    _, answer = alice.post("runs/update", run_id=run.run_id, end_time=later)
+    assert answer["run_info"]["end_time"] == later
+    assert [kind for kind, _, _ in log()] == ["tracking.run.updated"]
+    assert verify_run(Run.objects.get()).is_intact
+
+
+def test_end_of_a_run_that_goes_on_is_kept_too(alice, run):
+    for status in ("RUNNING", "SCHEDULED"):
+        _, answer = alice.post(
+            "runs/update", run_id=run.run_id, status=status, end_time=1_800_000_000_000
+        )
+        assert answer["run_info"]["end_time"] == 1_800_000_000_000
+    alice.post("runs/update", run_id=run.run_id, run_name="renamed")
+    assert alice.run(run.run_id)["info"]["end_time"] == 1_800_000_000_000
 
 
 def test_seal_covers_every_kind_of_content(alice, cast, run):

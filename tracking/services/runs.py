@@ -85,28 +85,38 @@ def update_run(
 ) -> Run:
     """Change status, end or name; ending a run seals its content.
 
-    A run that claims by a tag to reproduce another one is then compared with it.
+    An end that is not named stays as it was, and one that is named is kept whatever the
+    status, as MLflow does. A run that claims by a tag to reproduce another one is
+    compared with it when it ends.
     """
     with transaction.atomic():
         run = writable(run, actor=actor)
+        had_ended = run.has_ended
+        before = (run.status, run.name, run.ended_at)
         run.status = status or run.status
         run.name = name or run.name
-        run.ended_at = (ended_at or timezone.now()) if run.has_ended else None
-        run.save(update_fields=["status", "name", "ended_at"])
-        if name:
-            Tag.objects.update_or_create(
-                run=run, key=RUN_NAME_TAG, defaults={"value": name}
-            )
-        record(
-            TrackingEvent.RUN_UPDATED,
-            actor=actor,
-            subject=run.subject,
-            payload={"status": run.status, "content": digest({"name": run.name})},
-        )
+        if run.has_ended:
+            run.ended_at = ended_at or run.ended_at or timezone.now()
+        elif ended_at or had_ended:  # opened again: it has no end until it is told one
+            run.ended_at = ended_at
+        if before != (run.status, run.name, run.ended_at):
+            _write_update(run, is_renamed=run.name != before[1], actor=actor)
         if run.has_ended:
             seal(run, actor=actor)
             compare_as_claimed(run, actor=actor)
     return run
+
+
+def _write_update(run: Run, *, is_renamed: bool, actor: User) -> None:
+    run.save(update_fields=["status", "name", "ended_at"])
+    if is_renamed:
+        Tag.objects.put(run, [(RUN_NAME_TAG, run.name)])
+    record(
+        TrackingEvent.RUN_UPDATED,
+        actor=actor,
+        subject=run.subject,
+        payload={"status": run.status, "content": digest({"name": run.name})},
+    )
 
 
 def archive_run(run: Run, *, actor: User) -> None:

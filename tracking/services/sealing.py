@@ -56,8 +56,15 @@ class RunVerification:
 
 
 def seal(run: Run, *, actor: User) -> RunSeal:
-    """Commit to the whole content of a run, in the caller's transaction."""
-    sealed = RunSeal.objects.create(run=run, digest=keep_manifest(run))
+    """Commit to the whole content of a run, in the caller's transaction.
+
+    Content that is as it was sealed is not sealed again.
+    """
+    content = keep_manifest(run)
+    newest = run.seals.order_by("pk").last()
+    if newest and newest.digest == content:
+        return newest
+    sealed = RunSeal.objects.create(run=run, digest=content)
     record(
         TrackingEvent.RUN_SEALED,
         actor=actor,
@@ -125,7 +132,7 @@ def _model_digest(model: LoggedModel) -> str:
 
 def verify_run(run: Run) -> RunVerification:
     """Recompute the content of a run and compare it with its newest seal in the log."""
-    sealed = _newest_seal(run)
+    sealed, is_written_to = _newest_seal(run)
     content = sealed.payload["content"]
     then, now = _read_manifest(content), manifest_of(run)
     differences = [] if then["status"] == now["status"] else ["status"]
@@ -137,6 +144,12 @@ def verify_run(run: Run) -> RunVerification:
             for key in sorted(keys)
             if sealed_then.get(key) != now[section].get(key)
         ]
+    if differences and is_written_to:
+        raise ConflictError(
+            "run_not_sealed",
+            f"The run {run.run_id} was written to after it was sealed, as its entries "
+            f"say: end it again to seal it.",
+        )
     differences += _stale_latest_metrics(run)
     differences += _altered_files(run)
     return RunVerification(content, sealed.index, tuple(differences))
@@ -162,7 +175,8 @@ def _stale_latest_metrics(run: Run) -> Iterator[str]:
         yield f"metric {key} (its latest point)"
 
 
-def _newest_seal(run: Run) -> TrailEntry:
+def _newest_seal(run: Run) -> tuple[TrailEntry, bool]:
+    """Return the seal that counts, and whether entries tell of writes since then."""
     entries = trail([run.subject, *(model.subject for model in outputs_of(run))])
     seals = [entry for entry in entries if entry.kind in SEALING]
     if not seals:
@@ -171,13 +185,7 @@ def _newest_seal(run: Run) -> TrailEntry:
         )
     # A run that is ended records that first and is sealed then.
     later = entries[entries.index(seals[-1]) + 1 :]
-    if any(entry.kind in WRITING for entry in later):
-        raise ConflictError(
-            "run_not_sealed",
-            f"The run {run.run_id} was written to after it was sealed, as its entries "
-            f"say: end it again to seal it.",
-        )
-    return seals[-1]
+    return seals[-1], any(entry.kind in WRITING for entry in later)
 
 
 def _read_manifest(content: str) -> dict[str, Any]:
