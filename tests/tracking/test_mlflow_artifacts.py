@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -149,6 +150,14 @@ def test_empty_file_is_a_file(client, place):
         ("tab%09ulator", "tab\tulator"),
         ("", ""),
         ("x" * 1001, "x" * 100),
+        # MLflow's client decodes what a list names, and then refuses the whole list.
+        ("%252e%252e/x", "%2e%2e/x"),
+        ("a/%25252e%25252e", "a/%252e%252e"),
+        ("a%23b", "a#b"),
+        ("a%2523b", "a%23b"),
+        ("%252fetc", "%2fetc"),
+        ("C:%255cx", "C:%5cx"),
+        ("file:%252fx", "file:%2fx"),
     ],
 )
 def test_path_that_is_not_plainly_below_the_run_is_refused(
@@ -157,20 +166,58 @@ def test_path_that_is_not_plainly_below_the_run_is_refused(
     log()
     assert answer(client.put(f"{place}/{path}", b"evil")) == invalid(
         "artifact_path_invalid",
-        f"The artifact path {named!r} is not a plain relative path: use names joined "
-        f"by '/', without '..' or backslashes.",
+        f"Invalid path: {named!r} is not a plain relative path. Use names joined by "
+        f"'/', without '..', '#' or backslashes.",
     )
     assert not Artifact.objects.exists()
     assert log() == []
     assert not settings.ATTESTRY_ARTIFACT_ROOT.exists()
 
 
-def test_path_encoded_twice_is_only_an_odd_name(client, place):
-    assert answer(client.put(f"{place}/%252e%252e", b"odd")) == (200, {})
-    assert Artifact.objects.get().path == "%2e%2e"
+@pytest.mark.parametrize("second", ["d", "f/y", "f/y/z"])
+def test_name_is_either_a_file_or_a_folder(client, place, run, log, settings, second):
+    for path in ("d/x", "f"):
+        assert answer(client.put(f"{place}/{path}", b"1")) == (200, {})
+    log()
+    kept = kept_files(settings)
+    first = "d/x" if second == "d" else "f"
+    assert answer(client.put(f"{place}/{second}", b"2")) == conflict(
+        "artifact_path_taken",
+        f"The path {second!r} cannot be a file beside {first!r}: no name is a file and a "
+        f"folder. Use another path, or remove that file first.",
+    )
+    assert [file.path for file in run.artifacts.current()] == ["d/x", "f"]
+    assert log() == []
+    assert kept_files(settings) == kept
+    assert answer(client.delete(f"{place}/{first}")) == (200, {})
+    assert answer(client.put(f"{place}/{second}", b"2")) == (200, {})
 
 
-@pytest.mark.parametrize("path", ["../../../etc/passwd", "missing.txt", "a", "%00"])
+@pytest.mark.parametrize("path", ["..", "d/..", "%2e%2e", "d/%252e%252e", "a%23b"])
+def test_nothing_is_listed_or_read_at_a_path_that_leaves_the_run(
+    client, place, run, path
+):
+    client.put(f"{place}/d/x", b"1")
+    root = f"{run.experiment_id}/{run.run_id}/artifacts"
+    api, named = "/api/2.0/mlflow/artifacts/list", {"run_id": run.run_id}
+    for response in (
+        client.get(FILES, {"path": f"{root}/{path}"}),
+        client.get(api, {**named, "path": path}),
+        client.get("/get-artifact", {**named, "path": path}),
+        client.get(f"{place}/{quote(path)}"),
+    ):
+        status, body = answer(response)
+        assert (status, body["code"]) == (400, "artifact_path_invalid")
+        assert body["error_code"] == "INVALID_PARAMETER_VALUE"
+
+
+def test_removing_what_is_not_there_changes_nothing(client, place, run, log):
+    log()
+    assert answer(client.delete(f"{place}/missing.txt")) == (200, {})
+    assert log() == []
+
+
+@pytest.mark.parametrize("path", ["missing.txt", "a", "%00"])
 def test_download_of_what_is_not_there_is_not_found(client, place, path):
     client.put(f"{place}/a/b.txt", b"1")
     status, body = answer(client.get(f"{place}/{path}"))
@@ -296,10 +343,8 @@ def test_removed_file_is_no_longer_listed_and_is_kept(
     ]
     assert [file.path for file in run.artifacts.current()] == ["dd.txt"]
     assert len(kept_files(settings)) == 3
-    assert answer(client.delete(f"{place}/d")) == unknown(
-        "artifact_unknown",
-        f"The run {run.run_id} has no artifact 'd': upload it first.",
-    )
+    assert answer(client.delete(f"{place}/d")) == (200, {})
+    assert log() == []
     client.put(f"{place}/d/a.txt", b"again")
     assert client.get(f"{place}/d/a.txt").getvalue() == b"again"
 

@@ -33,6 +33,7 @@ from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.services.artifacts import (
     Holder,
     current_file,
+    refuse_unsafe,
     remove_artifacts,
     upload_artifact,
     upload_at_once,
@@ -183,6 +184,7 @@ def _place(path: str) -> Place:
     marker, _, inner = rest.partition("/")
     # No text in PostgreSQL holds a NUL.
     if "\0" in path or not is_key(experiment_id) or marker != "artifacts":
+        refuse_unsafe(path.strip("/"))
         raise _unknown(path)
     return Place(int(experiment_id), holder_id, is_of_model, inner)
 
@@ -250,6 +252,7 @@ def _content_length(request: HttpRequest) -> int | None:
 
 
 def download(holder: Holder, path: str) -> FileResponse:
+    refuse_unsafe(path)
     artifact = current_file(holder, path)
     response = FileResponse(
         storage.open_file(artifact.sha256),
@@ -263,6 +266,7 @@ def download(holder: Holder, path: str) -> FileResponse:
 
 
 def _children(holder: Holder, inner: str) -> list[dict[str, Any]]:
+    refuse_unsafe(inner)
     prefix = f"{inner}/" if inner else ""
     found: dict[str, dict[str, Any]] = {}
     for artifact in holder.artifacts.current().below(inner):

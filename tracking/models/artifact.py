@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Exists, OuterRef, Value
+from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Concat, Left
 
 from tracking.models.logged_model import LoggedModel
@@ -29,12 +29,20 @@ WHERE f.{owner}_id = %s AND substr(f.path || '/', 1, %s) = %s
     AND NOT EXISTS (SELECT 1 FROM {removals} r WHERE r.artifact_id = f.id)
 ORDER BY f.path
 """
-# Within the statement that names `run` first; for a file of that run.
+# Within the statement that names `run` first; for a file of that run, if nothing is
+# `in_the_way_of` it.
 ARTIFACT_OF_RUN = """
 changed AS (
     INSERT INTO tracking_artifact
         (run_id, path, sha256, size_bytes, uploaded_by_id, uploaded_at)
     SELECT run.id, %s, %s, %s, %s, %s FROM run WHERE run.experiment_id = %s
+        AND NOT EXISTS (SELECT 1 FROM tracking_artifact f
+            WHERE f.run_id = run.id
+                AND (substr(f.path, 1, %s) = %s OR f.path = ANY(%s::text[]))
+                AND NOT EXISTS (SELECT 1 FROM tracking_artifact n
+                    WHERE n.run_id = f.run_id AND n.path = f.path AND n.id > f.id)
+                AND NOT EXISTS (SELECT 1 FROM tracking_artifactremoval m
+                    WHERE m.artifact_id = f.id))
     RETURNING id)
 """
 
@@ -60,11 +68,24 @@ class ArtifactQuerySet(models.QuerySet[Any]):
         start = f"{folder}/"
         return self.alias(start=Left("path", len(start))).filter(start=start)
 
+    def in_the_way_of(self, path: str) -> Self:
+        """Keep what makes a folder of this path, or a file of a folder that leads to it."""
+        start = f"{path}/"
+        return self.alias(start=Left("path", len(start))).filter(
+            Q(start=start) | Q(path__in=folders_of(path))
+        )
+
     def at_or_below(self, path: str) -> Self:
         """Keep the file of this path, or all files of the folder."""
         start = f"{path}/"
         as_folder = Concat("path", Value("/"), output_field=models.TextField())
         return self.alias(start=Left(as_folder, len(start))).filter(start=start)
+
+
+def folders_of(path: str) -> list[str]:
+    """Return the folders that lead to a path: `a` and `a/b` of `a/b/c`."""
+    names = path.split("/")
+    return ["/".join(names[:length]) for length in range(1, len(names))]
 
 
 class StoredArtifact(models.Model):

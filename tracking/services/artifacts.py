@@ -2,13 +2,15 @@
 
 import io
 import posixpath
+from pathlib import PureWindowsPath
 from typing import IO, Any
+from urllib.parse import unquote
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit.errors import InvalidError, NotFoundError
+from audit.errors import ConflictError, InvalidError, NotFoundError
 from audit.services import change_and_record, record
 from audit.tlog.canonical import digest
 from tracking import storage
@@ -23,7 +25,12 @@ from tracking.models import (
     Run,
     Workspace,
 )
-from tracking.models.artifact import ARTIFACT_OF_RUN, StoredArtifact, newest_at
+from tracking.models.artifact import (
+    ARTIFACT_OF_RUN,
+    StoredArtifact,
+    folders_of,
+    newest_at,
+)
 from tracking.models.dataset import CONTEXT_TAG
 from tracking.models.run import subject_of
 from tracking.services.logged_models import writable_model
@@ -53,12 +60,12 @@ def upload_artifact(
     path = checked_path(path)
     # Outside a transaction: a slow upload must not hold a lock. A file that no row
     # names afterwards does no harm. What will be refused is refused before it is sent,
-    # by one statement, which needs no transaction and keeps no lock.
-    _writable(holder, actor=actor)
+    # by single statements, which need no transaction and keep no lock.
+    _with_room_for(path, holder, actor=actor)
     stored = storage.store(stream, expected_bytes=expected_bytes)
     pointers = _pointers_in(holder, path, stored)
     with transaction.atomic():
-        holder = _writable(holder, actor=actor)
+        holder = _with_room_for(path, holder, actor=actor)
         artifact = holder.artifacts.create(
             path=path,
             sha256=stored.sha256,
@@ -102,6 +109,7 @@ def upload_at_once(
                 *(actor.pk, run_id, workspace.pk),
                 *(path, file.stored.sha256, file.stored.size_bytes),
                 *(actor.pk, timezone.now(), experiment_id),
+                *(len(path) + 1, f"{path}/", folders_of(path)),
             ],
             kind=TrackingEvent.ARTIFACT_UPLOADED,
             actor=actor,
@@ -148,13 +156,16 @@ def _use_datasets(
 
 
 def remove_artifacts(holder: Holder, *, path: str, actor: User) -> None:
-    """Take a file, or all files of a folder, off the list; what was stored is kept."""
+    """Take a file, or all files of a folder, off the list; what was stored is kept.
+
+    What is not there is off the list already: that changes nothing, as in MLflow.
+    """
     path = checked_path(path)
     with transaction.atomic():
         holder = _writable(holder, actor=actor)
         found = list(holder.artifacts.current().at_or_below(path))
         if not found:
-            raise _unknown(holder, path)
+            return
         removal: Any = (
             ArtifactRemoval if isinstance(holder, Run) else LoggedModelArtifactRemoval
         )
@@ -173,6 +184,19 @@ def remove_artifacts(holder: Holder, *, path: str, actor: User) -> None:
         )
 
 
+def _with_room_for(path: str, holder: Holder, *, actor: User) -> Holder:
+    """Return the holder, locked, in which the path is no folder and leads through no file."""
+    holder = _writable(holder, actor=actor)
+    other = holder.artifacts.current().in_the_way_of(path).first()
+    if other is not None:
+        raise ConflictError(
+            "artifact_path_taken",
+            f"The path {path[:100]!r} cannot be a file beside {other.path[:100]!r}: no "
+            f"name is a file and a folder. Use another path, or remove that file first.",
+        )
+    return holder
+
+
 def _writable(holder: Holder, *, actor: User) -> Holder:
     if isinstance(holder, Run):
         return writable(holder, actor=actor)
@@ -181,23 +205,41 @@ def _writable(holder: Holder, *, actor: User) -> Holder:
 
 def checked_path(path: str) -> str:
     """Return a relative POSIX path, or refuse one that leaves its run."""
+    refuse_unsafe(path)
     normal = posixpath.normpath(path)
-    is_safe = (
-        path
-        and normal == path.rstrip("/")
-        and not normal.startswith(("/", "../"))
-        and normal not in {".", ".."}
-        and "\\" not in path
-        and path.isprintable()
-        and len(path) <= LONGEST_PATH
-    )
-    if not is_safe:
-        raise InvalidError(
-            "artifact_path_invalid",
-            f"The artifact path {path[:100]!r} is not a plain relative path: use names "
-            f"joined by '/', without '..' or backslashes.",
-        )
+    is_plain = path and normal == path.rstrip("/") and normal != "."
+    if not is_plain or "\\" in path or not path.isprintable():
+        raise _invalid(path)
     return normal
+
+
+def refuse_unsafe(path: str) -> None:
+    """Refuse what MLflow's `validate_path_is_safe` refuses, however often it is encoded.
+
+    Its client asks the same of what a list names, and one such name keeps it from all
+    files of a run.
+    """
+    if len(path) > LONGEST_PATH:
+        raise _invalid(path)
+    decoded = path
+    while (once_more := unquote(decoded)) != decoded:
+        decoded = once_more
+    is_unsafe = (
+        "#" in decoded
+        or ".." in decoded.split("/")
+        or decoded.lower().startswith(("/", "file:/"))
+        or PureWindowsPath(decoded).is_absolute()
+    )
+    if is_unsafe:
+        raise _invalid(path)
+
+
+def _invalid(path: str) -> InvalidError:
+    return InvalidError(
+        "artifact_path_invalid",
+        f"Invalid path: {path[:100]!r} is not a plain relative path. Use names joined by "
+        f"'/', without '..', '#' or backslashes.",
+    )
 
 
 def current_artifact(run: Run, path: str) -> Artifact:
