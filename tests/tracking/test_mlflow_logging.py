@@ -47,6 +47,17 @@ def test_batch_is_stored_whole_with_one_entry_that_commits_to_it(alice, run, log
     ]
 
 
+def test_tag_of_a_use_is_refused_where_it_would_be_cut(alice, run):
+    def use(value: str):
+        tags = [{"key": "mlflow.data.context", "value": value}]
+        inputs = [{"dataset": {"name": "d", "digest": "1"}, "tags": tags}]
+        return alice.post("runs/log-inputs", run_id=run.run_id, datasets=inputs)[0]
+
+    assert use("x" * 501) == 400
+    assert not DatasetInput.objects.exists()
+    assert use("x" * 500) == 200
+
+
 @pytest.mark.parametrize(
     ("path", "message", "content"),
     [

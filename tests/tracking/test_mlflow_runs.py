@@ -234,6 +234,33 @@ def test_end_that_is_not_named_stays_and_nothing_is_sealed_twice(alice, run, log
     assert verify_run(Run.objects.get()).is_intact
 
 
+def test_two_names_of_a_run_are_refused(alice, run):
+    message = {"experiment_id": str(run.experiment_id), "run_name": "a"}
+    other = [{"key": "mlflow.runName", "value": "b"}]
+    assert alice.post("runs/create", **message, tags=other) == invalid(
+        "run_named_twice",
+        "run_name is 'a' and the tag mlflow.runName is 'b': send one of them, or the "
+        "same twice.",
+    )
+    same = [{"key": "mlflow.runName", "value": "a"}]
+    assert alice.post("runs/create", **message, tags=same)[0] == 200
+    assert alice.post("runs/create", **message | {"run_name": ""}, tags=other)[0] == 200
+
+
+def test_moment_that_no_date_has_is_refused(alice, run):
+    last = 253_402_300_799_000
+    for end, status in ((last, 200), (last + 1, 400)):
+        answer = alice.post(
+            "runs/update", run_id=run.run_id, status="FINISHED", end_time=end
+        )
+        assert answer[0] == status
+    assert alice.run(run.run_id)["info"]["end_time"] == last
+    created = alice.post(
+        "runs/create", experiment_id=str(run.experiment_id), start_time=last + 1
+    )
+    assert created[0] == 400
+
+
 def test_end_of_a_run_that_goes_on_is_kept_too(alice, run):
     for status in ("RUNNING", "SCHEDULED"):
         _, answer = alice.post(

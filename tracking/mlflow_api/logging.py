@@ -26,7 +26,6 @@ from tracking.mlflow_api.fields import (
     Param,
     Step,
     Tag,
-    Tags,
     Text,
 )
 from tracking.models import Run
@@ -100,11 +99,20 @@ class Dataset(Struct):
     profile: Annotated[str, Meta(max_length=16777215, pattern=NO_NUL)] = ""
 
 
+class UseTag(Struct):
+    """A tag of a use, which MLflow refuses where it would cut another one."""
+
+    key: Key
+    value: Annotated[str, Meta(max_length=500, pattern=NO_NUL)] = ""
+
+
 class DatasetInput(Struct):
     """A dataset and the tags of its use."""
 
     dataset: Dataset
-    tags: Tags = field(default_factory=list)
+    tags: Annotated[list[UseTag], Meta(max_length=MOST_ITEMS)] = field(
+        default_factory=list
+    )
 
 
 class UsedModel(Struct):

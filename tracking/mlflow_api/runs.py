@@ -19,7 +19,6 @@ from tracking.mlflow_api.endpoint import (
 from tracking.mlflow_api.fields import (
     LONGEST_TAG_VALUE,
     Ids,
-    Milliseconds,
     NamedRun,
     RunName,
     Tags,
@@ -43,6 +42,7 @@ from tracking.services.runs import (
 
 LONGEST_NAME = 250
 MOST_RUNS = 50_000
+Moment = Annotated[int, Meta(ge=0, le=LATEST_TIME_MS)]
 
 
 class Create(Struct):
@@ -50,7 +50,7 @@ class Create(Struct):
 
     experiment_id: Text
     run_name: RunName = ""
-    start_time: Milliseconds | None = None
+    start_time: Moment | None = None
     tags: Tags = field(default_factory=list)
 
 
@@ -62,7 +62,7 @@ class Update(NamedRun, kw_only=True):
     """`runs/update`; an unknown status is ignored, as MLflow does."""
 
     status: str | None = None
-    end_time: Milliseconds | None = None
+    end_time: Moment | None = None
     run_name: RunName | None = None
 
 
@@ -86,8 +86,8 @@ def create(caller: Caller, message: Create) -> dict[str, Any]:
         else visible_experiment(caller, message.experiment_id)
     )
     run = create_run(
-        experiment,
-        name=_checked_name(message.run_name or tags.get(RUN_NAME_TAG)),
+        home_of(caller, message.experiment_id),
+        name=_name_of(message.run_name, tags.get(RUN_NAME_TAG)),
         started_at=_time(message.start_time) or timezone.now(),
         tags=tags,
         actor=caller.user,
@@ -160,10 +160,10 @@ def _status(name: str | None) -> RunStatus | None:
 def _time(milliseconds: int | None) -> datetime | None:
     if not milliseconds:
         return None
-    return datetime.fromtimestamp(min(milliseconds, LATEST_TIME_MS) / 1000, tz=UTC)
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
 
 
-def _checked_name(name: str | None) -> str:
+def _name_of(named: str, tag: str | None) -> str:
     """Return the name, or a random one; as a tag it could be too long for a name."""
     if name and len(name) > LONGEST_NAME:
         raise InvalidError(
