@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -229,7 +229,10 @@ def test_nothing_breaks_an_endpoint_and_a_refusal_changes_nothing(target, watch)
         right = target.send(target.message)
         transaction.set_rollback(True)
     assert right.status_code == 200, right.content
-    for cases in (fields, parts_of_the_path, longest_texts, long_lists, bodies):
+    for cases in (
+        *(fields, fields_in_the_default_experiment, parts_of_the_path),
+        *(longest_texts, long_lists, bodies),
+    ):
         for what, send in cases(target):
             watch(what, send)
     watch.found_nothing()
@@ -243,6 +246,13 @@ def fields(target) -> Iterator[Case]:
         marked = changed(target.message, at, MARK)
         for what, value in VALUES.items():
             yield f"{name}: {what}", partial(target.send, marked, value)
+
+
+def fields_in_the_default_experiment(target) -> Iterator[Case]:
+    """Yield the same for what would first make that experiment."""
+    if target.endpoint.route in {"runs/create", "logged-models"}:
+        message = {**target.message, "experiment_id": "0"}
+        yield from fields(replace(target, message=message))
 
 
 def parts_of_the_path(target) -> Iterator[Case]:

@@ -221,6 +221,69 @@ def test_batch_of_many_models_is_written_in_as_many_queries(
     assert [model.metrics.filter(key="f1").count() for model in models] == [1] * 30
 
 
+def test_point_that_is_sent_again_is_stored_once(alice, run, model):
+    point = {"key": "f1", "value": "NaN", "timestamp": 1, "model_id": model.model_id}
+    on_data = {**point, "dataset_name": "loans", "dataset_digest": "abc123"}
+    later = {**point, "timestamp": 2}
+    for _ in range(2):
+        alice.post("runs/log-metric", run_id=run.run_id, **point)
+        alice.post(
+            "runs/log-batch", run_id=run.run_id, metrics=[point, on_data, point, later]
+        )
+    stored = model.metrics.filter(key="f1").order_by("pk")
+    assert list(stored.values_list("timestamp_ms", "is_nan", "dataset_name")) == [
+        (1, True, ""),
+        (1, True, "loans"),
+        (2, True, ""),
+    ]
+
+
+@pytest.mark.parametrize("value", ["1", "2"])
+def test_param_that_is_named_twice_is_refused(alice, run, model, value):
+    twice = [{"key": "a", "value": "1"}, {"key": "a", "value": value}]
+    refused = invalid(
+        "param_named_twice", "The message names a param twice: send each param once."
+    )
+    path = f"logged-models/{model.model_id}/params"
+    assert alice.post(path, params=twice) == refused
+    experiment_id = str(run.experiment_id)
+    created = alice.post("logged-models", experiment_id=experiment_id, params=twice)
+    assert created == refused
+    assert not LoggedModelParam.objects.filter(key="a").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("logged-models", {"name": "a/b"}),
+        ("logged-models", {"source_run_id": "none"}),
+        ("runs/create", {"tags": [{"key": "mlflow.parentRunId", "value": "frozen"}]}),
+    ],
+)
+def test_refused_call_makes_no_default_experiment(alice, run, cast, log, path, message):
+    factories.end(run, cast.alice)
+    freeze(run, actor=cast.alice)
+    sent = json.loads(json.dumps(message).replace("frozen", run.run_id))
+    log()
+    assert alice.post(path, experiment_id="0", **sent)[0] in {400, 404, 409}
+    assert [row.name for row in Experiment.objects.all()] == ["credit"]
+    assert log() == []
+
+
+def test_inputs_are_logged_whole_or_not_at_all(alice, run, model, log):
+    log()
+    dataset = {"name": "d" * 100, "digest": "1"}
+    status, body = alice.post(
+        "runs/log-inputs",
+        run_id=run.run_id,
+        models=[{"model_id": model.model_id}],
+        datasets=[{"dataset": dataset}] * 900,
+    )
+    assert (status, body["code"]) == (400, "entry_too_large")
+    assert alice.run(run.run_id)["inputs"] == {}
+    assert log() == []
+
+
 def test_params_are_added_and_never_changed(alice, model):
     path = f"logged-models/{model.model_id}/params"
     assert alice.post(path, params=[{"key": "width", "value": "4"}]) == (200, {})
@@ -421,11 +484,6 @@ def test_model_of_an_older_client_is_kept_as_a_tag(alice, run):
     assert broken[1]["code"] == "model_json_invalid"
 
 
-def test_same_output_twice_is_stored_once(alice, model, run, cast):
-    log_model_uses(
-        run, models=[(model, 0)], direction=UseDirection.OUTPUT, actor=cast.alice
-    )
-    assert len(alice.run(run.run_id)["outputs"]["model_outputs"]) == 1
 def mlmodel(path: str, **more: Any) -> str:
     return json.dumps(
         {
@@ -496,3 +554,8 @@ def test_models_of_many_callers_at_once_are_all_kept(real_commits):
     ]
 
 
+def test_same_output_twice_is_stored_once(alice, model, run, cast):
+    log_model_uses(
+        run, models=[(model, 0)], direction=UseDirection.OUTPUT, actor=cast.alice
+    )
+    assert len(alice.run(run.run_id)["outputs"]["model_outputs"]) == 1

@@ -240,6 +240,13 @@ def visible_experiment(caller: Caller, experiment_id: str) -> Experiment:
     return found[0]
 
 
+def home_of(caller: Caller, experiment_id: str) -> Experiment | Workspace:
+    """Return where something goes: the default experiment is the workspace's to make."""
+    if experiment_id == DEFAULT_EXPERIMENT_ID:
+        return caller.workspace
+    return visible_experiment(caller, experiment_id)
+
+
 def experiments_named(caller: Caller, ids: Sequence[str]) -> list[Experiment]:
     """Return those of the experiments that the caller may see."""
     return access.visible_experiments(

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+from audit.errors import InvalidError
 from tracking.mlflow_api.endpoint import (
     DEFAULT_EXPERIMENT_ID,
     Caller,
     endpoint,
+    home_of,
     is_key,
-    visible_experiment,
     visible_model,
     visible_run,
 )
@@ -36,7 +37,6 @@ from tracking.search.logged_models import (
 )
 from tracking.search.pages import page_of
 from tracking.services import logged_models
-from tracking.services.experiments import default_experiment
 
 MOST_MODELS = 1000
 MOST_DATASETS = 100
@@ -127,13 +127,8 @@ class Search(Struct):
 
 @endpoint(Create)
 def create(caller: Caller, message: Create) -> dict[str, Any]:
-    experiment = (
-        default_experiment(caller.workspace, actor=caller.user)
-        if message.experiment_id == DEFAULT_EXPERIMENT_ID
-        else visible_experiment(caller, message.experiment_id)
-    )
     model = logged_models.create_logged_model(
-        experiment,
+        home_of(caller, message.experiment_id),
         name=message.name,
         model_type=message.model_type,
         source_run=(
@@ -248,6 +243,11 @@ def _order(clause: Order) -> ModelOrder:
 
 
 def _params(params: list[Param]) -> dict[str, str]:
+    if len({param.key for param in params}) != len(params):
+        raise InvalidError(
+            "param_named_twice",
+            "The message names a param twice: send each param once.",
+        )
     return {param.key: param.value[:LONGEST_PARAM_VALUE] for param in params}
 
 

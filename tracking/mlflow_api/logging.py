@@ -1,6 +1,5 @@
 """What runs log, in MLflow's API: `runs/log-*`, tags, inputs, outputs."""
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -28,7 +27,7 @@ from tracking.mlflow_api.fields import (
     Tag,
     Text,
 )
-from tracking.models import Run
+from tracking.models import LoggedModel
 from tracking.models.logged_model import UseDirection
 from tracking.services.logged_models import log_model_uses
 from tracking.services.logging import (
@@ -37,13 +36,11 @@ from tracking.services.logging import (
     log_at_once,
     log_batch,
     log_inputs,
-from tracking.services.model_history import add_to_model_history
     remove_tag,
 )
+from tracking.services.model_history import add_to_model_history
 
 MOST_MODELS = 100
-MODEL_HISTORY_TAG = "mlflow.log-model.history"
-WANTED_OF_MODEL = {"artifact_path", "flavors", "utc_time_created", "run_id"}
 
 
 class LogMetric(NamedRun, kw_only=True):
@@ -212,13 +209,8 @@ def _log(
 
 @endpoint(LogInputs)
 def log_used(caller: Caller, message: LogInputs) -> dict[str, Any]:
-    run = visible_run(caller, message.wanted)
-    if message.models:
-        _log_models(caller, run, message.models, UseDirection.INPUT)
-    if not message.datasets and message.models:
-        return {}
     log_inputs(
-        run,
+        visible_run(caller, message.wanted),
         datasets=[
             UsedDataset(
                 name=use.dataset.name,
@@ -231,6 +223,7 @@ def log_used(caller: Caller, message: LogInputs) -> dict[str, Any]:
             )
             for use in message.datasets
         ],
+        models=_models(caller, message.models),
         actor=caller.user,
     )
     return {}
@@ -239,7 +232,12 @@ def log_used(caller: Caller, message: LogInputs) -> dict[str, Any]:
 @endpoint(LogOutputs)
 def log_outputs(caller: Caller, message: LogOutputs) -> dict[str, Any]:
     run = visible_run(caller, message.wanted)
-    _log_models(caller, run, message.models, UseDirection.OUTPUT)
+    log_model_uses(
+        run,
+        models=_models(caller, message.models),
+        direction=UseDirection.OUTPUT,
+        actor=caller.user,
+    )
     return {}
 
 
@@ -250,39 +248,8 @@ def log_model(caller: Caller, message: LogModel) -> dict[str, Any]:
     return {}
 
 
-def _models_in(text: str) -> list[Any]:
-    """Return the models of the tag, none if somebody wrote something else into it."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    return found if isinstance(found, list) else []
-
-
-def _model(text: str) -> dict[str, Any]:
-    try:
-        model = json.loads(text)
-    except (ValueError, RecursionError):
-        model = None
-    missing = WANTED_OF_MODEL - set(model if isinstance(model, dict) else ())
-    if not isinstance(model, dict) or missing:
-        raise InvalidError(
-            "model_json_invalid",
-            f"model_json is not a JSON object with {', '.join(sorted(missing))}: send "
-            f"what MLflow's Model.to_json writes.",
-        )
-    return model
-
-
-def _log_models(
-    caller: Caller, run: Run, used: list[UsedModel], direction: UseDirection
-) -> None:
-    log_model_uses(
-        run,
-        models=[(visible_model(caller, one.model_id), one.step) for one in used],
-        direction=direction,
-        actor=caller.user,
-    )
+def _models(caller: Caller, used: list[UsedModel]) -> list[tuple[LoggedModel, int]]:
+    return [(visible_model(caller, one.model_id), one.step) for one in used]
 
 
 def _point(metric: Metric | LogMetric) -> Point:

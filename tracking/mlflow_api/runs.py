@@ -9,11 +9,10 @@ from msgspec import Meta, Struct, field
 
 from audit.errors import InvalidError
 from tracking.mlflow_api.endpoint import (
-    DEFAULT_EXPERIMENT_ID,
     Caller,
     endpoint,
     experiments_named,
-    visible_experiment,
+    home_of,
     visible_run,
 )
 from tracking.mlflow_api.fields import (
@@ -31,7 +30,6 @@ from tracking.models.run import RunStatus
 from tracking.search.conditions import LATEST_TIME_MS
 from tracking.search.pages import page_of
 from tracking.search.runs import search_runs
-from tracking.services.experiments import default_experiment
 from tracking.services.runs import (
     RUN_NAME_TAG,
     archive_run,
@@ -80,11 +78,6 @@ class Search(Struct):
 @endpoint(Create)
 def create(caller: Caller, message: Create) -> dict[str, Any]:
     tags = {tag.key: tag.value[:LONGEST_TAG_VALUE] for tag in message.tags}
-    experiment = (
-        default_experiment(caller.workspace, actor=caller.user)
-        if message.experiment_id == DEFAULT_EXPERIMENT_ID
-        else visible_experiment(caller, message.experiment_id)
-    )
     run = create_run(
         home_of(caller, message.experiment_id),
         name=_name_of(message.run_name, tags.get(RUN_NAME_TAG)),
@@ -165,6 +158,13 @@ def _time(milliseconds: int | None) -> datetime | None:
 
 def _name_of(named: str, tag: str | None) -> str:
     """Return the name, or a random one; as a tag it could be too long for a name."""
+    if named and tag and named != tag:
+        raise InvalidError(
+            "run_named_twice",
+            f"run_name is {named!r} and the tag {RUN_NAME_TAG} is {tag[:LONGEST_NAME]!r}: "
+            f"send one of them, or the same twice.",
+        )
+    name = named or tag
     if name and len(name) > LONGEST_NAME:
         raise InvalidError(
             "run_name_too_long",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.errors import ConflictError, NotFoundError, PermissionDeniedError
@@ -44,14 +45,28 @@ def create_experiment(
     return experiment
 
 
-def default_experiment(workspace: Workspace, *, actor: User) -> Experiment:
-    """Return where runs go that name no experiment; the first of them makes it."""
-    with transaction.atomic():
-        workspace = Workspace.objects.select_for_update().get(pk=workspace.pk)
-        found = Experiment.objects.filter(workspace=workspace, name=DEFAULT_EXPERIMENT)
-        return found.first() or create_experiment(
-            workspace, name=DEFAULT_EXPERIMENT, actor=actor
-        )
+def experiment_in(home: Experiment | Workspace, *, actor: User) -> Experiment:
+    """Return an experiment, or of a workspace the one where runs go that name none.
+
+    The first of them makes it, in the caller's transaction, so that one which is refused
+    leaves no experiment behind.
+    """
+    if isinstance(home, Experiment):
+        return home
+    found = Experiment.objects.select_related("workspace").filter(
+        workspace=home, name=DEFAULT_EXPERIMENT
+    )
+    return found.first() or _first_in(home, found, actor=actor)
+
+
+def _first_in(
+    workspace: Workspace, found: QuerySet[Experiment], *, actor: User
+) -> Experiment:
+    # Only one makes it: the others wait here and look again.
+    workspace = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    return found.all().first() or create_experiment(
+        workspace, name=DEFAULT_EXPERIMENT, actor=actor
+    )
 
 
 def rename_experiment(experiment: Experiment, *, name: str, actor: User) -> None:

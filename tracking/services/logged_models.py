@@ -22,7 +22,7 @@ from tracking.models import (
 )
 from tracking.models.experiment import Lifecycle
 from tracking.models.logged_model import LoggedModelStatus, UseDirection
-from tracking.services.experiments import writable_experiment
+from tracking.services.experiments import experiment_in, writable_experiment
 from tracking.services.runs import may_not_log, writable
 
 # They would be ambiguous in `models:/` addresses and in paths (MLflow's rule).
@@ -30,7 +30,7 @@ NOT_IN_NAMES = frozenset("/:.%\"'")
 
 
 def create_logged_model(
-    experiment: Experiment,
+    home: Experiment | Workspace,
     *,
     name: str,
     model_type: str,
@@ -39,9 +39,13 @@ def create_logged_model(
     tags: Mapping[str, str],
     actor: User,
 ) -> LoggedModel:
-    """Start a logged model, whose files follow; without a name it gets a random one."""
+    """Start a logged model, whose files follow; without a name it gets a random one.
+
+    In an experiment, or in a workspace's default one.
+    """
     _refuse_odd_name(name)
     with transaction.atomic():
+        experiment = experiment_in(home, actor=actor)
         experiment = writable_experiment(experiment, actor=actor)
         if source_run is not None:
             source_run = writable(source_run, actor=actor)

@@ -19,6 +19,7 @@ from tracking.models import (
     DatasetInput,
     FormerAuthor,
     FormerParent,
+    LoggedModel,
     LoggedModelMetric,
     Metric,
     Param,
@@ -26,16 +27,21 @@ from tracking.models import (
     Tag,
     Workspace,
 )
+from tracking.models.logged_model import UseDirection
 from tracking.models.metric import POINT_FIELDS, POINTS_OF_RUN, points_as_json
 from tracking.models.pairs import pairs_as_json
 from tracking.models.run import subject_of
 from tracking.models.tag import PARENT_TAG, TAGS_OF_RUN
-from tracking.services.logged_models import writable_models
+from tracking.services.logged_models import log_model_uses, writable_models
 from tracking.services.runs import RUN_NAME_TAG, refuse_frozen_parent, writable
 from tracking.services.sensitive_data import notice_sensitive_use
 
 LONGEST_RUN_NAME = 250
 RUN_ID_CHARACTERS = 32
+MODEL_POINT_FIELDS = (
+    *("logged_model_id", "dataset_name", "dataset_digest"),
+    *POINT_FIELDS,
+)
 # What they said before counts for segregation of duties.
 KEPT_TAGS = AUTHOR_TAGS | {PARENT_TAG}
 
@@ -195,15 +201,26 @@ def _write_model_metrics(run: Run, points: Sequence[Point], *, actor: User) -> N
         workspace=run.experiment.workspace,
         actor=actor,
     )
-    LoggedModelMetric.objects.bulk_create(
-        LoggedModelMetric(
-            run=run,
-            logged_model=by_id[point.model_id],
-            dataset_name=point.dataset_name,
-            dataset_digest=point.dataset_digest,
-            **dict(zip(POINT_FIELDS, point.row, strict=True)),
-        )
+    wanted = {
+        (
+            by_id[point.model_id].pk,
+            *(point.dataset_name, point.dataset_digest),
+            *point.row,
+        ): None
         for point in points
+    }
+    stored = LoggedModelMetric.objects.filter(
+        run=run,
+        logged_model__in=by_id.values(),
+        key__in={point.key for point in points},
+        value__in={point.row[1] for point in points},
+    )
+    # A client that got no answer sends its points again. The run is locked.
+    for row in stored.values_list(*MODEL_POINT_FIELDS):
+        wanted.pop(row, None)
+    LoggedModelMetric.objects.bulk_create(
+        LoggedModelMetric(run=run, **dict(zip(MODEL_POINT_FIELDS, row, strict=True)))
+        for row in wanted
     )
 
 
@@ -254,10 +271,22 @@ def remove_tag(run: Run, *, key: str, actor: User) -> None:
         )
 
 
-def log_inputs(run: Run, *, datasets: Sequence[UsedDataset], actor: User) -> None:
-    """Say which datasets a run used; the same dataset twice is stored once."""
+def log_inputs(
+    run: Run,
+    *,
+    datasets: Sequence[UsedDataset],
+    models: Sequence[tuple[LoggedModel, int]] = (),
+    actor: User,
+) -> None:
+    """Say which datasets and models a run used; the same one twice is stored once."""
     with transaction.atomic():
         run = writable(run, actor=actor)
+        if models:
+            log_model_uses(
+                run, models=models, direction=UseDirection.INPUT, actor=actor
+            )
+        if models and not datasets:
+            return
         _write_inputs(run, datasets)
         record(
             TrackingEvent.RUN_INPUTS_LOGGED,

@@ -12,11 +12,12 @@ from audit.services import record
 from audit.tlog.canonical import digest
 from tracking.access import locked_run
 from tracking.events import TrackingEvent
-from tracking.models import Experiment, Run, Tag
+from tracking.models import Experiment, Run, Tag, Workspace
 from tracking.models.experiment import Lifecycle
 from tracking.models.run import RunStatus
 from tracking.models.tag import PARENT_TAG
 from tracking.permissions import may_log_in
+from tracking.services.experiments import experiment_in
 from tracking.services.reproductions import compare_as_claimed
 from tracking.services.sealing import keep_manifest, seal
 
@@ -24,23 +25,21 @@ RUN_NAME_TAG = "mlflow.runName"
 
 
 def create_run(
-    experiment: Experiment,
+    home: Experiment | Workspace,
     *,
     name: str,
     started_at: datetime,
     tags: dict[str, str],
     actor: User,
 ) -> Run:
-    """Start a run; its author is the actor, whatever the tags claim."""
-    if not may_log_in(actor, experiment):
-        raise may_not_log(experiment)
-    if not experiment.is_active:
-        raise ConflictError(
-            "experiment_archived",
-            f"The experiment {experiment} is archived: restore it or use another one.",
-        )
-    refuse_frozen_parent(experiment, tags)
+    """Start a run; its author is the actor, whatever the tags claim.
+
+    In an experiment, or in a workspace's default one.
+    """
     with transaction.atomic():
+        experiment = experiment_in(home, actor=actor)
+        _refuse_unless_open(experiment, actor=actor)
+        refuse_frozen_parent(experiment, tags)
         run = Run.objects.create(
             experiment=experiment, name=name, started_at=started_at, created_by=actor
         )
@@ -55,6 +54,16 @@ def create_run(
             },
         )
     return run
+
+
+def _refuse_unless_open(experiment: Experiment, *, actor: User) -> None:
+    if not may_log_in(actor, experiment):
+        raise may_not_log(experiment)
+    if not experiment.is_active:
+        raise ConflictError(
+            "experiment_archived",
+            f"The experiment {experiment} is archived: restore it or use another one.",
+        )
 
 
 def refuse_frozen_parent(experiment: Experiment, tags: Mapping[str, str]) -> None:
