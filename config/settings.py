@@ -439,6 +439,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tracking.put_roles_into_effect",
         "schedule": 60.0,
     },
+    "seal ended runs again that were written to": {
+        "task": "tracking.seal_what_was_written_to",
+        "schedule": 30.0,
+        "options": {"expires": 30.0},
+    },
     "send the newest checkpoint when it is due": {
         "task": "audit.send_copies_when_due",
         "schedule": 60.0,

@@ -22,6 +22,7 @@ from tracking.models.rows import (
     with_any_of,
     with_any_of_texts,
 )
+from tracking.models.run import ENDED
 
 # The columns of each; any other is loaded when it is asked for.
 _TOKEN = ("id", "user_id", "expires_at", "revoked_at", "last_used_at", "scopes")
@@ -29,7 +30,7 @@ _USER = ("id", "is_superuser", "username", "is_active")
 _WORKSPACE = ("id", "name")
 _RUN = (
     *("id", "run_id", "experiment_id", "name", "status", "lifecycle_stage"),
-    *("started_at", "ended_at", "frozen_at", "created_by_id"),
+    *("started_at", "ended_at", "frozen_at", "has_stale_seal", "created_by_id"),
 )
 _EXPERIMENT = (
     *("id", "workspace_id", "name", "lifecycle_stage"),
@@ -103,15 +104,20 @@ JOIN auth_user a ON a.id = %s AND a.is_active
 WHERE g.id {{any_of}} AND {_MAY_LOG_MODEL}
 ORDER BY g.id
 """  # noqa: S608 - words of this module
-# The row of a run that the user sees and may log in as it stands, locked.
+# The row of a run that the user sees and may log in as it stands, locked; if it has
+# ended, its seal is stale from now on.
 RUN_TO_LOG_IN = f"""
 run AS (
-    SELECT r.id, r.experiment_id FROM tracking_run r
+    SELECT r.id, r.experiment_id, r.status, r.has_stale_seal FROM tracking_run r
     JOIN tracking_experiment e ON e.id = r.experiment_id
     JOIN auth_user a ON a.id = %s AND a.is_active
     WHERE r.run_id = %s AND e.workspace_id = %s AND {_SEES_EXPERIMENT} AND {_MAY_LOG}
         AND r.lifecycle_stage = 'active' AND r.frozen_at IS NULL
-    FOR UPDATE OF r)
+    FOR UPDATE OF r
+), stale AS (
+    UPDATE tracking_run SET has_stale_seal = true FROM run
+    WHERE tracking_run.id = run.id AND NOT run.has_stale_seal
+        AND run.status IN ({", ".join(f"'{status}'" for status in sorted(ENDED))}))
 """  # noqa: S608 - words of this module
 
 

@@ -208,3 +208,25 @@ def _wait_until_somebody_waits_for_a_lock() -> None:
             if cursor.fetchone()[0]:
                 return
     raise AssertionError("nobody waited for the lock of the run")
+
+
+def test_a_run_that_ends_while_a_client_waits_is_to_be_sealed_again(real_commits):
+    alice = User.objects.get(username="alice")
+    run = factories.run(Workspace.objects.get(name="default"), alice)
+    is_asked = threading.Event()
+
+    def log_meanwhile() -> bool:
+        try:
+            is_asked.set()
+            return logged(run, alice)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            factories.end(run, alice)
+            answer = pool.submit(log_meanwhile)
+            is_asked.wait(30)
+            _wait_until_somebody_waits_for_a_lock()
+        assert answer.result(30) is True
+    assert list(Run.objects.to_be_sealed_again()) == [run]

@@ -1,17 +1,26 @@
 """A run is held against its seal, and what differs is named."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, connections, transaction
 
 from audit.errors import ConflictError
+from audit.models import Event
+from audit.services import pseudonym, system_account
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
-from tracking import storage
-from tracking.models import LatestMetric, Run
-from tracking.services.logging import log_batch
-from tracking.services.runs import freeze
-from tracking.services.sealing import verify_run
+from tracking import storage, tasks
+from tracking.models import LatestMetric, Run, Workspace
+from tracking.models.run import RunStatus
+from tracking.services.artifacts import remove_artifacts
+from tracking.services.logged_models import log_model_params
+from tracking.services.logging import Point, log_batch, remove_tag
+from tracking.services.runs import freeze, update_run
+from tracking.services.sealing import outputs_of, seal_what_was_written_to, verify_run
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +113,125 @@ def test_run_that_was_written_to_again_is_sealed_when_it_ends_again(ended, cast)
 
     assert refusal.value.code == "run_not_sealed"
     assert verify_run(ended).is_intact
+
+
+WRITES = {
+    "tag": lambda run, alice: log_batch(run, tags=[("team", "risk")], actor=alice),
+    "metric": lambda run, alice: log_batch(
+        run, metrics=[Point("loss", 0.1, timestamp_ms=2, step=1)], actor=alice
+    ),
+    "no tag": lambda run, alice: remove_tag(run, key="team", actor=alice),
+    "dataset": lambda run, alice: factories.use_dataset(run, alice, "more"),
+    "file": lambda run, alice: factories.upload(run, "late.txt", b"1", alice),
+    "no file": lambda run, alice: remove_artifacts(run, path="model.bin", actor=alice),
+    "logged model": factories.logged_model,
+    "file of its model": lambda run, alice: factories.upload(
+        outputs_of(run).get(), "late.txt", b"1", alice
+    ),
+    "param of its model": lambda run, alice: log_model_params(
+        outputs_of(run).get(), params={"late": "1"}, actor=alice
+    ),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_run_that_was_written_to_is_sealed_again_without_being_ended(
+    workspace, cast, write
+):
+    run = factories.run(workspace, cast.alice)
+    factories.everything_logged(run, cast.alice)
+    factories.upload(run, "model.bin", b"weights", cast.alice)
+    factories.logged_model(run, cast.alice)
+    run = factories.end(run, cast.alice)
+    assert seal_what_was_written_to() == 0
+    write(run, cast.alice)
+
+    with pytest.raises(ConflictError) as refusal:
+        verify_run(run)
+    assert refusal.value.code == "run_not_sealed"
+    assert refusal.value.detail.endswith(
+        "as its entries say: the worker seals it again within a minute, so verify it "
+        "then."
+    )
+    assert seal_what_was_written_to() == 1
+    assert verify_run(run).is_intact
+    newest = Event.objects.latest("pk")
+    assert (newest.kind, newest.subject) == ("tracking.run.sealed", run.subject)
+    assert newest.actor == pseudonym(system_account())
+    assert seal_what_was_written_to() == 0
+
+
+def test_client_that_goes_on_after_the_end_has_its_run_sealed_again(
+    ended, alice, as_token, cast
+):
+    place = f"/api/2.0/mlflow-artifacts/artifacts/{ended.experiment_id}"
+    for write in (
+        lambda: alice.post("runs/set-tag", run_id=ended.run_id, key="a", value="1"),
+        lambda: alice.post(
+            "runs/log-metric", run_id=ended.run_id, key="a", value=1, timestamp=1
+        ),
+        lambda: as_token(cast.alice).put(
+            f"{place}/{ended.run_id}/artifacts/late.txt", b"1"
+        ),
+    ):
+        write()
+        with pytest.raises(ConflictError, match="within a minute"):
+            verify_run(ended)
+        assert seal_what_was_written_to() == 1
+        assert verify_run(ended).is_intact
+
+
+def test_write_that_changes_nothing_needs_no_other_seal(ended, cast):
+    log_batch(ended, tags=[("team", "credit")], actor=cast.alice)
+    assert verify_run(ended).is_intact
+    assert seal_what_was_written_to() == 1
+    assert ended.seals.count() == 1
+    assert seal_what_was_written_to() == 0
+
+
+def test_run_that_goes_on_or_is_frozen_is_not_sealed_by_the_clock(ended, cast):
+    log_batch(ended, tags=[("team", "risk")], actor=cast.alice)
+    opened = update_run(
+        ended, status=RunStatus.RUNNING, ended_at=None, name=None, actor=cast.alice
+    )
+    assert seal_what_was_written_to() == 0
+    with pytest.raises(ConflictError, match="end it again"):
+        verify_run(opened)
+    factories.end(opened, cast.alice)
+    log_batch(ended, tags=[("team", "other")], actor=cast.alice)
+    freeze(ended, actor=cast.olivia)
+    assert seal_what_was_written_to() == 0
+
+
+def test_refused_upload_leaves_the_seal_as_it_is(ended, cast):
+    with pytest.raises(ConflictError):
+        factories.upload(ended, "model.bin/below", b"1", cast.alice)
+    assert seal_what_was_written_to() == 0
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no rows")
+def test_second_worker_leaves_a_run_to_the_first(real_commits):
+    alice = User.objects.get(username="alice")
+    run = factories.run(Workspace.objects.get(name="default"), alice)
+    factories.end(run, alice)
+    log_batch(run, tags=[("team", "risk")], actor=alice)
+
+    def second() -> int:
+        try:
+            return seal_what_was_written_to()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Run.objects.select_for_update().get(pk=run.pk)
+        assert pool.submit(second).result(30) == 0
+    assert seal_what_was_written_to() == 1
+    assert run.seals.count() == 2
+
+
+def test_the_clock_seals_what_was_written_to():
+    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert tasks.seal_what_was_written_to.name in scheduled
 
 
 def test_frozen_run_is_verified_against_what_was_frozen(ended, cast):

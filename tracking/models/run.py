@@ -43,6 +43,9 @@ class RunQuerySet(models.QuerySet["Run"]):
             ).values("pk")
         )
 
+    def to_be_sealed_again(self) -> Self:
+        return self.filter(has_stale_seal=True, status__in=ENDED)
+
 
 class Run(models.Model):
     """Known to clients by `run_id`; frozen for good once a promotion rests on it."""
@@ -61,6 +64,8 @@ class Run(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     frozen_at = models.DateTimeField(null=True, blank=True)
+    # Somebody wrote to it since it ended and was sealed.
+    has_stale_seal = models.BooleanField(default=False, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
     )
@@ -75,6 +80,11 @@ class Run(models.Model):
                 fields=["experiment", "-started_at"], name="tracking_runs_newest_first"
             ),
             models.Index(fields=["experiment", "name"], name="tracking_runs_by_name"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(has_stale_seal=True),
+                name="tracking_runs_to_seal_again",
+            ),
         ]
 
     def __str__(self) -> str:

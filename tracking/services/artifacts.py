@@ -33,9 +33,9 @@ from tracking.models.artifact import (
 )
 from tracking.models.dataset import CONTEXT_TAG
 from tracking.models.run import subject_of
-from tracking.services.logged_models import writable_model
+from tracking.services.logged_models import refuse_unwritable_model, writable_model
 from tracking.services.logging import UsedDataset, log_inputs
-from tracking.services.runs import writable
+from tracking.services.runs import refuse_unwritable, writable
 from tracking.storage import StoredFile
 
 Holder = Run | LoggedModel
@@ -61,11 +61,12 @@ def upload_artifact(
     # Outside a transaction: a slow upload must not hold a lock. A file that no row
     # names afterwards does no harm. What will be refused is refused before it is sent,
     # by single statements, which need no transaction and keep no lock.
-    _with_room_for(path, holder, actor=actor)
+    _refuse_taken(path, _refuse_unwritable(holder, actor=actor))
     stored = storage.store(stream, expected_bytes=expected_bytes)
     pointers = _pointers_in(holder, path, stored)
     with transaction.atomic():
-        holder = _with_room_for(path, holder, actor=actor)
+        holder = _writable(holder, actor=actor)
+        _refuse_taken(path, holder)
         artifact = holder.artifacts.create(
             path=path,
             sha256=stored.sha256,
@@ -118,6 +119,8 @@ def upload_at_once(
         )
         if is_done:
             file.keep()
+        else:
+            transaction.set_rollback(True)
     return is_done
 
 
@@ -184,9 +187,8 @@ def remove_artifacts(holder: Holder, *, path: str, actor: User) -> None:
         )
 
 
-def _with_room_for(path: str, holder: Holder, *, actor: User) -> Holder:
-    """Return the holder, locked, in which the path is no folder and leads through no file."""
-    holder = _writable(holder, actor=actor)
+def _refuse_taken(path: str, holder: Holder) -> None:
+    """Refuse a file where there is a folder, and one below a file."""
     other = holder.artifacts.current().in_the_way_of(path).first()
     if other is not None:
         raise ConflictError(
@@ -194,7 +196,12 @@ def _with_room_for(path: str, holder: Holder, *, actor: User) -> Holder:
             f"The path {path[:100]!r} cannot be a file beside {other.path[:100]!r}: no "
             f"name is a file and a folder. Use another path, or remove that file first.",
         )
-    return holder
+
+
+def _refuse_unwritable(holder: Holder, *, actor: User) -> Holder:
+    if isinstance(holder, Run):
+        return refuse_unwritable(holder, actor=actor)
+    return refuse_unwritable_model(holder, actor=actor)
 
 
 def _writable(holder: Holder, *, actor: User) -> Holder:

@@ -22,6 +22,7 @@ from tracking.models import (
 )
 from tracking.models.experiment import Lifecycle
 from tracking.models.logged_model import LoggedModelStatus, UseDirection
+from tracking.models.run import ENDED
 from tracking.services.experiments import experiment_in, writable_experiment
 from tracking.services.runs import may_not_log, writable
 
@@ -194,7 +195,22 @@ def log_model_uses(
 
 
 def writable_model(model: LoggedModel, *, actor: User) -> LoggedModel:
-    """Return the model, locked, or refuse: first line of every write to its content."""
+    """Return the model, locked, or refuse: first line of every write to its content.
+
+    The ended runs that made it are to be sealed again. They are locked first, as by who
+    logs in a run and then in its models.
+    """
+    made = Run.objects.filter(
+        model_uses__logged_model=model, model_uses__direction=UseDirection.OUTPUT
+    )
+    made.filter(status__in=ENDED, has_stale_seal=False, frozen_at__isnull=True).update(
+        has_stale_seal=True
+    )
+    return refuse_unwritable_model(model, actor=actor)
+
+
+def refuse_unwritable_model(model: LoggedModel, *, actor: User) -> LoggedModel:
+    """Return the model, locked; refuse what `writable_model` refuses."""
     return _lock_writable([model], actor=actor)[0]
 
 

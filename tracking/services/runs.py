@@ -152,7 +152,19 @@ def _move(run: Run, to: Lifecycle, event: TrackingEvent, actor: User) -> None:
 
 
 def writable(run: Run, *, actor: User) -> Run:
-    """Return the run, locked, or refuse: first line of every write to its content."""
+    """Return the run, locked, or refuse: first line of every write to its content.
+
+    One that has ended is to be sealed again, which `seal_what_was_written_to` does.
+    """
+    run = refuse_unwritable(run, actor=actor)
+    if run.has_ended and not run.has_stale_seal:
+        run.has_stale_seal = True
+        run.save(update_fields=["has_stale_seal"])
+    return run
+
+
+def refuse_unwritable(run: Run, *, actor: User) -> Run:
+    """Return the run, locked, and leave it as it is; refuse what `writable` refuses."""
     run = locked(run, actor=actor)
     if not run.is_active:
         raise ConflictError(
@@ -204,7 +216,8 @@ def freeze(run: Run, *, actor: User) -> Run:
         )
     if not run.is_frozen:
         run.frozen_at = timezone.now()
-        run.save(update_fields=["frozen_at"])
+        run.has_stale_seal = False  # what is frozen is sealed by that
+        run.save(update_fields=["frozen_at", "has_stale_seal"])
         record(
             TrackingEvent.RUN_FROZEN,
             actor=actor,

@@ -21,10 +21,12 @@ from registry.services.dispatch import unfinished_work
 from registry.services.sign_off_verification import verify_sign_offs_when_due
 from registry.services.timers import end_what_is_over
 from tracking.services.role_grants import put_roles_into_effect
+from tracking.services.sealing import seal_what_was_written_to
 
 POLL_SECONDS = 0.25
 VERIFY_SECONDS = 10.0
 END_SECONDS = 10.0
+SEAL_SECONDS = 30.0
 logger = logging.getLogger(__name__)
 
 
@@ -41,7 +43,7 @@ class Command(BaseCommand):
         stopped = threading.Event()
         threads = [
             threading.Thread(target=target, args=(stopped,), daemon=True)
-            for target in (_relay, _verify, _end_what_is_over)
+            for target in (_relay, _verify, _end_what_is_over, _seal)
         ]
         for thread in threads:
             thread.start()
@@ -85,6 +87,18 @@ def _end_what_is_over(stopped: threading.Event) -> None:
         except Exception:
             # Whoever decides asks the clock as well, so that being late is no harm.
             logger.exception("Ending what is over failed; it goes on.")
+            connection.close()
+    connection.close()
+
+
+def _seal(stopped: threading.Event) -> None:
+    """Seal again what was written to, beside the work, as beat has it done elsewhere."""
+    while not stopped.wait(SEAL_SECONDS):
+        try:
+            seal_what_was_written_to()
+        except Exception:
+            # What was not sealed is found again.
+            logger.exception("Sealing runs again failed; it goes on.")
             connection.close()
     connection.close()
 
