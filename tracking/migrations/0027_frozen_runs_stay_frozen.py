@@ -13,6 +13,6 @@ FROZEN = Guard(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tracking", "0024_programs_stay_programs")]
+    dependencies = [("tracking", "0026_runs_to_be_sealed_again")]
 
     operations = [refuses(FROZEN)]
