@@ -2,6 +2,7 @@
 
 import base64
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from tests import factories
 from tests.tracking.refusals import invalid
 from tests.tracking.searching import found
+from tracking.mlflow_api.endpoint import answer
+from tracking.mlflow_api.printing import runs_shown
+from tracking.services.logging import Point, log_batch
 
 
 @pytest.mark.parametrize("most", [0, -1, 50_001, "x"])
@@ -135,3 +139,19 @@ def test_page_token_that_is_too_deep_to_read_is_refused(alice, runs, deep):
     assert found(alice, runs, page_token=base64.b64encode(deep).decode()) == (
         "page_token_invalid"
     )
+
+
+def test_page_of_many_points_takes_little_more_memory_than_it_has_bytes(cast, run):
+    """Of 20,000 points: as objects they take five times their JSON."""
+    others = [factories.run(run.experiment.workspace, cast.alice) for _ in range(19)]
+    points = [Point(f"m{n}", n / 7, 0, 0) for n in range(1000)]
+    for one in (run, *others):
+        log_batch(one, metrics=points, actor=cast.alice)
+    tracemalloc.start()
+    try:
+        page = answer({"runs": runs_shown([run, *others])})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(json.loads(page.content)["runs"][0]["data"]["metrics"]) == 1000
+    assert peak < 3.5 * len(page.content)

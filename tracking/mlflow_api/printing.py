@@ -8,7 +8,11 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
+
+import msgspec
 
 from tracking.models import (
     DatasetInput,
@@ -28,6 +32,7 @@ from tracking.models.logged_model import LoggedModelStatus, UseDirection
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+encode = msgspec.json.Encoder().encode
 
 
 def milliseconds(moment: datetime | None) -> int | None:
@@ -90,7 +95,7 @@ def runs_shown(runs: Sequence[Run]) -> list[dict[str, Any]]:
         {
             "info": run_info(run),
             "data": _unless_empty(
-                metrics=metrics[run.pk],
+                metrics=metrics.get(run.pk),
                 params=texts[run.pk, "param"],
                 tags=texts[run.pk, "tag"],
             ),
@@ -135,11 +140,12 @@ def dataset_shown(use: DatasetInput) -> dict[str, Any]:
     }
 
 
-def _metrics(runs: list[int]) -> dict[int, list[dict[str, Any]]]:
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for run, *columns in latest_points(runs):
-        found[run].append(point(*columns))
-    return found
+def _metrics(runs: list[int]) -> dict[int, msgspec.Raw]:
+    """Return the points of each run as JSON, in which they take a fraction of the memory."""
+    return {
+        run: msgspec.Raw(encode([point(*columns) for _, *columns in rows]))
+        for run, rows in groupby(latest_points(runs), key=itemgetter(0))
+    }
 
 
 def _texts(runs: list[int]) -> dict[tuple[int, str], list[dict[str, str]]]:
@@ -220,6 +226,6 @@ def _model_metrics(models: Sequence[LoggedModel]) -> dict[int, list[dict[str, An
     return found
 
 
-def _unless_empty(**lists: list[Any]) -> dict[str, Any]:
+def _unless_empty(**lists: Sequence[Any] | msgspec.Raw | None) -> dict[str, Any]:
     """Leave empty lists out, as MLflow does."""
     return {name: items for name, items in lists.items() if items}

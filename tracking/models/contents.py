@@ -4,10 +4,10 @@ By hand, because a page of runs has thousands of these rows and nobody needs the
 objects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tracking.models.rows import any_of, fetched, with_any_of
+from tracking.models.rows import any_of, fetched, streamed, with_any_of
 
 _LATEST = """
 SELECT run_id, key, value, is_nan, timestamp_ms, step FROM tracking_latestmetric
@@ -39,9 +39,9 @@ WHERE m.logged_model_id {any_of} ORDER BY m.id
 """
 
 
-def latest_points(runs: Sequence[int]) -> list[Sequence[Any]]:
-    """Return `(run, key, value, is_nan, timestamp_ms, step)` in order of the keys."""
-    return _rows(_LATEST, runs)
+def latest_points(runs: Sequence[int]) -> Iterator[Sequence[Any]]:
+    """Yield `(run, key, value, is_nan, timestamp_ms, step)`, run by run, by their keys."""
+    return streamed(with_any_of(_LATEST), [any_of(runs)])
 
 
 def params_and_tags(runs: Sequence[int]) -> list[Sequence[Any]]:

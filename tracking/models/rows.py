@@ -1,7 +1,7 @@
 """Asks queries by hand, and makes models of rows that hold just what was asked for."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from django.db.models.base import ModelState
 from psycopg.types.datetime import TimestamptzLoader
 
 Row = TypeVar("Row", bound=models.Model)
+ROWS_AT_ONCE = 2000
 _ANY_OF = {
     "postgresql": "= ANY(%s::bigint[])",
     "sqlite": "IN (SELECT value FROM json_each(%s))",
@@ -65,6 +66,14 @@ def fetched(sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
     if is_postgresql:
         return found
     return [[_moment(value) for value in row] for row in found]
+
+
+def streamed(sql: str, parameters: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield the rows of a query that names no moments, a part of them at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield from rows
 
 
 def taken(
