@@ -4,7 +4,8 @@
 
 Some clients do what training does, over and over and each time with a new run, so that no
 answer grows. A fifth of the time is for getting warm; then the resident memory of the
-largest process is looked at in the beginning, in the middle and at the end.
+largest process is looked at in the beginning, in the middle and at the end. What it is
+in between, and while getting warm, is printed twenty times.
 """
 
 import sys
@@ -19,7 +20,8 @@ from benchmarks.tracking_writes import params, points
 
 NAME = "memory of a web worker"
 CLIENTS = 4
-LOOKS = ("beginning", "middle", "end")
+LOOKS = {0.2: "beginning", 0.6: "middle", 1.0: "end"}
+SAMPLES = 20
 MOST_GROWTH_PERCENT = 5
 FILE = bytes(2**20)
 
@@ -34,16 +36,18 @@ def memory_figure(side: Side, minutes: float) -> Figure:
     ]
     for thread in threads:
         thread.start()
-    seen = [_seen(side, end - 60 * minutes * left) for left in (0.8, 0.4, 0)]
+    seen: dict[float, float] = {}
+    for part in (number / SAMPLES for number in range(1, SAMPLES + 1)):
+        seen[part] = _seen(side, end - 60 * minutes * (1 - part))
+        print(f"  {part:4.0%} {seen[part]:,.1f} MiB", file=sys.stderr, flush=True)
     for thread in threads:
         thread.join()
     if len(rounds) != CLIENTS:
         raise RuntimeError("a client failed, see above")
-    told = ", ".join(
-        f"{mib:,.1f} MiB in the {at}" for at, mib in zip(LOOKS, seen, strict=True)
-    )
+    beginning, *later = (seen[part] for part in LOOKS)
+    told = ", ".join(f"{seen[part]:,.1f} MiB in the {at}" for part, at in LOOKS.items())
     print(f"  {sum(rounds):,} runs of training: {told}", file=sys.stderr, flush=True)
-    growth = 100 * (max(seen[1:]) / seen[0] - 1)
+    growth = 100 * (max(later) / beginning - 1)
     what = f"{NAME}, growth in {minutes:g} minutes"
     return Figure(what, growth, "%", MOST_GROWTH_PERCENT, is_limit=True)
 

@@ -26,6 +26,12 @@ START_SECONDS = 180
 # From several connections, so that each worker gives some of them.
 ANSWERS_OF_A_READY_SERVER = 20
 STOP_SECONDS = 20
+# As in the Dockerfile, which says why.
+ALLOCATORS = (
+    "MALLOC_ARENA_MAX=1",
+    "MALLOC_MMAP_THRESHOLD_=131072",
+    "_RJEM_MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0",
+)
 
 
 @contextmanager
@@ -54,6 +60,7 @@ def attestry_server() -> Iterator[Side]:
     with tempfile.TemporaryDirectory(prefix="attestry-bench-") as var:
         token, port = _install(Path(var)), _free_port()
         web = [
+            *("env", *ALLOCATORS),
             *(sys.executable, "-m", "granian", "config.wsgi:application"),
             *("--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(port)),
             *("--workers", "2", "--blocking-threads", "4", "--log-level", "warning"),

@@ -22,6 +22,8 @@ import psycopg
 import pytest
 import redis
 
+from benchmarks.two_servers import ALLOCATORS
+
 ROOT = Path(__file__).resolve().parent.parent
 SEQUENCER = "sequencer"
 START_SECONDS = 90
@@ -194,6 +196,7 @@ def _commands(port: int, environment: Mapping[str, str]) -> dict[str, list[str]]
     celery = [sys.executable, "-m", "celery", "--app", "config"]
     return {
         "web": [
+            *("env", *ALLOCATORS),
             *(sys.executable, "-m", "granian", "config.wsgi:application"),
             *("--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(port)),
             *("--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"),
