@@ -35,10 +35,11 @@ RUN ATTESTRY_SECRET_KEY=only-for-collectstatic python manage.py collectstatic --
 EXPOSE 8000
 # Large answers and uploads come and go at once in several threads. What they took goes back
 # to the system with them: one arena, no larger blocks kept in it (glibc; without a number
-# it learns to keep what is freed) and none kept by granian's own allocator (jemalloc).
+# it learns to keep what is freed) and none kept for more than a second by granian's own
+# allocator (jemalloc): given back at once, each part of a large file would fault again.
 # With a thread that ends for being idle, its connection to the database ends, too.
 CMD ["env", "MALLOC_ARENA_MAX=1", "MALLOC_MMAP_THRESHOLD_=131072", \
-     "_RJEM_MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0", \
+     "_RJEM_MALLOC_CONF=dirty_decay_ms:1000,muzzy_decay_ms:0", \
      "granian", "config.wsgi:application", "--interface", "wsgi", "--http", "1", "--no-ws", \
      "--host", "0.0.0.0", "--port", "8000", "--workers", "4", "--blocking-threads", "2", \
      "--blocking-threads-idle-timeout", "600", "--respawn-failed-workers", \

@@ -30,7 +30,7 @@ STOP_SECONDS = 20
 ALLOCATORS = (
     "MALLOC_ARENA_MAX=1",
     "MALLOC_MMAP_THRESHOLD_=131072",
-    "_RJEM_MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0",
+    "_RJEM_MALLOC_CONF=dirty_decay_ms:1000,muzzy_decay_ms:0",
 )
 
 
