@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -32,7 +33,7 @@ _INSERT_WITH_PRIVATE = f"""
 WITH event AS ({_INSERT}), private AS (
     INSERT INTO audit_privatefield (event_id, field, salt, value)
     SELECT event.id, p.field, p.salt, p.value
-    FROM event, unnest(%s::text[], %s::bytea[], %s::text[]) AS p (field, salt, value))
+    FROM event, (VALUES {{rows}}) AS p (field, salt, value))
 SELECT id FROM event
 """  # noqa: S608 - words of this module
 _INSERT_IF_CHANGED = f"""
@@ -165,8 +166,12 @@ def _insert(
     values = _values(event, connection)
     with connection.cursor() as cursor:
         if is_one:
-            fields = [*private], [*salts.values()], [*private.values()]
-            cursor.execute(_INSERT_WITH_PRIVATE, [*values, *fields])
+            # Each value a parameter: psycopg takes twice as long over lists of them.
+            rows = ", ".join(["(%s, %s::bytea, %s)"] * len(private))
+            fields = [(field, salts[field], private[field]) for field in private]
+            cursor.execute(
+                _INSERT_WITH_PRIVATE.format(rows=rows), [*values, *chain(*fields)]
+            )
         else:
             cursor.execute(_INSERT, values)
         (event.pk,) = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""What edits of the catalogue and registrations of versions lock and write first.
+"""What registrations and edits of the catalogue lock and write first.
 
 By hand, because training code waits for each of them.
 """
@@ -15,6 +15,7 @@ from tracking.models.rows import columns, every_column, fetched, for_update, tak
 
 _MODEL = every_column(RegisteredModel)
 _LISTING = every_column(VersionListing)
+_NEW_MODEL = tuple(name for name in _MODEL if name != "id")
 _VERSION = tuple(name for name in every_column(ModelVersion) if name != "id")
 
 # Put together from the words above and never from what somebody sends.
@@ -44,6 +45,10 @@ listing AS (
         AND l.archived_at IS NULL AND m.archived_at IS NULL
     FOR UPDATE OF m, l)
 """  # noqa: S608 - words of this module
+_INSERT_MODEL = f"""
+INSERT INTO registry_registeredmodel ({", ".join(_NEW_MODEL)})
+VALUES ({", ".join(["%s"] * len(_NEW_MODEL))}) RETURNING id
+"""  # noqa: S608 - words of this module
 _PLACE = """
 SELECT
     (SELECT id FROM registry_modelversion
@@ -71,6 +76,17 @@ def locked_model(model: RegisteredModel, *, user: User) -> tuple[RegisteredModel
     locked, (is_held,) = taken(RegisteredModel, _MODEL, row)
     locked.workspace = model.workspace
     return locked, bool(is_held)
+
+
+def insert_model(model: RegisteredModel) -> None:
+    """Write a new model, which takes the ORM several times as long on PostgreSQL."""
+    if connection.vendor != "postgresql":
+        model.save(force_insert=True)
+        return
+    model.created_at = timezone.now()
+    values = [getattr(model, name) for name in _NEW_MODEL]
+    ((model.pk,),) = fetched(_INSERT_MODEL, values)
+    model._state.adding, model._state.db = False, connection.alias
 
 
 def locked_listing(version: ModelVersion, *, user: User) -> tuple[VersionListing, bool]:

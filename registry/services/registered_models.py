@@ -13,7 +13,7 @@ from audit.services import record, refusals_recorded
 from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import FormerName, ModelTag, PromotionRequest, RegisteredModel
-from registry.models.edits import locked_model
+from registry.models.edits import insert_model, locked_model
 from registry.models.former_name import holders_of
 from registry.permissions import MODEL_GRANTS, may_register_model
 from tracking.models import Workspace
@@ -50,7 +50,7 @@ def register_model(
         )
     with _taken_by_one(name), transaction.atomic():
         _refuse_taken(workspace, name)
-        model = RegisteredModel.objects.create(
+        model = RegisteredModel(
             workspace=workspace,
             name=name,
             description=description,
@@ -58,6 +58,7 @@ def register_model(
             owner=owner,
             created_by=actor,
         )
+        insert_model(model)
         ModelTag.objects.bulk_create(
             ModelTag(registered_model=model, key=key, value=value)
             for key, value in (tags or {}).items()

@@ -81,6 +81,12 @@ def test_what_is_locked_holds_what_the_tables_say(version, workspace, cast):
     assert fields(listing.registered_model) == fields(model)
 
 
+def test_new_model_holds_what_the_tables_say(workspace, cast):
+    model = factories.model(workspace, cast, "new")
+    assert fields(model) == fields(RegisteredModel.objects.get())
+    assert not model._state.adding
+
+
 def test_new_version_holds_what_the_tables_say(version):
     stored = ModelVersion.objects.select_related("listing").get()
     assert fields(version) == fields(stored)

@@ -1,5 +1,6 @@
 """Roles are granted here: a Django group a role, guardian permissions a group."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ from tracking.models import (
     Workspace,
 )
 from tracking.models.role_grant import GrantedOn
-from tracking.models.rows import fetched, list_of
+from tracking.models.rows import fetched
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.permissions import (
     KEEPERS,
@@ -46,12 +47,12 @@ CROSS JOIN (
 JOIN auth_permission p ON p.content_type_id = %s AND p.codename = wanted.codename
 JOIN auth_group g ON g.name = places.place || ':' || wanted.role
 """
-# Two lists are two parameters, however long they are.
+# All pairs are one parameter: psycopg takes longer over a list than over a text.
 _PAIRS = {
-    "postgresql": "unnest(%s::text[], %s::text[]) AS wanted (codename, role)",
+    "postgresql": "json_to_recordset(%s::json) AS wanted (codename text, role text)",
     "sqlite": """(
-    SELECT c.value AS codename, r.value AS role
-    FROM json_each(%s) c JOIN json_each(%s) r ON r.key = c.key) AS wanted""",
+    SELECT json_extract(value, '$.codename') AS codename,
+        json_extract(value, '$.role') AS role FROM json_each(%s)) AS wanted""",
 }
 _WORKSPACE = "SELECT id FROM tracking_workspace WHERE id = %s"
 SIGNING_ROLES = frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS})
@@ -98,8 +99,11 @@ def give_roles_their_permissions(
     Groups of a prefix that its name begins with get them as well. The workspace is
     locked against a grant that goes into effect meanwhile.
     """
-    pairs = [(codename, role) for codename in grants for role in grants[codename]]
-    codenames, roles = (list_of(words) for words in zip(*pairs, strict=True))
+    pairs = [
+        {"codename": codename, "role": role}
+        for codename in grants
+        for role in grants[codename]
+    ]
     of_type = ContentType.objects.get_for_model(subject).pk
     name = ""
     if not isinstance(subject, Workspace):
@@ -110,7 +114,7 @@ def give_roles_their_permissions(
         cursor.execute(
             _GIVE.format(pairs=_PAIRS[connection.vendor]),
             [
-                *(of_type, str(subject.pk), codenames, roles),
+                *(of_type, str(subject.pk), json.dumps(pairs)),
                 *(workspace.name, of_prefixes, workspace.pk, name, of_type),
             ],
         )
