@@ -24,6 +24,7 @@ GRAMMAR = Grammar(
     number_attributes=frozenset({"version_number"}),
     list_attributes=frozenset({"name", "run_id"}),
     orderable=frozenset(),
+    whole_attributes=frozenset({"version_number"}),
 )
 _ORDER = {
     "name": "registered_model__name",

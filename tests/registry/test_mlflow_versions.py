@@ -396,6 +396,12 @@ def test_search_understands_the_whole_grammar(alice, version, run, workspace, ca
     assert found("") == ["other 1", "scorer 2", "scorer 1"]
     assert found("name = 'scorer'") == ["scorer 2", "scorer 1"]
     assert found("name='scorer' and version_number < 2") == ["scorer 1"]
+    assert found("name='scorer' and version_number = '01'") == ["scorer 1"]
+    assert found("name='scorer' and version_number != '1'") == ["scorer 2"]
+    assert found(f"version_number < {'9' * 400} AND version_number > -{'9' * 400}") == (
+        ["other 1", "scorer 2", "scorer 1"]
+    )
+    assert found(f"version_number = {'9' * 400}") == []
     assert found(f"run_id = '{run.run_id}'") == ["scorer 1"]
     assert found(f"run_id IN ('{run.run_id}', 'x')") == ["scorer 1"]
     assert found("run_id != 'x' AND name = 'other'") == ["other 1"]
@@ -416,7 +422,12 @@ def test_search_understands_the_whole_grammar(alice, version, run, workspace, ca
     [
         {"filter": "current_stage = 'None'"},
         {"filter": "creation_timestamp > 1"},
-        {"filter": "version_number = '1'"},
+        {"filter": "version_number = 'x'"},
+        {"filter": "version_number = 1.5"},
+        {"filter": "version_number > 1e400"},
+        {"filter": "version_number < -1e400"},
+        {"filter": f"version_number = {'9' * 5000}"},
+        {"filter": "version_number IN ('1')"},
         {"order_by": "run_id"},
         {"max_results": 200_001},
         {"max_results": 0},

@@ -424,6 +424,9 @@ def found(alice, models, **query: Any):
         ({"filter": "attributes.name IN ('m1', 'm2')"}, ["m1", "m2"]),
         ({"filter": "model_type LIKE 'ev%' AND status = 'READY'"}, ["m0", "m2"]),
         ({"filter": "metrics.loss > 0"}, ["m1", "m2"]),
+        ({"filter": f"metrics.loss > {'9' * 400}"}, []),
+        ({"filter": f"metrics.loss < {'9' * 400}"}, ["m0", "m1", "m2"]),
+        ({"filter": f"creation_time < {'9' * 400}"}, ["m0", "m1", "m2"]),
         (
             {"filter": "metrics.loss > 0", "datasets": [{"dataset_name": "test"}]},
             [],

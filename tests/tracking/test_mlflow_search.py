@@ -17,6 +17,7 @@ from tracking.services.runs import update_run
 
 ALL = ["r0", "r1", "r2", "r3"]
 START = 1767225600000
+HUGE = "9" * 400  # more than any float
 
 
 # What MLflow's own server finds for the same filters over the same runs.
@@ -67,6 +68,12 @@ START = 1767225600000
         ("params.alpha = 'it''s'", []),
         ("metrics.auc > 0 AND tags.team = 'V2_%' AND params.alpha = '2'", ["r2"]),
         ("metrics.auc > 1e999", []),
+        (f"metrics.auc > {HUGE}", []),
+        (f"metrics.auc = {HUGE}", []),
+        (f"metrics.auc > -{HUGE}", ["r0", "r1", "r2"]),
+        (f"metrics.auc < {HUGE}.5", ["r0", "r1", "r2"]),
+        (f"metrics.auc != {'9' * 5000}", ALL),
+        (f"start_time < {HUGE} AND start_time > -{HUGE}", ALL),
     ],
 )
 def test_filter_finds_what_mlflow_finds(alice, runs, filter_string, names):

@@ -74,6 +74,8 @@ class Grammar:
     """What one kind of search understands.
 
     `entities` maps every prefix to what it means; a key without one is an attribute.
+    Of the number attributes, the `whole_attributes` are compared with whole numbers only,
+    which may stand in quotes.
     """
 
     entities: Mapping[str, Entity]
@@ -82,6 +84,7 @@ class Grammar:
     list_attributes: frozenset[str]
     orderable: frozenset[Entity]
     nullable: frozenset[Entity] = frozenset()
+    whole_attributes: frozenset[str] = frozenset()
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -92,6 +95,9 @@ class Grammar:
         return entity == Entity.METRIC or (
             entity == Entity.ATTRIBUTE and key in self.number_attributes
         )
+
+    def is_whole(self, entity: Entity, key: str) -> bool:
+        return entity == Entity.ATTRIBUTE and key in self.whole_attributes
 
     def takes_list(self, entity: Entity, key: str) -> bool:
         return entity == Entity.DATASET or (

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from audit.errors import InvalidError
 from tracking.search.grammar import (
@@ -24,6 +25,8 @@ MOST_COMPARISONS = 100
 LONGEST_PATTERNS = 2_000
 MOST_ORDERINGS = 20
 LONGEST_ORDERING = 500
+# Python reads no whole number of more than 4300 digits.
+MOST_DIGITS = 4000
 
 _TOKEN = re.compile(
     r"""
@@ -36,6 +39,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_WHOLE = re.compile(r"-?[0-9]+")
 _KEY = re.compile(
     r'(?:(?P<prefix>\w+|`\w+`)\.)?(?P<key>`[^`]+`|"[^"]+"|[^`"]+?)'
     r"(?:\s+(?P<direction>asc|desc))?",
@@ -164,6 +168,8 @@ class _Parser:
         if operator in FOR_LISTS:
             return self._list()
         token = self._next()
+        if self._grammar.is_whole(entity, key):
+            return _whole(token, key)
         if self._grammar.is_number(entity, key):
             if token.kind != "number":
                 raise _invalid(f"{entity} {key!r} is compared with a number")
@@ -229,10 +235,18 @@ def _text(token: _Token) -> str:
 
 
 def _number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+    """Return the number; beyond the floats, which metrics are, it is infinite."""
+    value = float(text)
+    return int(text) if _WHOLE.fullmatch(text) and isfinite(value) else value
+
+
+def _whole(token: _Token, key: str) -> int:
+    digits = _text(token) if token.kind == "text" else token.text
+    if not _WHOLE.fullmatch(digits) or len(digits) > MOST_DIGITS:
+        raise _invalid(
+            f"{key!r} is compared with a whole number, not with {digits[:100]}"
+        )
+    return int(digits)
 
 
 def _invalid(reason: str) -> InvalidError:
