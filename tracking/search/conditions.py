@@ -33,9 +33,10 @@ def condition(field: str, comparison: Comparison) -> Q:
 
 
 def time_condition(field: str, comparison: Comparison) -> Q:
-    """Compare a time with milliseconds since 1970."""
+    """Compare a time with milliseconds since 1970; a missing one is like none."""
     moment = _moment(cast("Number", comparison.value))
-    return _condition(field, comparison.operator, moment)
+    is_there = Q((f"{field}__isnull", False))
+    return _condition(field, comparison.operator, moment) & is_there
 
 
 def text_condition(comparison: Comparison) -> Q:

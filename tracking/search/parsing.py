@@ -41,7 +41,8 @@ _TOKEN = re.compile(
 )
 _WHOLE = re.compile(r"-?[0-9]+")
 _KEY = re.compile(
-    r'(?:(?P<prefix>\w+|`\w+`)\.)?(?P<key>`[^`]+`|"[^"]+"|[^`"]+?)'
+    r"(?:(?P<prefix>\w+|`\w+`)\.)?"
+    r"""(?P<key>`[^`]+`|"[^"]+"|'[^']+'|[^\s,;`"']+)"""
     r"(?:\s+(?P<direction>asc|desc))?",
     re.IGNORECASE,
 )
@@ -72,9 +73,11 @@ def parse_filter(text: str, grammar: Grammar) -> tuple[Comparison, ...]:
 
 
 def parse_order(clauses: Sequence[str], grammar: Grammar) -> tuple[Ordering, ...]:
-    """Return the orderings of `key [ASC|DESC]` clauses; none may come twice."""
-    if len(clauses) > MOST_ORDERINGS:
-        raise _invalid_order(f"it has more than {MOST_ORDERINGS} clauses")
+    """Return the orderings of `key [ASC|DESC]` clauses; none may come twice.
+
+    A key with blanks, commas or semicolons stands in quotes.
+    """
+    _refuse_too_many(clauses)
     orderings = tuple(_ordering(clause, grammar) for clause in clauses)
     keys = {(ordering.entity, ordering.key) for ordering in orderings}
     if len(keys) != len(orderings):
@@ -82,16 +85,35 @@ def parse_order(clauses: Sequence[str], grammar: Grammar) -> tuple[Ordering, ...
     return orderings
 
 
+def parse_fields(names: Sequence[str], grammar: Grammar) -> tuple[Ordering, ...]:
+    """Return the orderings of keys that come without a direction, so without quotes too."""
+    _refuse_too_many(names)
+    return tuple(_ordered_by(*_split(name), grammar) for name in names)
+
+
+def _refuse_too_many(clauses: Sequence[str]) -> None:
+    if len(clauses) > MOST_ORDERINGS:
+        raise _invalid_order(f"it has more than {MOST_ORDERINGS} clauses")
+
+
 def _ordering(clause: str, grammar: Grammar) -> Ordering:
     clause = clause.strip()
     match = _KEY.fullmatch(clause) if len(clause) <= LONGEST_ORDERING else None
     if match is None:
         raise _invalid_order(f"{clause[:100]!r} is not 'key', 'key ASC' or 'key DESC'")
-    entity, key = _named(match["prefix"], match["key"], grammar)
+    direction = (match["direction"] or "asc").lower()
+    return _ordered_by(
+        match["prefix"], match["key"], grammar, descending=direction == "desc"
+    )
+
+
+def _ordered_by(
+    prefix: str | None, key: str, grammar: Grammar, *, descending: bool = False
+) -> Ordering:
+    entity, key = _named(prefix, key, grammar)
     if entity not in grammar.orderable:
         raise _invalid_order(f"nothing is ordered by a {entity}")
-    direction = (match["direction"] or "asc").lower()
-    return Ordering(entity, key, descending=direction == "desc")
+    return Ordering(entity, key, descending)
 
 
 class _Parser:
