@@ -433,6 +433,12 @@ def found(alice, models, **query: Any):
         ),
         ({"datasets": [{"dataset_name": "none"}]}, []),
         ({"filter": "params.depth = '3' AND tags.team != 'x'"}, ["m0", "m1", "m2"]),
+        ({"filter": "params.depth IN ('3', 'x')"}, ["m0", "m1", "m2"]),
+        ({"filter": "params.depth NOT IN ('3')"}, []),
+        ({"filter": "tags.team IN ('none') AND params.depth LIKE '3'"}, []),
+        ({"filter": "tags.team NOT IN ('none')"}, ["m0", "m1", "m2"]),
+        ({"filter": "params.none NOT IN ('3')"}, []),
+        ({"filter": "source_run_id NOT IN ('x')"}, ["m0", "m1", "m2"]),
         ({"filter": "creation_timestamp > 0 AND last_updated_time < 5"}, []),
         ({"filter": "params.depth IS NULL"}, "filter_invalid"),
         ({"filter": "tag.team = 'x'"}, "filter_invalid"),
@@ -453,6 +459,18 @@ def found(alice, models, **query: Any):
             },
             ["m2", "m1", "m0"],
         ),
+        (
+            {
+                "order_by": [
+                    {"field_name": "metrics.a, b DESC"},
+                    {"field_name": "metrics.loss", "dataset_name": "none"},
+                    {"field_name": "metrics.loss", "dataset_name": "test"},
+                ]
+            },
+            ["m2", "m1", "m0"],
+        ),
+        ({"order_by": [{"field_name": "name DESC"}]}, "filter_invalid"),
+        ({"order_by": [{"field_name": "name"}] * 21}, "order_invalid"),
         ({"order_by": [{"field_name": "tags.team"}]}, "order_invalid"),
         ({"max_results": 2}, ["m0", "m1"]),
     ],

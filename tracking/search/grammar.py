@@ -75,7 +75,8 @@ class Grammar:
 
     `entities` maps every prefix to what it means; a key without one is an attribute.
     Of the number attributes, the `whole_attributes` are compared with whole numbers only,
-    which may stand in quotes.
+    which may stand in quotes. Any key of the `listed` entities is compared with lists,
+    and so are the `list_attributes`.
     """
 
     entities: Mapping[str, Entity]
@@ -85,6 +86,7 @@ class Grammar:
     orderable: frozenset[Entity]
     nullable: frozenset[Entity] = frozenset()
     whole_attributes: frozenset[str] = frozenset()
+    listed: frozenset[Entity] = frozenset({Entity.DATASET})
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -100,7 +102,7 @@ class Grammar:
         return entity == Entity.ATTRIBUTE and key in self.whole_attributes
 
     def takes_list(self, entity: Entity, key: str) -> bool:
-        return entity == Entity.DATASET or (
+        return entity in self.listed or (
             entity == Entity.ATTRIBUTE and key in self.list_attributes
         )
 

@@ -15,7 +15,7 @@ from tracking.models import (
 from tracking.search.conditions import condition, number_condition, time_condition
 from tracking.search.grammar import Comparison, Entity, Grammar, Ordering
 from tracking.search.joins import by_row, holding, text_held
-from tracking.search.parsing import parse_filter, parse_order
+from tracking.search.parsing import parse_fields, parse_filter
 
 _TIMES = {
     "creation_timestamp": "created_at",
@@ -43,6 +43,7 @@ GRAMMAR = Grammar(
     number_attributes=frozenset(_TIMES),
     list_attributes=frozenset(_FIELDS.keys() - _TIMES.keys()),
     orderable=frozenset({Entity.ATTRIBUTE, Entity.METRIC}),
+    listed=frozenset({Entity.PARAM, Entity.TAG}),
 )
 
 
@@ -87,7 +88,7 @@ def search_logged_models(
     models = holding(models, [_held(about, on_datasets) for about in rows])
     if datasets and not any(one.entity == Entity.METRIC for one in asked):
         models = models.filter(Exists(_metrics().filter(on_datasets)))
-    orderings = parse_order([clause.field_name for clause in order_by], GRAMMAR)
+    orderings = parse_fields([clause.field_name for clause in order_by], GRAMMAR)
     for number, (clause, ordering) in enumerate(zip(order_by, orderings, strict=True)):
         models = _with_value(models, number, ordering, clause.dataset)
     terms = [
