@@ -38,7 +38,7 @@ from registry.services.model_versions import version_of_source
 from registry.services.stages import move_version
 from registry.services.version_listings import describe_version
 from tracking.mlflow_api.artifacts import download, without_nul
-from tracking.mlflow_api.endpoint import Caller, authenticate, endpoint
+from tracking.mlflow_api.endpoint import Caller, authenticate, endpoint, question
 from tracking.mlflow_api.fields import Key, Text
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.search.pages import page_of
@@ -220,7 +220,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
             filter_string=message.filter,
             order_by=message.order_by,
         ).values_list("pk", flat=True),
-        query=[message.filter, message.order_by],
+        query=question(caller, message),
         size=message.max_results,
         token=message.page_token,
     )

@@ -33,7 +33,7 @@ from registry.search.registered_models import search_registered_models
 from registry.services import aliases, registered_models, tags
 from registry.services.archiving import archive_model
 from registry.services.standing import standing_of
-from tracking.mlflow_api.endpoint import Caller, endpoint
+from tracking.mlflow_api.endpoint import Caller, endpoint, question
 from tracking.mlflow_api.fields import Key, Text
 from tracking.search.pages import page_of
 
@@ -229,7 +229,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
             filter_string=message.filter,
             order_by=message.order_by,
         ).values_list("pk", flat=True),
-        query=[message.filter, message.order_by],
+        query=question(caller, message),
         size=message.max_results,
         token=message.page_token,
     )

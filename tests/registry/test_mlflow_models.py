@@ -249,6 +249,16 @@ def test_pages_follow_each_other(alice):
     assert found == [f"model {number}" for number in range(5)]
 
 
+def test_page_token_of_models_is_none_of_versions(alice):
+    for number in range(2):
+        alice.post(CREATE, name=f"model {number}")
+    _, first = alice.get("registered-models/search", max_results=1)
+    status, answer = alice.get(
+        "model-versions/search", page_token=first["next_page_token"]
+    )
+    assert (status, answer["code"]) == (400, "page_token_invalid")
+
+
 def test_page_takes_as_many_queries_as_one_line(
     alice, workspace, cast, django_assert_max_num_queries
 ):

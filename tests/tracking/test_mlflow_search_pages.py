@@ -14,7 +14,9 @@ from tests.tracking.refusals import invalid
 from tests.tracking.searching import found
 from tracking.mlflow_api.endpoint import answer
 from tracking.mlflow_api.printing import runs_shown
+from tracking.permissions import Role
 from tracking.services.logging import Point, log_batch
+from tracking.services.workspaces import create_workspace
 
 
 @pytest.mark.parametrize("most", [0, -1, 50_001, "x"])
@@ -155,3 +157,34 @@ def test_page_of_many_points_takes_little_more_memory_than_it_has_bytes(cast, ru
         tracemalloc.stop()
     assert len(json.loads(page.content)["runs"][0]["data"]["metrics"]) == 1000
     assert peak < 3.5 * len(page.content)
+
+
+def test_page_token_belongs_to_the_whole_question(alice, run, cast):
+    for _ in range(2):
+        factories.logged_model(run, cast.alice)
+    clause = {"field_name": "metrics.loss", "dataset_name": "loans"}
+    query = {"experiment_ids": [str(run.experiment_id)], "max_results": 1}
+    _, first = alice.post("logged-models/search", **query, order_by=[clause])
+    token = first["next_page_token"]
+
+    def answer(**clause):
+        return alice.post(
+            "logged-models/search", **query, order_by=[clause], page_token=token
+        )
+
+    assert answer(**clause)[0] == 200
+    for other in ({"dataset_name": "others"}, {"dataset_digest": "abc"}):
+        status, refusal = answer(**clause | other)
+        assert (status, refusal["code"]) == (400, "page_token_invalid")
+
+
+def test_page_token_belongs_to_a_workspace(alice, cast, run):
+    other = create_workspace("other", actor=cast.ada)
+    factories.grant(cast.alice, Role.DEVELOPER, other)
+    for name in ("a", "b"):
+        alice.post("experiments/create", name=name)
+    _, first = alice.post("experiments/search", max_results=1)
+    status, refusal = alice.below("other").post(
+        "experiments/search", max_results=1, page_token=first["next_page_token"]
+    )
+    assert (status, refusal["code"]) == (400, "page_token_invalid")

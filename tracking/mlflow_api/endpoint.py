@@ -27,6 +27,7 @@ View = Callable[..., HttpResponseBase]
 _encoder = msgspec.json.Encoder()
 # MLflow's clients call the experiment of runs that name none by this id.
 DEFAULT_EXPERIMENT_ID = "0"
+PLACE = ("page_token", "max_results")
 SEARCHES = frozenset({"search", "search-datasets", "get-latest-versions"})
 
 
@@ -64,6 +65,18 @@ def endpoint(
         return handle
 
     return decorate
+
+
+def question(caller: Caller, message: msgspec.Struct) -> list[Any]:
+    """Return what was asked, apart from how much of the answer and from where on.
+
+    A page token belongs to that: the workspace, the endpoint and the rest of its message.
+    """
+    asked = msgspec.to_builtins(message)
+    for place in PLACE:
+        asked.pop(place, None)
+    kind = type(message)
+    return [caller.workspace.name, kind.__module__, kind.__qualname__, asked]
 
 
 def by_method(views: Mapping[str, View]) -> View:

@@ -9,6 +9,7 @@ from audit.errors import InvalidError, NotFoundError
 from tracking.mlflow_api.endpoint import (
     Caller,
     endpoint,
+    question,
     visible_experiment,
     visible_experiments,
 )
@@ -180,7 +181,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
             filter_string=message.filter,
             order_by=message.order_by,
         ).prefetch_related("tags"),
-        query=[message.filter, message.order_by, message.view_type],
+        query=question(caller, message),
         size=message.max_results,
         token=message.page_token,
     )

@@ -12,6 +12,7 @@ from tracking.mlflow_api.endpoint import (
     endpoint,
     home_of,
     is_key,
+    question,
     visible_model,
     visible_run,
 )
@@ -212,12 +213,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
             ],
             order_by=[_order(clause) for clause in message.order_by],
         ).select_related("source_run"),
-        query=[
-            message.experiment_ids,
-            message.filter,
-            [[one.dataset_name, one.dataset_digest] for one in message.datasets],
-            [[one.field_name, one.ascending] for one in message.order_by],
-        ],
+        query=question(caller, message),
         size=message.max_results or 100,
         token=message.page_token,
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from audit.errors import InvalidError, NotFoundError
-from tracking.mlflow_api.endpoint import Caller, endpoint, visible_run
+from tracking.mlflow_api.endpoint import Caller, endpoint, question, visible_run
 from tracking.mlflow_api.fields import Key, NamedRun, Step, Text
 from tracking.mlflow_api.printing import point
 from tracking.models import Metric
@@ -55,7 +55,7 @@ def get_history(caller: Caller, message: History) -> dict[str, Any]:
         return _answer([point(*row) for row in points.values_list(*POINT_FIELDS)])
     page = page_of(
         points,
-        query=[run.run_id, message.metric_key],
+        query=question(caller, message),
         size=message.max_results or MOST_POINTS,
         token=message.page_token,
     )

@@ -13,6 +13,7 @@ from tracking.mlflow_api.endpoint import (
     endpoint,
     experiments_named,
     home_of,
+    question,
     visible_run,
 )
 from tracking.mlflow_api.fields import (
@@ -129,12 +130,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
     page = page_of(
         found.rows,
         first=found.first,
-        query=[
-            message.experiment_ids,
-            message.filter,
-            message.run_view_type,
-            message.order_by,
-        ],
+        query=question(caller, message),
         size=message.max_results,
         token=message.page_token,
     )
