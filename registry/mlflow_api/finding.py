@@ -8,8 +8,10 @@ from django.db.models import QuerySet
 from audit.errors import ConflictError, InvalidError, NotFoundError
 from registry.models import ModelVersion, RegisteredModel
 from registry.models.lines import visible_model, visible_version
+from registry.services.standing import standing_of
 from tracking.mlflow_api.endpoint import Caller
 
+LATEST = "latest"
 LARGEST_NUMBER = 2**31 - 1
 
 
@@ -51,6 +53,29 @@ def named_version(caller: Caller, name: str, version: str) -> ModelVersion:
             f"{caller.workspace}: check name and number.",
         )
     return found
+
+
+def aliased_version(caller: Caller, model: RegisteredModel, alias: str) -> ModelVersion:
+    """Return the version that an alias means; MLflow's `latest` is the newest one.
+
+    Not so where an environment of that name is governed: there a slot says who serves.
+    """
+    standing = standing_of(model)
+    if number := standing.aliases().get(alias):
+        return named_version(caller, model.name, str(number))
+    if alias.casefold() != LATEST or standing.environment_of(alias):
+        raise InvalidError(
+            "alias_unknown",
+            f"Registered model alias {alias} not found: {model} has none of that name.",
+        )
+    versions = visible_versions(caller).filter(registered_model=model)
+    newest = versions.order_by("-number").values_list("number", flat=True).first()
+    if newest is None:
+        raise NotFoundError(
+            "version_unknown",
+            f"Latest version not found for model {model}: register one.",
+        )
+    return named_version(caller, model.name, str(newest))
 
 
 def _number(text: str) -> int:

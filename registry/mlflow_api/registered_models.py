@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-from audit.errors import InvalidError
 from registry.mlflow_api.fields import (
     AliasName,
     ModelName,
@@ -15,6 +14,7 @@ from registry.mlflow_api.fields import (
     refuse_prompt,
 )
 from registry.mlflow_api.finding import (
+    aliased_version,
     named_model,
     named_version,
     saying_where_to_ask,
@@ -32,7 +32,6 @@ from registry.models.lines import models_of
 from registry.search.registered_models import search_registered_models
 from registry.services import aliases, registered_models, tags
 from registry.services.archiving import archive_model
-from registry.services.standing import standing_of
 from tracking.mlflow_api.endpoint import Caller, endpoint, question
 from tracking.mlflow_api.fields import Key, Text
 from tracking.search.pages import page_of
@@ -197,14 +196,7 @@ def delete_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
 @endpoint(NamedAlias)
 def get_alias(caller: Caller, message: NamedAlias) -> dict[str, Any]:
     model = named_model(caller, message.name)
-    number = standing_of(model).aliases().get(message.alias)
-    if number is None:
-        raise InvalidError(
-            "alias_unknown",
-            f"Registered model alias {message.alias} not found: {model} has none of "
-            f"that name.",
-        )
-    version = named_version(caller, message.name, str(number))
+    version = aliased_version(caller, model, message.alias)
     return {"model_version": version_shown(version)}
 
 

@@ -300,6 +300,29 @@ def test_latest_versions_are_the_newest_of_each_stage(alice, version, workspace,
     assert sorted(one["version"] for one in listed["latest_versions"]) == ["1", "3"]
 
 
+@pytest.mark.parametrize("word", ["latest", "LATEST"])
+def test_latest_is_the_newest_version(alice, version, workspace, cast, word):
+    alias = {"name": "scorer", "alias": word}
+    another(alice, workspace, cast)
+    another(alice, workspace, cast)
+    stage = {"version": "1", "stage": "Production"}
+    alice.post("model-versions/transition-stage", name="scorer", **stage)
+
+    def latest():
+        status, answer = alice.get("registered-models/alias", **alias)
+        assert status == 200, answer
+        return answer["model_version"]["version"]
+
+    assert latest() == "3"
+    alice.delete("model-versions/delete", name="scorer", version="3")
+    assert latest() == "2"
+    for number in ("1", "2"):
+        alice.delete("model-versions/delete", name="scorer", version=number)
+    assert alice.get("registered-models/alias", **alias) == unknown(
+        "version_unknown", "Latest version not found for model scorer: register one."
+    )
+
+
 def test_alias_is_given_moved_and_taken_away(alice, version, workspace, cast, news):
     number = another(alice, workspace, cast)
     news()
