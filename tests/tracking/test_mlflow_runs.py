@@ -65,7 +65,7 @@ def test_second_experiment_of_a_name_is_refused_in_the_way_that_clients_expect(
     assert log() == []
 
 
-@pytest.mark.parametrize("experiment_id", ["999999", "x", "-1", "1" * 30, "٣", ""])
+@pytest.mark.parametrize("experiment_id", ["999999", "-1", "1" * 30, "٣"])
 def test_unknown_experiment_is_not_found(alice, experiment_id):
     expected = unknown(
         "experiment_unknown",
@@ -74,6 +74,22 @@ def test_unknown_experiment_is_not_found(alice, experiment_id):
     )
     assert alice.get("experiments/get", experiment_id=experiment_id) == expected
     assert alice.post("runs/create", experiment_id=experiment_id) == expected
+
+
+@pytest.mark.parametrize("experiment_id", ["", "x", "1x", "0.5", "9" * 5000])
+def test_id_that_no_experiment_has_is_refused(alice, experiment_id):
+    expected = invalid(
+        "experiment_id_invalid",
+        f"Invalid experiment ID {experiment_id[:100]!r}: send a whole number.",
+    )
+    one, ids = {"experiment_id": experiment_id}, {"experiment_ids": [experiment_id]}
+    assert alice.get("experiments/get", **one) == expected
+    assert alice.post("experiments/delete", **one) == expected
+    assert alice.post("runs/create", **one) == expected
+    assert alice.post("logged-models", **one) == expected
+    assert alice.post("runs/search", **ids) == expected
+    assert alice.post("logged-models/search", **ids) == expected
+    assert alice.post("experiments/search-datasets", **ids) == expected
 
 
 def test_unknown_experiment_name_is_not_found(alice):
@@ -169,7 +185,33 @@ def test_run_cannot_start_in_an_archived_experiment(alice, workspace, cast, log)
     assert log() == []
 
 
-@pytest.mark.parametrize("run_id", ["", "nobody", "0" * 32, "' OR 1=1 --"])
+@pytest.mark.parametrize("named", [{}, {"run_id": ""}, {"run_uuid": ""}])
+def test_run_must_be_named(alice, named):
+    expected = invalid(
+        "run_id_missing",
+        "Missing value for required parameter 'run_id': send the id of a run.",
+    )
+    for path, query in (
+        ("runs/get", {}),
+        ("artifacts/list", {}),
+        ("metrics/get-history", {"metric_key": "a"}),
+    ):
+        assert alice.get(path, **named, **query) == expected
+    for path, message in (
+        ("runs/update", {}),
+        ("runs/delete", {}),
+        ("runs/restore", {}),
+        ("runs/log-batch", {}),
+        ("runs/log-inputs", {}),
+        ("runs/set-tag", {"key": "a"}),
+        ("runs/delete-tag", {"key": "a"}),
+        ("runs/log-parameter", {"key": "a"}),
+        ("runs/log-metric", {"key": "a", "value": 1, "timestamp": 1}),
+    ):
+        assert alice.post(path, **named, **message) == expected
+
+
+@pytest.mark.parametrize("run_id", ["nobody", "0" * 32, "' OR 1=1 --"])
 def test_unknown_run_is_not_found_wherever_it_is_named(alice, run_id):
     expected = unknown_run(run_id)
     assert alice.get("runs/get", run_id=run_id) == expected

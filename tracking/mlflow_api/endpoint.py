@@ -27,6 +27,7 @@ View = Callable[..., HttpResponseBase]
 _encoder = msgspec.json.Encoder()
 # MLflow's clients call the experiment of runs that name none by this id.
 DEFAULT_EXPERIMENT_ID = "0"
+LARGEST_KEY = 2**63 - 1
 PLACE = ("page_token", "max_results")
 SEARCHES = frozenset({"search", "search-datasets", "get-latest-versions"})
 
@@ -261,13 +262,28 @@ def home_of(caller: Caller, experiment_id: str) -> Experiment | Workspace:
 
 
 def experiments_named(caller: Caller, ids: Sequence[str]) -> list[Experiment]:
-    """Return those of the experiments that the caller may see."""
+    """Return those of the experiments that the caller may see.
+
+    InvalidError names what can be the id of none.
+    """
+    keys = {_experiment_key(name) for name in ids}
     return access.visible_experiments(
-        [int(name) for name in ids if is_key(name) and name != DEFAULT_EXPERIMENT_ID],
-        or_name=DEFAULT_EXPERIMENT if DEFAULT_EXPERIMENT_ID in ids else None,
+        [key for key in sorted(keys) if 0 < key <= LARGEST_KEY],
+        or_name=DEFAULT_EXPERIMENT if int(DEFAULT_EXPERIMENT_ID) in keys else None,
         workspace=caller.workspace,
         user=caller.user,
     )
+
+
+def _experiment_key(text: str) -> int:
+    """Read an id as MLflow does: whatever Python takes for a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidError(
+            "experiment_id_invalid",
+            f"Invalid experiment ID {text[:100]!r}: send a whole number.",
+        ) from None
 
 
 def is_key(text: str) -> bool:

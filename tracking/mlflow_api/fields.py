@@ -7,6 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from audit.errors import InvalidError
+
 # As a path, a key is in its shortest form, because MLflow's file store made it a file.
 PLAIN_KEY = r"^(?!.*(?:^|/)\.{0,2}(?:/|\Z))[\w\-. :/]+\Z"
 # PostgreSQL's text holds no NUL.
@@ -70,4 +72,10 @@ class NamedRun(Struct, kw_only=True):
 
     @property
     def wanted(self) -> str:
-        return self.run_id or self.run_uuid
+        """Return the one that was sent; InvalidError says that none was."""
+        if not (named := self.run_id or self.run_uuid):
+            raise InvalidError(
+                "run_id_missing",
+                "Missing value for required parameter 'run_id': send the id of a run.",
+            )
+        return named

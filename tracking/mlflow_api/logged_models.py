@@ -10,8 +10,8 @@ from tracking.mlflow_api.endpoint import (
     DEFAULT_EXPERIMENT_ID,
     Caller,
     endpoint,
+    experiments_named,
     home_of,
-    is_key,
     question,
     visible_model,
     visible_run,
@@ -29,7 +29,6 @@ from tracking.mlflow_api.fields import (
 )
 from tracking.mlflow_api.printing import models_shown
 from tracking.models import LoggedModel
-from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.logged_model import LoggedModelStatus
 from tracking.search.logged_models import (
     ModelOrder,
@@ -197,15 +196,11 @@ def delete_tag(caller: Caller, message: DeleteTag) -> dict[str, Any]:
 
 @endpoint(Search)
 def search(caller: Caller, message: Search) -> dict[str, Any]:
-    ids = [int(name) for name in message.experiment_ids if is_key(name)]
-    models = LoggedModel.objects.visible_to(caller.user).active()
-    in_workspace = models.filter(experiment__workspace=caller.workspace)
-    wanted = in_workspace.filter(experiment__in=ids)
-    if DEFAULT_EXPERIMENT_ID in message.experiment_ids:
-        wanted |= in_workspace.filter(experiment__name=DEFAULT_EXPERIMENT)
+    experiments = experiments_named(caller, message.experiment_ids)
+    models = LoggedModel.objects.filter(experiment__in=[row.pk for row in experiments])
     page = page_of(
         search_logged_models(
-            wanted,
+            models.active(),
             filter_string=message.filter,
             datasets=[
                 OnDataset(one.dataset_name, one.dataset_digest)
