@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import TooManyFieldsSent
+from django.core.exceptions import DisallowedHost, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.urls import Resolver404
 from django.views.defaults import page_not_found
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.response import Response
@@ -61,7 +62,8 @@ MLFLOW_INVALID = {"experiment_archived", "run_archived"}
 LONGEST_MESSAGE = 4000
 NATIVE_PATH = re.compile(r"^(?:/w/[^/]+)?/api/v1/")
 MLFLOW_PATH = re.compile(
-    r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|(?:model-versions/)?get-artifact\Z)"
+    r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|gateway/"
+    r"|(?:(?:model-versions/)?get-artifact|version|health|v1/traces|graphql)\Z)"
 )
 
 
@@ -107,6 +109,8 @@ def answer_to_plain_view(request: HttpRequest, error: Exception) -> HttpResponse
             f"The query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} "
             f"values: ask for less at once.",
         )
+    if is_mlflow:
+        error = _of_the_address(error) or error
     if not isinstance(error, DomainError):
         return _mlflow_failure(request, error) if is_mlflow else None
     if is_mlflow:
@@ -116,6 +120,23 @@ def answer_to_plain_view(request: HttpRequest, error: Exception) -> HttpResponse
         status=STATUS[type(error)],
         content_type="application/problem+json",
     )
+
+
+def _of_the_address(error: Exception) -> DomainError | None:
+    """Return what Django says of an address before any view, in our words."""
+    if isinstance(error, DisallowedHost):
+        return InvalidError(
+            "host_unknown",
+            "This installation has another name: correct the host in "
+            "MLFLOW_TRACKING_URI, or have it added to ATTESTRY_ALLOWED_HOSTS.",
+        )
+    if isinstance(error, Resolver404):  # only the workspace can be at fault
+        return NotFoundError(
+            "workspace_unknown",
+            "There is no workspace of this name: check the path in "
+            "MLFLOW_TRACKING_URI.",
+        )
+    return None
 
 
 def _mlflow_answer(error: DomainError) -> HttpResponse:

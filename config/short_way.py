@@ -26,10 +26,10 @@ class ShortWayMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not MLFLOW_PATH.match(request.path_info):
             return self.get_response(request)
-        request.get_host()  # refuses names that are not ours, as CommonMiddleware does
-        match = _resolved(request.path_info)
-        request.resolver_match = match
         try:
+            request.get_host()  # refuses names that are not ours, as CommonMiddleware does
+            match = _resolved(request.path_info)
+            request.resolver_match = match
             response: HttpResponseBase = match.func(
                 request, *match.args, **match.kwargs
             )

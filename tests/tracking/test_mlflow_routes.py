@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from mlflow.protos import databricks_pb2
 
+from tests.tracking.refusals import invalid, unknown
 from tests.tracking.test_mlflow_access import MISSING
 
 PLACES = ("", "/w/default")
@@ -191,4 +192,41 @@ def test_path_beside_the_api_is_refused_too(path):
             "error_code": "ENDPOINT_NOT_FOUND",
             "message": f"Attestry does not offer GET /{path}.",
         },
+    )
+
+
+ANY = "api/2.0/mlflow/experiments/search"
+
+
+@pytest.mark.parametrize("name", ["credit.risk", "a b", "é", "%25", "a%3Fb"])
+@pytest.mark.parametrize(
+    "path", [ANY, "get-artifact", "version", "health", "v1/traces", "graphql"]
+)
+def test_workspace_that_cannot_be_is_unknown_in_the_shape_of_mlflow(name, path):
+    assert asked("POST", f"/w/{name}/{path}") == unknown(
+        "workspace_unknown",
+        "There is no workspace of this name: check the path in MLFLOW_TRACKING_URI.",
+    )
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("path", ["version", "health"])
+def test_version_and_health_are_only_read(place, path):
+    strict = Client(enforce_csrf_checks=True)
+    refused = strict.post(f"{place}/{path}")
+    assert (refused.status_code, refused.json()["error_code"]) == (
+        404,
+        "ENDPOINT_NOT_FOUND",
+    )
+    for read in (strict.get, strict.head):
+        assert read(f"{place}/{path}").status_code == 200
+
+
+@pytest.mark.parametrize("path", [ANY, "version", "health", "w/default/get-artifact"])
+def test_host_that_is_not_ours_is_refused_in_the_shape_of_mlflow(path):
+    response = Client().post(f"/{path}", headers={"Host": "evil.example"})
+    assert (response.status_code, response.json()) == invalid(
+        "host_unknown",
+        "This installation has another name: correct the host in MLFLOW_TRACKING_URI, "
+        "or have it added to ATTESTRY_ALLOWED_HOSTS.",
     )

@@ -88,8 +88,8 @@ urlpatterns = [
     path("get-artifact", by_method({"GET": artifacts.file_of_run})),
     path("api/3.0/mlflow/server-info", info.server_info),
     path("ajax-api/3.0/mlflow/server-info", info.server_info),
-    path("version", info.version),
-    path("health", info.health),
+    path("version", by_method({"GET": info.version, "HEAD": info.version})),
+    path("health", by_method({"GET": info.health, "HEAD": info.health})),
     re_path(r"^(?:v1/traces|graphql|gateway/[\s\S]*)\Z", unknown_endpoint),
     re_path(r"^(?:ajax-)?api/\d\.\d(?:/[\s\S]*)?\Z", unknown_endpoint),
 ]
