@@ -222,3 +222,75 @@ def test_datasets_of_experiments_are_listed(alice, run, cast):
             ]
         },
     )
+
+
+def test_dataset_is_listed_once_however_often_it_is_used(
+    alice, run, workspace, cast, monkeypatch
+):
+    """As many summaries are listed as fit, and not what as many uses mean."""
+    monkeypatch.setattr("tracking.search.datasets.MOST_DATASETS", 3)
+    old = {"name": "old", "digest": "1"}
+    sources = {"source_type": "local", "source": "{}"}
+    often = {"name": "often", "digest": "2"}
+    contexts = [[{"key": "mlflow.data.context", "value": "training"}], []]
+    for dataset, tags in [(old, []), *[(often, tags) for tags in contexts] * 3]:
+        used = factories.run(workspace, cast.alice)
+        status, answer = alice.post(
+            "runs/log-inputs",
+            run_id=used.run_id,
+            datasets=[{"dataset": {**dataset, **sources}, "tags": tags}],
+        )
+        assert (status, answer) == (200, {})
+    here = {"experiment_id": str(run.experiment_id)}
+    status, answer = alice.post(
+        "experiments/search-datasets",
+        experiment_ids=[here["experiment_id"], "999999"],
+    )
+    summaries = sorted(answer["dataset_summaries"], key=str)
+    assert summaries == sorted(
+        [
+            {**here, **old},
+            {**here, **often},
+            {**here, **often, "context": "training"},
+        ],
+        key=str,
+    )
+    for nobody in ("999999", "0"):
+        path = "experiments/search-datasets"
+        assert alice.post(path, experiment_ids=[nobody]) == (200, {})
+
+
+@pytest.mark.parametrize("names", [{}, {"new_name": ""}, {"new_name": None}])
+def test_experiment_is_renamed_to_a_name(alice, experiment, names):
+    status, answer = alice.post(
+        "experiments/update", experiment_id=str(experiment.pk), **names
+    )
+    assert (status, answer["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+
+
+@pytest.mark.parametrize(
+    ("view", "names"),
+    [
+        *((view, ["kept"]) for view in (1, "1", "active_only")),
+        *((view, ["gone"]) for view in (2, "2", "Deleted_Only")),
+        *((view, ["gone", "kept"]) for view in (3, "3", "all")),
+    ],
+)
+def test_view_is_named_by_its_number_or_in_any_letter_case(alice, view, names):
+    alice.post("experiments/create", name="kept")
+    _, gone = alice.post("experiments/create", name="gone")
+    alice.post("experiments/delete", **gone)
+    query = {"max_results": 5, "view_type": view, "order_by": ["name"]}
+    for search in (alice.post, alice.get):
+        _, answer = search("experiments/search", **query)
+        assert [one["name"] for one in answer["experiments"]] == names
+
+
+@pytest.mark.parametrize("view", [0, 4, "4", "", "some", True, 1.5], ids=repr)
+def test_view_that_is_none_is_refused(alice, view):
+    for path, field in (
+        ("experiments/search", {"view_type": view, "max_results": 5}),
+        ("runs/search", {"run_view_type": view}),
+    ):
+        status, answer = alice.post(path, **field)
+        assert (status, answer["code"]) == (400, "message_invalid")

@@ -63,6 +63,23 @@ def test_histories_of_several_runs_come_run_by_run(alice, history, workspace, ca
     assert some["metrics"] == answer["metrics"][:3]
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "nothing"),
+    [
+        ("metrics/get-history-bulk", "run_id", {"metrics": []}),
+        ("metrics/get-history-bulk-interval", "run_ids", {}),
+    ],
+)
+def test_histories_pass_over_runs_that_are_not_there(
+    alice, history, path, name, nothing
+):
+    runs = {name: [history.run_id, "0" * 32, "nobody"]}
+    status, answer = alice.get(path, **runs, metric_key="loss")
+    found = {point["run_id"] for point in answer["metrics"]}
+    assert (status, found) == (200, {history.run_id})
+    assert alice.get(path, **{name: "nobody"}, metric_key="loss") == (200, nothing)
+
+
 def test_curve_takes_some_points_and_always_the_newest(alice, history):
     query = {"run_ids": history.run_id, "metric_key": "loss"}
     path = "metrics/get-history-bulk-interval"

@@ -9,20 +9,21 @@ from audit.errors import InvalidError, NotFoundError
 from tracking.mlflow_api.endpoint import (
     Caller,
     endpoint,
+    experiments_named,
     question,
     visible_experiment,
     visible_experiments,
 )
 from tracking.mlflow_api.fields import MOST_ITEMS, NO_NUL, Key, Name, Text
 from tracking.mlflow_api.printing import experiment_shown
-from tracking.mlflow_api.view_types import ViewType, in_view
-from tracking.models import DatasetInput, Experiment
+from tracking.mlflow_api.view_types import Number, ViewType, in_view
+from tracking.models import Experiment
+from tracking.search.datasets import dataset_summaries
 from tracking.search.experiments import search_experiments
 from tracking.search.pages import page_of
 from tracking.services import experiments
 
 MOST_EXPERIMENTS = 50_000
-MOST_DATASETS = 1000
 TagValue = Annotated[str, Meta(max_length=20_000, pattern=NO_NUL)]
 
 
@@ -56,10 +57,10 @@ class ByName(Struct):
 
 
 class Update(Struct):
-    """`experiments/update`; without a name nothing changes."""
+    """`experiments/update`."""
 
     experiment_id: Text
-    new_name: Name | None = None
+    new_name: Name
 
 
 class SetTag(Struct):
@@ -84,7 +85,7 @@ class Search(Struct):
     page_token: Text = ""
     filter: Text = ""
     order_by: list[Text] = field(default_factory=list)
-    view_type: ViewType = ViewType.ACTIVE_ONLY
+    view_type: ViewType | Number = ViewType.ACTIVE_ONLY
 
 
 class SearchDatasets(Struct):
@@ -133,10 +134,7 @@ def get_by_name(caller: Caller, message: ByName) -> dict[str, Any]:
 @endpoint(Update)
 def update(caller: Caller, message: Update) -> dict[str, Any]:
     experiment = visible_experiment(caller, message.experiment_id)
-    if message.new_name is not None:
-        experiments.rename_experiment(
-            experiment, name=message.new_name, actor=caller.user
-        )
+    experiments.rename_experiment(experiment, name=message.new_name, actor=caller.user)
     return {}
 
 
@@ -195,27 +193,14 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
 
 @endpoint(SearchDatasets)
 def search_datasets(caller: Caller, message: SearchDatasets) -> dict[str, Any]:
-    wanted = [visible_experiment(caller, name) for name in message.experiment_ids]
-    uses = DatasetInput.objects.filter(run__experiment__in=wanted).select_related(
-        "dataset", "run"
-    )
-    summaries = {
-        (
-            str(use.run.experiment_id),
-            use.dataset.name,
-            use.dataset.digest,
-            use.context,
-        )
-        for use in uses.order_by("-pk")[:MOST_DATASETS]
-    }
-    return {
-        "dataset_summaries": [
-            {
-                "experiment_id": experiment_id,
-                "name": name,
-                "digest": digest,
-                **({"context": context} if context else {}),
-            }
-            for experiment_id, name, digest, context in sorted(summaries)
-        ]
-    }
+    wanted = [row.pk for row in experiments_named(caller, message.experiment_ids)]
+    summaries = [
+        {
+            "experiment_id": str(experiment_id),
+            "name": name,
+            "digest": digest,
+            **({"context": context} if context else {}),
+        }
+        for experiment_id, name, digest, context in dataset_summaries(wanted)
+    ]
+    return {"dataset_summaries": summaries} if summaries else {}

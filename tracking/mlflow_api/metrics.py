@@ -1,14 +1,16 @@
 """`metrics/…` of MLflow's API: the history of a metric, of one run or of several."""
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from audit.errors import InvalidError, NotFoundError
+from tracking import access
 from tracking.mlflow_api.endpoint import Caller, endpoint, question, visible_run
 from tracking.mlflow_api.fields import Key, NamedRun, Step, Text
 from tracking.mlflow_api.printing import point
-from tracking.models import Metric
+from tracking.models import Metric, Run
 from tracking.models.metric import POINT_FIELDS
 from tracking.search.pages import page_of
 from tracking.search.points import points_in_time_order, sampled_points
@@ -68,12 +70,10 @@ def get_history(caller: Caller, message: History) -> dict[str, Any]:
 @endpoint(Bulk)
 def get_history_bulk(caller: Caller, message: Bulk) -> dict[str, Any]:
     left, found = min(message.max_results, MOST_POINTS), []
-    for run_id in sorted(set(message.run_id)):
-        points = points_in_time_order(visible_run(caller, run_id), message.metric_key)[
-            :left
-        ]
+    for run in _visible_runs(caller, sorted(set(message.run_id))):
+        points = points_in_time_order(run, message.metric_key)[:left]
         shown = [
-            {**point(*row), "run_id": run_id}
+            {**point(*row), "run_id": run.run_id}
             for row in points.values_list(*POINT_FIELDS)
         ]
         found += shown
@@ -94,17 +94,24 @@ def get_history_bulk_interval(caller: Caller, message: BulkInterval) -> dict[str
             "interval_empty",
             f"The interval begins at step {start} and ends at {end}: swap them.",
         )
-    runs = [visible_run(caller, run_id) for run_id in message.run_ids]
     steps = None if start is None or end is None else (start, end)
     return _answer(
         [
             {**point(message.metric_key, *found), "run_id": run.run_id}
-            for run in runs
+            for run in _visible_runs(caller, message.run_ids)
             for found in sampled_points(
                 run, key=message.metric_key, steps=steps, most=message.max_results
             )
         ]
     )
+
+
+def _visible_runs(caller: Caller, ids: Iterable[str]) -> Iterator[Run]:
+    """Pass over runs that are not there, as MLflow does."""
+    for run_id in ids:
+        run = access.visible_run(run_id, workspace=caller.workspace, user=caller.user)
+        if run is not None:
+            yield run
 
 
 def _shown(found: Metric) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from tracking.mlflow_api.fields import (
     Text,
 )
 from tracking.mlflow_api.printing import run_info, run_shown, runs_shown
-from tracking.mlflow_api.view_types import ViewType, in_view
+from tracking.mlflow_api.view_types import Number, ViewType, in_view
 from tracking.models import Run
 from tracking.models.run import RunStatus
 from tracking.search.conditions import LATEST_TIME_MS
@@ -70,7 +70,7 @@ class Search(Struct):
 
     experiment_ids: Ids = field(default_factory=list)
     filter: Text = ""
-    run_view_type: ViewType = ViewType.ACTIVE_ONLY
+    run_view_type: ViewType | Number = ViewType.ACTIVE_ONLY
     max_results: Annotated[int, Meta(ge=1, le=MOST_RUNS)] = 1000
     order_by: list[Text] = field(default_factory=list)
     page_token: Text = ""

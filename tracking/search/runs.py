@@ -17,6 +17,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Concat
 
 from tracking.models import DatasetInput, LatestMetric, Param, Run, Tag
+from tracking.models.dataset import CONTEXT_TAG
 from tracking.search.conditions import condition, number_condition, time_condition
 from tracking.search.grammar import Comparison, Entity, Grammar, Operator, Ordering
 from tracking.search.joins import by_row, holding, text_held
@@ -140,7 +141,7 @@ def _dataset_held(asked: list[Comparison]) -> Combinable:
     uses = DatasetInput.objects.filter(run=OuterRef("pk"))
     if comparison.key != "context":
         return Exists(uses.filter(condition(f"dataset__{comparison.key}", comparison)))
-    context = KeyTextTransform("mlflow.data.context", "tags")
+    context = KeyTextTransform(CONTEXT_TAG, "tags")
     return Exists(
         uses.alias(context_text=Cast(context, CharField())).filter(
             condition("context_text", comparison)
