@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from guardian.models import GroupObjectPermission
 
 from audit.tlog.canonical import digest
 from tests import factories
@@ -157,6 +158,41 @@ def test_run_that_names_no_experiment_goes_to_the_default_one(alice, mlflow_as, 
     assert len(runs) == 2
     assert mlflow_as(cast.mallory).post("runs/create", experiment_id="0")[0] == 404
     assert Run.objects.count() == 2
+
+
+def test_default_experiment_is_there_before_any_run(alice, mlflow_as, cast, log):
+    mallory = mlflow_as(cast.mallory)
+    log()
+    shown = {
+        "experiment_id": "0",
+        "name": "Default",
+        "artifact_location": "mlflow-artifacts:/0",
+        "lifecycle_stage": "active",
+    }
+    by_id, by_name = (
+        lambda api: api.get("experiments/get", experiment_id="0"),
+        lambda api: api.get("experiments/get-by-name", experiment_name="Default"),
+    )
+    for ask in (by_id, by_name):
+        assert ask(alice) == (200, {"experiment": shown})
+        assert ask(mallory)[0] == 404
+    assert log() == []
+    made = alice.post("runs/create", experiment_id="0")[1]["run"]["info"]
+    for ask in (by_id, by_name):
+        answer = ask(alice)[1]["experiment"]
+        assert answer["experiment_id"] == made["experiment_id"] != "0"
+
+
+def test_default_experiment_that_is_hidden_stays_so(alice, workspace, cast):
+    default = factories.experiment(workspace, cast.alice, "Default")
+    GroupObjectPermission.objects.filter(
+        content_type__model="experiment", object_pk=default.pk
+    ).delete()
+    for path, query in (
+        ("experiments/get", {"experiment_id": "0"}),
+        ("experiments/get-by-name", {"experiment_name": "Default"}),
+    ):
+        assert alice.get(path, **query)[0] == 404
 
 
 @pytest.mark.parametrize(

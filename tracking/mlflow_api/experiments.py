@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, field
 
 from audit.errors import InvalidError, NotFoundError
 from tracking.mlflow_api.endpoint import (
+    DEFAULT_EXPERIMENT_ID,
     Caller,
     endpoint,
     experiments_named,
@@ -15,9 +16,10 @@ from tracking.mlflow_api.endpoint import (
     visible_experiments,
 )
 from tracking.mlflow_api.fields import MOST_ITEMS, NO_NUL, Key, Name, Text
-from tracking.mlflow_api.printing import experiment_shown
+from tracking.mlflow_api.printing import default_experiment_shown, experiment_shown
 from tracking.mlflow_api.view_types import Number, ViewType, in_view
 from tracking.models import Experiment
+from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.search.datasets import dataset_summaries
 from tracking.search.experiments import search_experiments
 from tracking.search.pages import page_of
@@ -113,6 +115,8 @@ def create(caller: Caller, message: Create) -> dict[str, Any]:
 
 @endpoint(Named)
 def get(caller: Caller, message: Named) -> dict[str, Any]:
+    if message.experiment_id == DEFAULT_EXPERIMENT_ID and _has_no_default(caller):
+        return {"experiment": default_experiment_shown()}
     experiment = visible_experiment(caller, message.experiment_id)
     return {"experiment": experiment_shown(experiment)}
 
@@ -123,12 +127,20 @@ def get_by_name(caller: Caller, message: ByName) -> dict[str, Any]:
         visible_experiments(caller).filter(name=message.experiment_name).first()
     )
     if experiment is None:
+        if message.experiment_name == DEFAULT_EXPERIMENT and _has_no_default(caller):
+            return {"experiment": default_experiment_shown()}
         raise NotFoundError(
             "experiment_unknown",
             f"There is no experiment {message.experiment_name!r} in {caller.workspace} "
             f"that you may see: create it.",
         )
     return {"experiment": experiment_shown(experiment)}
+
+
+def _has_no_default(caller: Caller) -> bool:
+    """Say whether nobody has one, seen by the caller or not."""
+    found = Experiment.objects.filter(workspace=caller.workspace)
+    return not found.filter(name=DEFAULT_EXPERIMENT).exists()
 
 
 @endpoint(Update)

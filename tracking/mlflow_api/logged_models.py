@@ -7,7 +7,6 @@ from msgspec import Meta, Struct, field
 
 from audit.errors import InvalidError
 from tracking.mlflow_api.endpoint import (
-    DEFAULT_EXPERIMENT_ID,
     Caller,
     endpoint,
     experiments_named,

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from tracking.mlflow_api.endpoint import DEFAULT_EXPERIMENT_ID
 from tracking.models import (
     DatasetInput,
     Experiment,
@@ -28,6 +29,7 @@ from tracking.models.contents import (
     params_and_tags_of_models,
     points_of_models,
 )
+from tracking.models.experiment import DEFAULT_EXPERIMENT, Lifecycle
 from tracking.models.logged_model import LoggedModelStatus, UseDirection
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,6 +62,16 @@ def point(
         "value": "NaN" if is_nan else number(value),
         "timestamp": timestamp_ms,
         "step": step,
+    }
+
+
+def default_experiment_shown() -> dict[str, Any]:
+    """Return the experiment of runs that name none, before the first of them makes it."""
+    return {
+        "experiment_id": DEFAULT_EXPERIMENT_ID,
+        "name": DEFAULT_EXPERIMENT,
+        "artifact_location": f"mlflow-artifacts:/{DEFAULT_EXPERIMENT_ID}",
+        "lifecycle_stage": Lifecycle.ACTIVE,
     }
 
 
