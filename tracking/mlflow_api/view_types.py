@@ -38,5 +38,5 @@ _STAGE = {
 
 
 def in_view(rows: "QuerySet[Row]", view: ViewType | int) -> "QuerySet[Row]":
-    view = ViewType(view)
+    view = ViewType(str(view))
     return rows if view == ViewType.ALL else rows.filter(lifecycle_stage=_STAGE[view])
