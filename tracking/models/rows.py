@@ -1,5 +1,6 @@
 """Asks queries by hand, and makes models of rows that hold just what was asked for."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -45,6 +46,12 @@ def any_of(keys: Sequence[int]) -> str:
     """Return keys as one parameter, in words of each database."""
     form = "{%s}" if connection.vendor == "postgresql" else "[%s]"
     return form % ",".join(map(str, keys))
+
+
+def list_of(words: Sequence[str]) -> Any:
+    """Return one parameter that holds them all: an array, or for SQLite its JSON."""
+    is_array = connection.vendor == "postgresql"
+    return list(words) if is_array else json.dumps(list(words))
 
 
 def fetched(sql: str, parameters: Sequence[Any]) -> list[Sequence[Any]]:
