@@ -67,7 +67,8 @@ soak: ## Kill and starve the log for long: 210 SIGKILLs, deeper property tests
 	@scripts/system-packages test
 	@scripts/environment test
 	@SOAK_ROUNDS=15 SOAK_EVENTS_A_PASS=300 SOAK_EXAMPLES=100 SOAK_CRASHES=12 \
-		.venv/bin/python scripts/run_tests.py postgresql -- -v tests/faults $(T)
+		.venv/bin/python scripts/run_tests.py postgresql -- -v tests/faults \
+		tests/registry/test_any_promotion.py $(T)
 
 .PHONY: bench
 bench: ## Measure the log on a private PostgreSQL against its bars (ARGS=…)
