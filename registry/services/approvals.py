@@ -7,7 +7,7 @@ from audit.errors import ConflictError
 from registry.models import PromotionRequest, RequestState
 from registry.services.assessment import Assessment, assess
 from registry.services.claims.requests import claims_of_request
-from registry.services.evidence import refuse_changed_evidence
+from registry.services.evidence import refuse_changed_cards, refuse_changed_evidence
 from registry.services.quorum import lacking_roles
 from registry.services.reconciliation import Claim, unfounded
 from registry.services.sign_off_verification import sign_off_faults
@@ -53,6 +53,7 @@ def refuse_changed_subject(request: PromotionRequest, now: datetime) -> None:
     if request.subject_digest == assessed.subject_digest:
         _refuse_unless_clear(assessed)
         refuse_altered_records(claims_of_request(request, assessed))
+        refuse_changed_cards(request)
         return
     if request.rests_until is not None and request.rests_until <= now:
         raise ConflictError(

@@ -96,7 +96,7 @@ def take_snapshot(
 
 
 def refuse_changed_evidence(request: PromotionRequest) -> None:
-    """Refuse when champion, run or what is said of its data are not what was pinned."""
+    """Refuse when champion or run are no longer what the attempt's snapshot pinned."""
     snapshot = request.snapshots.get(attempt=request.attempt)
     champion = compared_with(request.model_version, request.environment)
     if snapshot.champion_id != (champion.pk if champion else None):
@@ -106,14 +106,11 @@ def refuse_changed_evidence(request: PromotionRequest) -> None:
             f"evaluation, which compares with it.",
         )
     refuse_changed_run(request)
-    _refuse_changed_cards(request, snapshot)
 
 
-def _refuse_changed_cards(
-    request: PromotionRequest, snapshot: EvidenceSnapshot
-) -> None:
+def refuse_changed_cards(request: PromotionRequest) -> None:
     """Refuse when data are described anew: who signed before knew something else."""
-    pinned = snapshot.content.get("cards")
+    pinned = request.snapshots.get(attempt=request.attempt).content.get("cards")
     cards = _newest_cards(request.model_version)
     if pinned is None or pinned == cards:  # None: from before cards were pinned
         return

@@ -19,7 +19,11 @@ def reauthenticate_for(
     is_interactive: bool,
     now: datetime,
 ) -> Reauthentication:
-    """Check the password again, and a one-time code where the model's tier asks for two."""
+    """Check the password again, and a one-time code where the model's tier asks for two.
+
+    The tier as it is now, whenever the caller has read the model.
+    """
+    model.refresh_from_db(fields=["tier"])
     refuse_altered_records(claims_of_tier(model))
     return reauthenticate(
         actor,

@@ -325,7 +325,7 @@ def test_card_that_calls_data_sensitive_during_review_adds_the_ethics_signer(
     factories.card(dataset, cast.stella, labellers=[], sensitivity=["phi"])
 
     assert dataset.sensitive_uses.get().run == asked.model_version.source_run
-    asked = factories.approved_as_it_is(asked, cast)
+    asked = factories.approved_as_it_is(factories.evaluated_again(asked, cast), cast)
     assert (asked.state, missing_roles(asked)) == (RequestState.IN_REVIEW, ["ethics"])
 
 
@@ -341,7 +341,10 @@ def test_card_that_is_corrected_after_the_approval_holds_up_the_promotion(
     with pytest.raises(ConflictError) as refusal:
         promote(approved, actor=cast.rex)
 
-    assert refusal.value.extra == {"missing_roles": ["ethics"]}
+    assert refusal.value.code == "data_described_anew"
+    again = factories.evaluated_again(approved, cast)
+    again = factories.approved_as_it_is(again, cast)
+    assert (again.state, missing_roles(again)) == (RequestState.IN_REVIEW, ["ethics"])
 
 
 def test_person_deactivated_between_opening_and_signing_does_not_sign(in_review, cast):

@@ -165,7 +165,7 @@ def test_author_of_the_commit_does_not_sign(source, cast, vera, key, value):
 
 def test_author_who_has_another_address_by_now_does_not_sign(source, cast, vera):
     for address in ("vera@former.example.org", "vera@example.org"):
-        change_email(vera, email=address, actor=vera)
+        change_email(vera, email=address, actor=cast.ada)
     said = ("attestry.git.author_email", "vera@former.example.org")
     log_batch(source, tags=[said], actor=cast.alice)
 
