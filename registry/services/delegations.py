@@ -70,7 +70,7 @@ def delegate_signing(
                 f"You do not sign as {role} there yourself, so you cannot delegate it.",
             )
         refuse_unknown(delegate, people_seen_by(actor), code="account_unknown")
-        _refuse_unfit(delegate, role, workspace, model)
+        _refuse_unfit(delegate, role, workspace, model, actor)
         now = timezone.now()
         proof = reauthenticate(
             actor,
@@ -200,7 +200,12 @@ def _refuse_unfit(
     role: SignerRole,
     workspace: Workspace,
     model: RegisteredModel | None,
+    actor: User,
 ) -> None:
+    if delegate == actor:
+        raise ConflictError(
+            "delegate_is_oneself", "You sign for yourself anyway: choose somebody else."
+        )
     refuse_forbidden_combination(delegate, Role(role.value))
     sees = (
         holds(delegate, "view_registeredmodel", model)

@@ -31,6 +31,7 @@ from tests.audit.happenings import triggers_switched_off
 from tracking.models import Run
 
 pytestmark = pytest.mark.django_db
+DAYS = {"approved_at": timezone.now(), "approval_expires_at": timezone.now()}
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_no_request_moves_where_the_table_does_not_lead(in_review, state):
         put(in_review, state=state)
 
     said = {
-        refused(put, in_review, state=to)
+        refused(put, in_review, state=to, **DAYS)
         for to in set(RequestState) - MOVES[state] - {state}
     }
 
@@ -105,7 +106,7 @@ def test_nobody_reviews_what_no_gate_has_judged(workspace, cast):
 
 
 def test_nothing_is_approved_without_its_signers(in_review):
-    said = refused(put, in_review, state=RequestState.APPROVED)
+    said = refused(put, in_review, state=RequestState.APPROVED, **DAYS)
 
     assert said == "an approval has as many signers as the tier of the model wants"
 
@@ -119,6 +120,7 @@ def test_signature_over_something_else_approves_nothing(in_review, cast):
         state=RequestState.APPROVED,
         subject_digest="sha256:" + "0" * 64,
         revision=1,
+        **DAYS,
     )
 
     assert said == "an approval has as many signers as the tier of the model wants"
@@ -384,7 +386,7 @@ def test_approved_request_stays_what_it_was(
         "attempt": 9,
         "subject_digest": "sha256:0",
         "approved_at": timezone.now(),
-        "approval_expires_at": None,
+        "approval_expires_at": timezone.now(),
     }
 
     assert sentence in refused(put, approved, **{column: other[column]})

@@ -316,6 +316,7 @@ def test_delegation_by_password_signs_for_no_upper_tier(workspace, cast, vera):
         ("ada", "administrators_do_not_sign"),
         ("oscar", "administrators_do_not_sign"),
         ("bot", "service_accounts_are_bots"),
+        ("bob", "delegate_is_oneself"),
     ],
 )
 def test_nobody_signs_by_delegation_who_never_signs(workspace, cast, name, code):

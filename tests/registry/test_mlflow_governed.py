@@ -334,15 +334,3 @@ def test_every_accepted_write_is_one_entry(alice, governed, cast):
     alice.delete("model-versions/delete", **named)
     alice.delete("registered-models/delete", name="credit")
     assert Event.objects.count() == before + 7
-
-
-def test_latest_is_no_way_into_an_environment_of_that_name(alice, workspace, cast):
-    document = factories.POLICY.replace(
-        "environment: production", "environment: latest"
-    )
-    assert document != factories.POLICY
-    factories.policy(workspace, cast, document)
-    factories.version(workspace, cast)
-    for word in ("latest", "Latest"):
-        status, answer = alice.get(ALIAS, name="credit", alias=word)
-        assert (status, answer["code"]) == (400, "alias_unknown")

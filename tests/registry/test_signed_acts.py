@@ -17,17 +17,21 @@ from django.utils import timezone
 
 from audit.errors import PermissionDeniedError
 from audit.models import Event
+from audit.services import record
 from registry import services, signing
+from registry.events import RegistryEvent
 from registry.models import (
     AttestationKind,
     ModelVersion,
     PromotionRequest,
     RegisteredModel,
     Slot,
+    TierAssessment,
 )
 from registry.models.finding import Severity
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
+from registry.services import reauthentication
 from registry.services.attestations import attest
 from registry.services.break_glass import ask_to_break_glass, confirm_break_glass
 from registry.services.closings import invalidate_request, reject_request
@@ -41,7 +45,6 @@ from registry.services.sign_offs import sign_off
 from registry.services.tiers import assess_tier
 from registry.services.waivers import approve_waiver
 from tests import factories
-from tests.audit.happenings import triggers_switched_off
 from tests.factories import Cast
 from tracking.models import FailedTries, Workspace
 
@@ -78,6 +81,34 @@ def signature(workspace: Workspace, cast: Cast) -> Act:
 def signature_at_an_upper_tier(workspace: Workspace, cast: Cast) -> Act:
     factories.tier(factories.model(workspace, cast), cast, Tier.HIGH)
     return signature(workspace, cast)
+
+
+def hold_to_two_factors(model: RegisteredModel, cast: Cast) -> None:
+    """Sign another tier, without ending the requests that the acts are about."""
+    signed = TierAssessment.objects.create(
+        registered_model=model,
+        tier=Tier.HIGH,
+        former_tier=model.tier,
+        rationale="R",
+        exposure="E",
+        signer=cast.rita,
+        printed_name="Rita Example",
+        method="password re-entered",
+        signed_at=timezone.now(),
+    )
+    with triggers_switched_off("registry_registeredmodel"):
+        RegisteredModel.objects.filter(pk=model.pk).update(tier=signed.tier)
+    record(
+        RegistryEvent.TIER_ASSESSED,
+        actor=cast.rita,
+        subject=model.subject,
+        payload={"tier": signed.tier, "method": signed.method},
+        private={
+            "rationale": signed.rationale,
+            "exposure": signed.exposure,
+            "printed_name": signed.printed_name,
+        },
+    )
 
 
 def rejection(workspace: Workspace, cast: Cast) -> Act:
@@ -147,11 +178,13 @@ def emergency(workspace: Workspace, cast: Cast) -> Act:
         "reason": "R",
         "role": SignerRole.OWNER,
     }
+    factories.policy(workspace, cast)
     version = factories.version(workspace, cast)
     return Act(cast.olivia, version, fields)
 
 
 def confirmation(workspace: Workspace, cast: Cast) -> Act:
+    factories.policy(workspace, cast)
     version = factories.version(workspace, cast)
     factories.tier(version.registered_model, cast, Tier.HIGH)
     code = factories.second_factor(cast.olivia).code()
@@ -213,8 +246,8 @@ def test_signed_act_for_the_upper_tiers_takes_two_factors(workspace, cast, signs
     # What is signed rests on the tier as the log tells of it.
     acts = {**ACTS, sign_off: signature_at_an_upper_tier}
     act = acts[signs](workspace, cast)
-    with triggers_switched_off("registry_registeredmodel"):
-        RegisteredModel.objects.update(tier=Tier.HIGH)
+    if signs is not sign_off:
+        hold_to_two_factors(factories.model(workspace, cast), cast)
     for row in (act.subject, *act.fields.values()):
         if isinstance(row, Model):  # as a view reads it: with its model as it is now
             row.refresh_from_db()
@@ -250,4 +283,8 @@ def every_service() -> list[ModuleType]:
 
 
 def asks(module: ModuleType) -> bool:
-    return getattr(module, "reauthenticate", None) is signing.reauthenticate
+    return module is not reauthentication and (
+        getattr(module, "reauthenticate", None) is signing.reauthenticate
+        or getattr(module, "reauthenticate_for", None)
+        is reauthentication.reauthenticate_for
+    )

@@ -446,10 +446,20 @@ def test_latest_point_is_by_step_then_time_then_value(alice, run, batches):
     assert Metric.objects.count() == len(POINTS)
 
 
-@pytest.mark.parametrize(
-    "history", ["[" * 8000, "{", "1", '"text"', '[{"a": 1}]', "[1e999]"]
-)
-def test_model_is_added_to_whatever_stands_in_its_tag(alice, run, history):
+@pytest.mark.parametrize("history", ["[" * 8000, "{", "1", '"text"'])
+def test_model_is_not_added_to_what_is_no_list_of_models(alice, run, history):
+    tag = "mlflow.log-model.history"
+    alice.post("runs/set-tag", run_id=run.run_id, key=tag, value=history)
+    model = json.dumps(
+        dict.fromkeys(("artifact_path", "flavors", "utc_time_created", "run_id"))
+    )
+    status, answer = alice.post("runs/log-model", run_id=run.run_id, model_json=model)
+    assert (status, answer["code"]) == (400, "model_history_unreadable")
+    assert Tag.objects.get(key=tag).value == history[:8000]
+
+
+@pytest.mark.parametrize("history", ['[{"a": 1}]', "[1e999]"])
+def test_model_is_added_to_whatever_list_stands_in_its_tag(alice, run, history):
     tag = "mlflow.log-model.history"
     alice.post("runs/set-tag", run_id=run.run_id, key=tag, value=history)
     model = json.dumps(
@@ -459,7 +469,8 @@ def test_model_is_added_to_whatever_stands_in_its_tag(alice, run, history):
         200,
         {},
     )
-    assert json.loads(Tag.objects.get(key=tag).value)[-1] == json.loads(model)
+    kept = json.loads(model) | {"flavors": {}}
+    assert json.loads(Tag.objects.get(key=tag).value) == [*json.loads(history), kept]
 
 
 @pytest.mark.parametrize("depth", [400, 900, 980, 990, 1000, 5000, 100_000])

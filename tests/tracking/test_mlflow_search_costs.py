@@ -125,7 +125,11 @@ def test_order_that_wants_to_be_slow_is_refused_cheaply(alice, run, clause):
     for path in SEARCHES:
         by = [clause] if path != "logged-models/search" else [{"field_name": clause}]
         message = {"experiment_ids": [str(run.experiment_id)], "max_results": 10}
-        _, answer = alice.post(path, **message, order_by=by)
+        status, answer = alice.post(path, **message, order_by=by)
+        if path == "logged-models/search" and clause.startswith("metrics."):
+            # The key of a metric, as it stands: nothing is parsed.
+            assert (status, answer) == (200, {})
+            continue
         assert answer["code"] in {"order_invalid", "filter_invalid"}
     assert processor_seconds() - before < SECONDS
 

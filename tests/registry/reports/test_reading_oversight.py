@@ -368,6 +368,8 @@ def test_trail_follows_slots_findings_freezes_and_emergencies_of_the_version(
 
 
 def test_trail_follows_the_slot_of_a_model_that_was_renamed(workspace, cast):
+    tiers = factories.POLICY.replace("registered_model: credit", "tier: [3]")
+    factories.policy(workspace, cast, tiers)
     version = factories.version(workspace, cast)
     add_challenger(
         version, environment="production", reason="To compare.", actor=cast.alice
