@@ -45,6 +45,7 @@ from registry.services.sign_offs import sign_off
 from registry.services.tiers import assess_tier
 from registry.services.waivers import approve_waiver
 from tests import factories
+from tests.audit.happenings import triggers_switched_off
 from tests.factories import Cast
 from tracking.models import FailedTries, Workspace
 
