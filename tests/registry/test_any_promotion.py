@@ -98,6 +98,7 @@ class AnyHistory(Catalogue):
         assert Closing.objects.count() == requests.count()
 
 
+@pytest.mark.any_database
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_no_history_puts_a_version_into_service_that_the_rules_keep_out(
