@@ -1,24 +1,20 @@
 """Logged models of MLflow 3, over its API."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.db import connections
 from django.utils import timezone
 from guardian.models import GroupObjectPermission
 from guardian.shortcuts import assign_perm
 
 from tests import factories
 from tests.tracking.refusals import conflict, denied, invalid, unknown
-from tracking.models import Experiment, LoggedModel, LoggedModelParam, Workspace
+from tracking.models import Experiment, LoggedModel, LoggedModelParam
 from tracking.models.logged_model import UseDirection
 from tracking.services.experiments import create_experiment
 from tracking.services.logged_models import log_model_uses
 from tracking.services.logging import Point, log_batch
-from tracking.services.model_history import add_to_model_history
 from tracking.services.runs import create_run, freeze
 from tracking.services.sealing import verify_run
 
@@ -490,89 +486,6 @@ def test_pages_of_models_are_walked_to_the_end(alice, models):
         pages.append([model["info"]["name"] for model in answer["models"]])
         token = answer.get("next_page_token", "")
     assert pages == [["m0", "m1"], ["m2"]]
-
-
-def test_model_of_an_older_client_is_kept_as_a_tag(alice, run):
-    model = (
-        '{"artifact_path": "m", "flavors": {}, "utc_time_created": "", "run_id": ""}'
-    )
-    for _ in range(2):
-        answer = alice.post("runs/log-model", run_id=run.run_id, model_json=model)
-        assert answer == (200, {})
-    tags = {tag["key"]: tag["value"] for tag in alice.run(run.run_id)["data"]["tags"]}
-    assert tags["mlflow.log-model.history"].count("artifact_path") == 2
-    broken = alice.post("runs/log-model", run_id=run.run_id, model_json="{}")
-    assert broken[1]["code"] == "model_json_invalid"
-
-
-def mlmodel(path: str, **more: Any) -> str:
-    return json.dumps(
-        {
-            "artifact_path": path,
-            "flavors": {"sklearn": {"code": None, "config": {"x": "y" * 9000}}},
-            "utc_time_created": "2026-01-01 00:00:00.000000",
-            "run_id": "r",
-            "model_uuid": "u",
-            **more,
-        }
-    )
-
-
-def history(run) -> list[Any]:
-    found: list[Any] = json.loads(run.tags.get(key="mlflow.log-model.history").value)
-    return found
-
-
-def test_of_a_model_of_an_older_client_is_kept_what_mlflow_keeps(alice, run):
-    sent = mlmodel("m", signature={"inputs": "z" * 9000}, mlflow_version="2.22.5")
-    assert alice.post("runs/log-model", run_id=run.run_id, model_json=sent) == (200, {})
-    assert history(run) == [
-        {
-            "run_id": "r",
-            "utc_time_created": "2026-01-01 00:00:00.000000",
-            "artifact_path": "m",
-            "model_uuid": "u",
-            "flavors": {"sklearn": {"code": None}},
-        }
-    ]
-
-
-def test_model_for_which_the_history_has_no_room_is_refused(alice, run, log):
-    message = {"run_id": run.run_id, "model_json": mlmodel("m" * 3000)}
-    for _ in range(2):
-        assert alice.post("runs/log-model", **message) == (200, {})
-    kept = history(run)
-    log()
-    status, body = alice.post("runs/log-model", **message)
-    assert (status, body["code"]) == (400, "model_history_full")
-    assert history(run) == kept
-    assert log() == []
-
-
-def test_history_that_is_no_list_is_not_overwritten(alice, run, cast):
-    log_batch(run, tags=[("mlflow.log-model.history", "mine")], actor=cast.alice)
-    status, body = alice.post(
-        "runs/log-model", run_id=run.run_id, model_json=mlmodel("m")
-    )
-    assert (status, body["code"]) == (400, "model_history_unreadable")
-    assert run.tags.get(key="mlflow.log-model.history").value == "mine"
-
-
-def test_models_of_many_callers_at_once_are_all_kept(real_commits):
-    alice = User.objects.get(username="alice")
-    run = factories.run(Workspace.objects.get(name="default"), alice)
-
-    def add(number: int) -> None:
-        try:
-            add_to_model_history(run, model_json=mlmodel(f"m{number}"), actor=alice)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(add, range(8)))
-    assert sorted(model["artifact_path"] for model in history(run)) == [
-        f"m{number}" for number in range(8)
-    ]
 
 
 def test_same_output_twice_is_stored_once(alice, model, run, cast):

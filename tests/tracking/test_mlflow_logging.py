@@ -1,7 +1,5 @@
 """Params, metrics, tags and datasets over MLflow's API."""
 
-import json
-
 import pytest
 from django.db import connection
 
@@ -444,38 +442,3 @@ def test_latest_point_is_by_step_then_time_then_value(alice, run, batches):
         {"key": "loss", "value": 0.2, "timestamp": 1, "step": 3}
     ]
     assert Metric.objects.count() == len(POINTS)
-
-
-@pytest.mark.parametrize("history", ["[" * 8000, "{", "1", '"text"'])
-def test_model_is_not_added_to_what_is_no_list_of_models(alice, run, history):
-    tag = "mlflow.log-model.history"
-    alice.post("runs/set-tag", run_id=run.run_id, key=tag, value=history)
-    model = json.dumps(
-        dict.fromkeys(("artifact_path", "flavors", "utc_time_created", "run_id"))
-    )
-    status, answer = alice.post("runs/log-model", run_id=run.run_id, model_json=model)
-    assert (status, answer["code"]) == (400, "model_history_unreadable")
-    assert Tag.objects.get(key=tag).value == history[:8000]
-
-
-@pytest.mark.parametrize("history", ['[{"a": 1}]', "[1e999]"])
-def test_model_is_added_to_whatever_list_stands_in_its_tag(alice, run, history):
-    tag = "mlflow.log-model.history"
-    alice.post("runs/set-tag", run_id=run.run_id, key=tag, value=history)
-    model = json.dumps(
-        dict.fromkeys(("artifact_path", "flavors", "utc_time_created", "run_id"))
-    )
-    assert alice.post("runs/log-model", run_id=run.run_id, model_json=model) == (
-        200,
-        {},
-    )
-    kept = json.loads(model) | {"flavors": {}}
-    assert json.loads(Tag.objects.get(key=tag).value) == [*json.loads(history), kept]
-
-
-@pytest.mark.parametrize("depth", [400, 900, 980, 990, 1000, 5000, 100_000])
-def test_model_nested_too_deep_is_refused_or_kept(alice, run, depth):
-    nested = "[" * depth + "]" * depth
-    model = f'{{"artifact_path":1,"flavors":{nested},"utc_time_created":1,"run_id":1}}'
-    status, answer = alice.post("runs/log-model", run_id=run.run_id, model_json=model)
-    assert status == 200 or answer["code"] == "model_json_invalid"

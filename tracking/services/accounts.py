@@ -76,15 +76,7 @@ def create_service_account(username: str, *, purpose: str, actor: User) -> User:
 
 def change_password(user: User, *, password: str) -> None:
     """Set a password that its owner chose; sessions elsewhere end with it."""
-    with transaction.atomic():
-        user.set_password(password)
-        user.save(update_fields=["password"])
-        record(
-            TrackingEvent.ACCOUNT_PASSWORD_CHANGED,
-            actor=user,
-            subject=f"user/{user.pk}",
-            payload={},
-        )
+    _give(user, password, actor=user)
 
 
 def reset_password(user: User, *, actor: User) -> str:
@@ -112,6 +104,12 @@ def reset_password(user: User, *, actor: User) -> str:
                 "service_account_has_no_password",
                 f"{user.username} is a service account: make a token for it instead.",
             )
+        _give(user, password, actor=actor)
+    return password
+
+
+def _give(user: User, password: str, *, actor: User) -> None:
+    with transaction.atomic():
         user.set_password(password)
         user.save(update_fields=["password"])
         record(
@@ -120,7 +118,6 @@ def reset_password(user: User, *, actor: User) -> str:
             subject=f"user/{user.pk}",
             payload={},
         )
-    return password
 
 
 def new_password() -> str:
