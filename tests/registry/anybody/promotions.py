@@ -165,6 +165,12 @@ class Promotions(Statements):
             self.sign(request, WHO_SIGNS[role], SignerRole(role))
         self.redeem(request, "rex")
 
+    def ask_in_vain(self) -> None:
+        request = self.register_and_ask("alice", "bad", "", DATA[-1])
+        assert request is not None
+        self.run_gates(request)
+        self.reached.add(self.row(request).state)
+
     @rule(request=World.requests, actor=st.one_of(st.just("rex"), ANYBODY))
     def redeem(self, request: Request, actor: str) -> None:
         self.promoted_by(promote, self.row(request), by=actor, request=request)
