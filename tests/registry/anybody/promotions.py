@@ -21,6 +21,7 @@ from registry.services.evidence_views import open_evidence
 from registry.services.gate_runs import run_gate
 from registry.services.promotion import evaluate_again, promote, request_promotion
 from registry.services.sign_offs import sign_off
+from registry.verdict import Outcome
 from tests import factories
 from tests.registry.anybody import oracle
 from tests.registry.anybody.ledger import (
@@ -35,8 +36,9 @@ from tests.registry.anybody.statements import Statements
 from tests.registry.anybody.world import ANYBODY, MOSTLY, PASSWORDS, World
 from tracking.services.logging import log_batch
 
+# So far apart that each is told from the others.
 SCORES = {
-    "good": factories.predictions(rows=600, strength=1.5),
+    "good": factories.predictions(rows=600, strength=0.9),
     "better": factories.predictions(rows=600, strength=2.5, seed=2),
     "bad": factories.predictions(rows=600, strength=0.1, seed=3),
 }
@@ -77,6 +79,12 @@ class Promotions(Statements):
                 run_gate(number)
         if request.is_open and not request.has_run:
             request.has_run, request.settled_at = True, self.now
+            assert self.failed(request) == request.open_gates
+
+    def failed(self, request: Request) -> set[str]:
+        runs = GateRun.objects.of_attempt(self.row(request))
+        failed = runs.filter(verdict__outcome=Outcome.FAIL)
+        return set(failed.values_list("gate", flat=True))
 
     @rule(request=World.requests, actor=ANYBODY)
     def ask_again(self, request: Request, actor: str) -> None:
