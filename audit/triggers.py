@@ -156,8 +156,7 @@ class InstallTriggers(Operation):
         *_states: ProjectState,
     ) -> None:
         for trigger in self._declared(schema_editor.connection.vendor):
-            if self._anew:
-                trigger.drop(schema_editor)
+            trigger.drop(schema_editor)
             trigger.create(schema_editor)
 
     def database_backwards(

@@ -1,10 +1,7 @@
 """Datasets over the native API: registered, described by cards, and found."""
 
-from importlib import import_module
-
 import pytest
-from django.apps import apps
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.dateparse import parse_datetime
 from guardian.shortcuts import assign_perm
@@ -15,11 +12,10 @@ from audit.services import system_account
 from tests import factories
 from tracking.models import Dataset, DatasetCard, DatasetLabeller
 from tracking.models.dataset import Sensitivity
-from tracking.permissions import Role, holds
+from tracking.permissions import Role
 from tracking.services.datasets import describe_dataset
 from tracking.services.workspaces import create_workspace
 
-MIGRATION = import_module("tracking.migrations.0006_dataset_cards")
 JSON = "application/json"
 DATASETS = "/api/v1/datasets/"
 
@@ -526,16 +522,6 @@ def test_delta_table_of_the_mlflow_client_is_recognised():
 
 
 # Workspaces that are there already
-
-
-def test_migration_lets_the_roles_of_older_workspaces_describe(workspace, cast):
-    Permission.objects.filter(codename="describe_dataset").delete()
-    assert not holds(fresh(cast.alice), "describe_dataset", workspace)
-
-    MIGRATION.let_roles_describe_datasets(apps, None)
-
-    assert holds(fresh(cast.alice), "describe_dataset", workspace)
-    assert not holds(fresh(cast.bob), "describe_dataset", workspace)
 
 
 def fresh(user: User) -> User:

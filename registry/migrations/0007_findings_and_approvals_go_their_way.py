@@ -13,7 +13,19 @@ ALLOWED = ", ".join(
     f"'{start} {target}'" for start, targets in MOVES.items() for target in targets
 )
 
+OWNER_OR_TEXT = (
+    "NEW.owner_id <> OLD.owner_id OR NEW.title <> OLD.title "
+    "OR NEW.description <> OLD.description"
+)
+
 GUARDS = (
+    Guard(
+        "registry_a_finding_stays_with_who_mends_it",
+        "registry_finding",
+        "UPDATE",
+        OWNER_OR_TEXT,
+        "a finding stays with who was to mend it, as it was described",
+    ),
     Guard(
         "registry_a_finding_goes_its_way",
         "registry_finding",
@@ -42,8 +54,6 @@ GUARDS = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("registry", "0023_findings_stay_with_who_mends_them"),
-    ]
+    dependencies = [("registry", "0006_rows_of_the_way_stay")]
 
     operations = [refuses(guard) for guard in GUARDS]

@@ -153,6 +153,6 @@ GUARDS = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0013_notifications_are_found_by_subject")]
+    dependencies = [("registry", "0002_evidence_of_promotions_stays")]
 
     operations = [refuses(guard) for guard in GUARDS]

@@ -1,5 +1,4 @@
-import django.db.models.deletion
-from django.db import migrations, models
+from django.db import migrations
 
 from audit.triggers import Guard, refuses
 
@@ -83,40 +82,7 @@ GUARDS = (
 )
 
 
-def _delegation() -> models.ForeignKey:
-    return models.ForeignKey(
-        blank=True,
-        null=True,
-        on_delete=django.db.models.deletion.PROTECT,
-        related_name="+",
-        to="registry.delegation",
-    )
-
-
-def _renaming_checks_triggers(yes):
-    """Return an operation that lets SQLite make a table anew that triggers name.
-
-    Backward only: forward a column that may be null is added to the table as it is.
-    """
-
-    def backward(apps, schema_editor):
-        if schema_editor.connection.vendor == "sqlite":
-            schema_editor.execute(
-                f"PRAGMA legacy_alter_table = {'OFF' if yes else 'ON'}"
-            )
-
-    return migrations.RunPython(migrations.RunPython.noop, backward)
-
-
 class Migration(migrations.Migration):
-    dependencies = [
-        ("registry", "0017_verifications_of_sign_offs"),
-    ]
+    dependencies = [("registry", "0003_the_way_into_production_is_kept")]
 
-    operations = [
-        _renaming_checks_triggers(yes=True),
-        migrations.AddField("breakglass", "delegation", _delegation()),
-        migrations.AddField("breakglassconfirmation", "delegation", _delegation()),
-        _renaming_checks_triggers(yes=False),
-        *(refuses(guard) for guard in GUARDS),
-    ]
+    operations = [refuses(guard) for guard in GUARDS]

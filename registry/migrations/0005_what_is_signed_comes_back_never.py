@@ -1,4 +1,4 @@
-from django.db import migrations, models
+from django.db import migrations
 
 from audit.triggers import Guard, refuses
 
@@ -69,13 +69,6 @@ GUARDS = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0018_what_serves_is_fit_to")]
+    dependencies = [("registry", "0004_what_serves_is_fit_to_serve")]
 
-    operations = [
-        migrations.AddField(
-            "promotionrequest",
-            "revision",
-            models.PositiveIntegerField(blank=True, null=True),
-        ),
-        *[refuses(guard) for guard in GUARDS],
-    ]
+    operations = [refuses(guard) for guard in GUARDS]

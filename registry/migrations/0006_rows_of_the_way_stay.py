@@ -81,8 +81,6 @@ GUARDS = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("registry", "0020_tiers_call_for_validations"),
-    ]
+    dependencies = [("registry", "0005_what_is_signed_comes_back_never")]
 
     operations = [refuses(guard) for guard in GUARDS]
