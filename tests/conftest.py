@@ -45,9 +45,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                     f"where `make test` looks for such tests."
                 )
         elif not (
-            fixtures & {"db", "real_commits"} or item.get_closest_marker("django_db")
+            fixtures & {"db", "real_commits"}
+            or item.get_closest_marker("django_db")
+            or item.get_closest_marker("on_postgresql")
         ):
             item.add_marker("any_database")
+        if item.get_closest_marker("any_database") and item.get_closest_marker(
+            "on_postgresql"
+        ):
+            raise pytest.UsageError(
+                f"{item.nodeid} would run nowhere: mark it any_database, which the first "
+                f"database runs, or on_postgresql, which the last one runs."
+            )
 
 
 @pytest.fixture(scope="session")

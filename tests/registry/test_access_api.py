@@ -20,7 +20,7 @@ from tracking.permissions import Role, has_role
 from tracking.services.tokens import create_token
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture

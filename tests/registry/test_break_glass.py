@@ -33,7 +33,7 @@ from tracking.permissions import Role
 from tracking.services.accounts import deactivate_account
 from tracking.services.artifacts import remove_artifacts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 JSON = "application/json"
 
 

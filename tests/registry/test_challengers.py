@@ -11,7 +11,7 @@ from registry.services.slots import add_challenger, remove_challenger
 from tests import factories
 from tests.registry.slots import challenge, refused, slot
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_every_challenger_that_was_tried_is_counted(workspace, cast, first, third):

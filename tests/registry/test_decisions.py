@@ -25,7 +25,7 @@ from tests import factories
 from tests.registry.deciding import decision, told
 from tests.registry.slots import in_days
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 PATH = "/api/v1/decisions/"
 
 

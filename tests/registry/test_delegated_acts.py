@@ -27,7 +27,7 @@ from tests.registry.slots import refused, slot
 from tests.registry.test_delegations import delegated
 from tracking.permissions import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from registry.models.tier import Tier
 from tests import factories
 from tracking.permissions import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 JSON = "application/json"
 
 

@@ -15,7 +15,7 @@ from tracking.models import RoleGrant
 from tracking.permissions import Role
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 # Harriet works elsewhere, Mallory nowhere, Gone has left, and there is no such account.
 UNKNOWN = ("harriet", "mallory", "gone", "nobody")
 

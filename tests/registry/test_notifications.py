@@ -39,7 +39,7 @@ from tracking.services.accounts import change_email, deactivate_account
 from tracking.services.roles import revoke_role
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from registry.services.waiting import waiting_for
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 AUTOMATIC = factories.POLICY.replace("[validator, owner]", "[]")
 

@@ -17,7 +17,7 @@ from tests import factories
 from tests.registry.slots import challenge, refused, slot
 from tracking.permissions import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 JSON = "application/json"
 
 

@@ -21,7 +21,7 @@ from registry.services.timers import end_what_is_over
 from tests import factories
 from tracking.models.dataset import Sensitivity
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 STRICTER = factories.POLICY.replace("threshold: 0.7", "threshold: 0.71")
 FOR_TIERS = factories.POLICY.replace("registered_model: credit", "tier: [3]").replace(

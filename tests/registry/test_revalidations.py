@@ -16,7 +16,7 @@ from registry.services.revalidations import trigger_revalidation
 from tests import factories
 from tests.registry.deciding import decision, told
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def drift(champion, actor, **changes) -> None:

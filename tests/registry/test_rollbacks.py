@@ -23,7 +23,7 @@ from tests import factories
 from tests.registry.slots import in_days, refused, slot
 from tracking.permissions import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 JSON = "application/json"
 ATTESTED = f"""{factories.POLICY}
 attestations:

@@ -21,7 +21,7 @@ from tracking.services.logging import Point, log_batch, remove_tag
 from tracking.services.runs import create_run
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests import factories
 from tracking.permissions import Role
 from tracking.services.roles import group_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 
 @pytest.fixture

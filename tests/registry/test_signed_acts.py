@@ -49,7 +49,7 @@ from tests.audit.happenings import triggers_switched_off
 from tests.factories import Cast
 from tracking.models import FailedTries, Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from registry.services.promotion import promote
 from registry.services.slots import add_challenger
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def altered(act, *arguments, **options) -> bool:

@@ -18,7 +18,7 @@ from registry.services.tickets import (
 )
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 TEMPLATE = "https://tickets.example.org/browse/{ticket}"
 
 

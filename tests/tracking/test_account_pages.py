@@ -25,7 +25,7 @@ from tracking.services.erasure import erase_subject
 from tracking.services.roles import revoke_role
 from tracking.services.second_factors import has_second_factor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 ACCOUNTS = "/admin/auth/user/"
 OTHERS = ("alice", "rita", "carol", "oscar", "mallory")
 

@@ -10,7 +10,7 @@ from tests.tracking.test_access_pages import browser
 from tests.tracking.test_admin import text
 from tracking.models import Dataset, DatasetCard
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 DATASETS = "/admin/tracking/dataset/"
 
 

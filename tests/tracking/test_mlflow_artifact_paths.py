@@ -9,6 +9,8 @@ from tests import factories
 from tests.tracking.refusals import invalid
 from tracking.models import Artifact
 
+pytestmark = pytest.mark.any_database
+
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 API = "/api/2.0/mlflow"
 SECRET = b"not for the API"

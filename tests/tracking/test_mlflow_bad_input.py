@@ -36,6 +36,8 @@ from tests.tracking.hostile import (
 from tracking.models import ApiToken
 from tracking.services.experiments import archive_experiment
 
+pytestmark = pytest.mark.on_postgresql
+
 REFUSALS = {400, 401, 403, 404, 409, 413, 501}
 WRITING = re.compile(
     r"\b(INSERT|DELETE|TRUNCATE|(?<!FOR )(?<!KEY )UPDATE)\b", re.IGNORECASE

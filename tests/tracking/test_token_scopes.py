@@ -14,7 +14,7 @@ from tracking.models import ApiToken
 from tracking.models.access import Scope
 from tracking.services.tokens import create_token, revoke_token
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def client(user, *scopes: Scope) -> Client:
