@@ -1,5 +1,7 @@
 """A run is held against its seal, and what differs is named."""
 
+import hashlib
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +13,7 @@ from django.db import connection, connections, transaction
 from audit.errors import ConflictError
 from audit.models import Event
 from audit.services import pseudonym, system_account
+from audit.tlog.canonical import canonical_bytes
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 from tracking import storage, tasks
@@ -20,7 +23,12 @@ from tracking.services.artifacts import remove_artifacts
 from tracking.services.logged_models import log_model_params
 from tracking.services.logging import Point, log_batch, remove_tag
 from tracking.services.runs import freeze, update_run
-from tracking.services.sealing import outputs_of, seal_what_was_written_to, verify_run
+from tracking.services.sealing import (
+    manifest_of,
+    outputs_of,
+    seal_what_was_written_to,
+    verify_run,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +48,24 @@ def alter(table: str, statement: str) -> None:
 
 def test_run_that_nobody_altered_is_as_it_was_sealed(ended):
     assert verify_run(ended).differences == ()
+
+
+def test_points_are_sealed_as_lines_of_canonical_json(run, cast):
+    logged = [
+        *[(-1, 1, 0.1), (0, 2, 1e22), (0, 3, -0.5), (0, 4, math.inf), (5, 5, math.nan)],
+        *[(2**53, 6, 1.0), (2**53 + 1, 2**62, -1e-7)],
+    ]
+    points = [
+        Point("loss", value, timestamp_ms=time, step=step)
+        for step, time, value in logged
+    ]
+    log_batch(run, metrics=points, actor=cast.alice)
+
+    lines = [canonical_bytes([step, time, str(value)]) for step, time, value in logged]
+    whole = hashlib.sha256(b"".join(line + b"\n" for line in lines))
+    assert manifest_of(run)["metrics"] == {
+        "loss": {"points": len(logged), "digest": f"sha256:{whole.hexdigest()}"}
+    }
 
 
 @pytest.mark.parametrize(
