@@ -22,8 +22,10 @@ from msgspec.inspect import (
     type_info,
 )
 
+from tracking.mlflow_api.endpoint import View
 from tracking.mlflow_api.urls import MLFLOW
 
+Table = tuple[tuple[str, str, View], ...]
 MARK = "\u2620 here \u2620"
 MEGABYTE = 2**20
 # What is wrong for any field whatever its type, as it stands in a JSON document.
@@ -131,11 +133,11 @@ class Endpoint:
         return self.method == "GET"
 
 
-def endpoints() -> list[Endpoint]:
-    """Return every endpoint of the table that reads a message."""
+def endpoints(table: Table = MLFLOW) -> list[Endpoint]:
+    """Return every endpoint of a table that reads a message."""
     return [
         Endpoint(method, route, hints["message"])
-        for method, route, view in MLFLOW
+        for method, route, view in table
         if "message" in (hints := get_type_hints(inspect.unwrap(view)))
     ]
 
