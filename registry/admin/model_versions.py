@@ -15,9 +15,10 @@ from registry.admin.after_promotion_forms import (
     RemoveChallengerForm,
     RetireVersionForm,
 )
+from registry.admin.dependants import DependantsAdmin
+from registry.admin.made_of import made_of
 from registry.admin.open_acts import of_model
 from registry.admin.request_table import request_table
-from registry.lineage import lineage_of_version
 from registry.models import ModelVersion, RegisteredModel, Retirement
 from registry.models.sign_off import SignerRole
 from registry.permissions import (
@@ -25,7 +26,7 @@ from registry.permissions import (
     may_request_promotion,
     may_retire,
 )
-from tracking.admin.row_acts import Act, ActsAdmin
+from tracking.admin.row_acts import Act
 from tracking.admin.rows import link_to_person, person
 
 
@@ -35,9 +36,10 @@ def _may_ask_to_break_glass(actor: User, model: RegisteredModel) -> bool:
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ActsAdmin[ModelVersion]):
+class ModelVersionAdmin(DependantsAdmin):
     """Versions with the run and artifact that they come from, and where they went."""
 
+    change_list_template = "admin/registry/model_versions.html"
     subject_pattern = (
         r"version/(?P<registered_model__workspace__name>[^/]+)/"
         r"(?P<registered_model__name>.+)/(?P<number>\d+)"
@@ -93,21 +95,7 @@ class ModelVersionAdmin(ActsAdmin[ModelVersion]):
 
     @admin.display(description="made of")
     def lineage(self, version: Any) -> str:
-        made_of = lineage_of_version(version, user=version.asked_by)
-        code = made_of.code
-        named = [
-            (use.context or "dataset", f"{use.dataset.name}@{use.dataset.digest}")
-            for use in made_of.datasets
-        ]
-        named += [
-            (f"{step.depth} step(s) before", f"{other.name}@{other.digest}")
-            for step in made_of.origins.steps
-            for other in step.datasets
-        ]
-        if code:
-            named.append(("commit", code.commit or "not stated"))
-            named.append(("code", code.entry_point or "not stated"))
-        return table(("what", "name and digest"), named)
+        return made_of(version, user=version.asked_by)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         return super().get_queryset(request).prefetch_related("slots")

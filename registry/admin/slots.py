@@ -1,6 +1,6 @@
 """Slots in the admin: who serves, who did before, and who runs beside."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -11,6 +11,7 @@ from django.utils.html import format_html
 
 from audit.admin import NOTHING, badge, link, linked, table, utc
 from registry.admin.after_promotion_forms import RevalidateForm, RollBackForm
+from registry.admin.made_of import made_of
 from registry.admin.open_acts import of_model
 from registry.models import RegisteredModel, Slot
 from registry.models.sign_off import SignerRole
@@ -42,6 +43,7 @@ class SlotAdmin(ActsAdmin[Slot]):
         "environment",
         linked("champion", "champion"),
         "standing",
+        "lineage",
         "history",
         "rollbacks",
         "challengers",
@@ -69,6 +71,19 @@ class SlotAdmin(ActsAdmin[Slot]):
         return format_html(
             "{} {}", badge(decided.answer), " ".join(reason.sentence for reason in said)
         )
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Slot:
+        """Keep who asks, because lineage tells each of the runs that they may see."""
+        slot = super().get_object(request, object_id, from_field)
+        slot.asked_by = request.user  # type: ignore[attr-defined]  # for `lineage`
+        return slot
+
+    @admin.display(description="what serves was made of")
+    def lineage(self, slot: Any) -> str:
+        serving = slot.serving(timezone.now())
+        return made_of(serving, user=slot.asked_by) if serving else NOTHING
 
     @admin.display(description="rollbacks, newest first")
     def rollbacks(self, slot: Slot) -> str:

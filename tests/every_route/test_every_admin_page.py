@@ -43,6 +43,10 @@ OF_THE_SITE = {
     "admin/password_change/done/",
     "admin/r/<path:content_type_id>/<path:object_id>/",
 }
+# They only list, and refuse whatever is posted.
+OF_LINEAGE = re.compile(
+    r"admin/registry/modelversion/standing-on/((dataset|run)/<int:pk>|commit)/"
+)
 # They begin and end a session, which is no entry; a failure is one (test_log_ins.py).
 DOORS = {"admin/login/", "admin/logout/"}
 # An app's own index, and whatever else begins with `admin/`.
@@ -82,7 +86,10 @@ def words(view: Any) -> list[str]:
 
 def reads(page: str) -> bool:
     return bool(
-        page in OF_THE_SITE or page in PATTERNS or OF_EVERY_TABLE.fullmatch(page)
+        page in OF_THE_SITE
+        or page in PATTERNS
+        or OF_EVERY_TABLE.fullmatch(page)
+        or OF_LINEAGE.fullmatch(page)
     )
 
 

@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 
 from audit.admin import NOTHING, code, link, moment, table, utc
 from tracking.admin.act_form import ActForm
+from tracking.admin.dependants import leads_to_dependants
 from tracking.admin.row_acts import Act, ActsAdmin
 from tracking.admin.rows import link_to_person
 from tracking.lineage import Walk, lineage_of
@@ -176,6 +177,7 @@ class DatasetAdmin(ActsAdmin[Dataset]):
         "made_from",
         "came_of_it",
         "models_made",
+        leads_to_dependants("dataset"),
     )
     acts: ClassVar[dict[str, Act]] = {
         "describe": Act(

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from audit.admin import NOTHING, badge, code, link, linked, moment, table, utc
+from tracking.admin.dependants import leads_to_dependants, link_to_commit
 from tracking.admin.rows import VisibleRowsAdmin, person
 from tracking.completeness import completeness
 from tracking.evidence import read_content
@@ -15,7 +16,7 @@ from tracking.hierarchy import nested_in
 from tracking.metadata_rules import violations
 from tracking.models import Experiment, MetadataTemplate, Reproduction, Run
 from tracking.models.experiment import Lifecycle
-from tracking.models.tag import PARENT_TAG
+from tracking.models.tag import COMMIT_TAG, PARENT_TAG
 from tracking.reproduction import open_claim
 
 MOST_CHILDREN = 200
@@ -98,7 +99,9 @@ class RunAdmin(VisibleRowsAdmin[Run]):
         "sealed_by",
         "parent",
         "children",
+        "commit",
         "versions",
+        leads_to_dependants("run"),
         "lacks",
         "complete",
         "reproductions",
@@ -155,6 +158,11 @@ class RunAdmin(VisibleRowsAdmin[Run]):
         if len(found) > MOST_CHILDREN:
             rows.append(("… and more", NOTHING, NOTHING))
         return table(("run", "status", "ended at"), rows)
+
+    @admin.display(description="commit")
+    def commit(self, run: Run) -> str:
+        said = run.tags.filter(key=COMMIT_TAG).first()
+        return link_to_commit(said.value, run.experiment.workspace) if said else NOTHING
 
     @admin.display(description="model versions")
     def versions(self, run: Run) -> str:
@@ -215,7 +223,7 @@ class RunAdmin(VisibleRowsAdmin[Run]):
             ("name", "digest", "rows", "used for"),
             (
                 (
-                    use.dataset.name,
+                    link(use.dataset, use.dataset.name),
                     use.dataset.digest,
                     _count(use.dataset.row_count),
                     use.context or NOTHING,
