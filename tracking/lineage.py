@@ -204,6 +204,26 @@ def runs_in_lineages(runs: Iterable[int]) -> dict[int, set[int]]:
     return {run: _reached(run, origins) for run in starts}
 
 
+def runs_that_came_of(runs: Iterable[int]) -> set[int]:
+    """Return the keys of runs and of all that used what they made, whoever may see them.
+
+    The other way round than `runs_in_lineages`, and without runs that are nested.
+    """
+    reached: set[int] = set()
+    frontier = set(runs)
+    while frontier:
+        reached |= frontier
+        made = DatasetInput.objects.produced().filter(run__in=frontier)
+        same = Dataset.objects.same_data_as(made)
+        used = DatasetInput.objects.used().filter(dataset__in=same)
+        models = ModelUse.objects.filter(
+            direction=UseDirection.INPUT, logged_model__source_run__in=frontier
+        )
+        users = used.values_list("run_id").union(models.values_list("run_id"))
+        frontier = {run for (run,) in users} - reached
+    return reached
+
+
 def standing_on_sensitive_data(runs: Iterable[int]) -> set[int]:
     """Return those of the runs, by keys, whose lineage has data that are called sensitive.
 

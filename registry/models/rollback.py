@@ -44,6 +44,13 @@ class FreezeQuerySet(models.QuerySet["Freeze"]):
     def in_force(self) -> Self:
         return self.filter(lifting__isnull=True)
 
+    def with_subject(self) -> Self:
+        return self.select_related(
+            "slot__registered_model__workspace",
+            "slot__registered_model__owner",
+            "rollback__rolled_back",
+        )
+
 
 class Freeze(models.Model):
     """Nothing is promoted into a slot until somebody lifts this; append-only."""

@@ -21,6 +21,12 @@ _ASKS = {
     NotificationType.VERSION_PROMOTED: "The version serves now.",
     NotificationType.WAIVER_EXPIRING: "A waiver expires soon. Renew it or do without.",
     NotificationType.FINDING_OVERDUE: "A finding is overdue. Close it or move its date.",
+    NotificationType.RETIREMENT_SIGNED: (
+        "A model of yours stands on it. Its page says why it will not serve again."
+    ),
+    NotificationType.FREEZE_OVERDUE: (
+        "Nobody has reviewed a rollback in time. Nothing is promoted until somebody does."
+    ),
     NotificationType.SENSITIVE_DATASET_USED: "A sensitive dataset was used.",
 }
 

@@ -13,13 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 
 from registry.jobs import deliver_later
 from registry.models import (
     Delivery,
-    Finding,
     Notification,
     NotificationType,
     PromotionRequest,
@@ -85,7 +85,7 @@ def announce(
         deliver_later(delivery.pk)
 
 
-def page_url(row: PromotionRequest | Finding) -> str | None:
+def page_url(row: Model) -> str | None:
     """Return where people act on a row, if the installation knows its address."""
     if not settings.ATTESTRY_URL:
         return None

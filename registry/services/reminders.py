@@ -1,4 +1,6 @@
-"""What time brings is told of here, each thing once: waivers, findings, sensitive uses.
+"""What time brings is told of here, each thing once.
+
+Waivers that end, findings and reviews of rollbacks that are overdue, sensitive uses.
 
 The worker that keeps the time calls it. Uses of sensitive data are noticed in the floor
 below, which knows nothing of webhooks; they are found here some seconds later.
@@ -17,6 +19,7 @@ from django.utils import timezone
 
 from registry.models import (
     Finding,
+    Freeze,
     Notification,
     NotificationType,
     PromotionRequest,
@@ -24,8 +27,9 @@ from registry.models import (
     TicketSubject,
     Waiver,
 )
+from registry.models.sign_off import SignerRole
 from registry.services.notifications import announce, page_url
-from registry.services.recipients import holders_of
+from registry.services.recipients import holders_of, signers_of
 from tracking.models import SensitiveUse, Workspace
 from tracking.permissions import Role
 
@@ -48,7 +52,12 @@ class Reminder:
 def remind() -> int:
     """Tell whatever is due and was not told; safe to call any number of times."""
     now = timezone.now()
-    due = [*_of_waivers(now), *_of_findings(now), *_of_sensitive_uses(now)]
+    due = [
+        *_of_waivers(now),
+        *_of_findings(now),
+        *_of_freezes(now),
+        *_of_sensitive_uses(now),
+    ]
     return sum(_told_now(reminder) for reminder in _untold(due))
 
 
@@ -132,6 +141,30 @@ def _of_findings(now: datetime) -> Iterator[Reminder]:
                 "url": page_url(finding),
             },
             _each_once(finding.owner, model.owner),
+        )
+
+
+def _of_freezes(now: datetime) -> Iterator[Reminder]:
+    overdue = Freeze.objects.in_force().filter(review_due_at__lte=now)
+    for freeze in overdue.with_subject().order_by("pk"):
+        slot = freeze.slot
+        model = slot.registered_model
+        yield Reminder(
+            NotificationType.FREEZE_OVERDUE,
+            model.workspace,
+            freeze.subject,
+            {
+                "freeze": freeze.pk,
+                "registered_model": model.name,
+                "version": freeze.rollback.rolled_back.number,
+                "environment": slot.environment,
+                "review_due_at": freeze.review_due_at.isoformat(),
+                "url": page_url(freeze),
+            },
+            _each_once(
+                model.owner,
+                *signers_of(model, SignerRole.VALIDATOR, SignerRole.RISK),
+            ),
         )
 
 

@@ -12,6 +12,7 @@ from registry.models import (
     Challenger,
     ModelCard,
     ModelVersion,
+    NotificationType,
     RegisteredModel,
     Retirement,
     Slot,
@@ -19,9 +20,12 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_retire
 from registry.services.authority import refuse_untold_signer
+from registry.services.notifications import announce, page_url
 from registry.services.reauthentication import reauthenticate_for
+from registry.services.recipients import who_see
 from registry.services.slots import fallback_of, fill, locked_slots, withdraw
 from registry.signing import printed_name
+from tracking.lineage import runs_that_came_of
 from tracking.services.log_ins import tries_counted
 
 
@@ -96,6 +100,7 @@ def retire(
             },
             private={"reason": reason, "printed_name": retirement.printed_name},
         )
+        _warn_dependants(retirement)
     return retirement
 
 
@@ -106,6 +111,38 @@ def models_that_stand_on(model: RegisteredModel) -> list[RegisteredModel]:
         RegisteredModel.objects.filter(cards__in=naming)
         .select_related("workspace")
         .order_by("name")
+    )
+
+
+def _models_made_with(model: RegisteredModel, version: ModelVersion | None) -> set[int]:
+    """Return the keys of models of which a version came of this one's data or models."""
+    retired = ModelVersion.objects.filter(
+        registered_model=model, source_run__isnull=False
+    )
+    if version is not None:
+        retired = retired.filter(pk=version.pk)
+    runs = set(retired.values_list("source_run", flat=True))
+    came_of = ModelVersion.objects.filter(source_run__in=runs_that_came_of(runs))
+    return set(came_of.values_list("registered_model", flat=True)) - {model.pk}
+
+
+def _warn_dependants(retirement: Retirement) -> None:
+    """Tell the owners of what stands on it, as far as they see what is retired."""
+    model, version = retirement.registered_model, retirement.model_version
+    standing = {other.pk for other in models_that_stand_on(model)}
+    standing |= _models_made_with(model, version)
+    owners = User.objects.filter(owned_models__in=standing).distinct().order_by("pk")
+    announce(
+        NotificationType.RETIREMENT_SIGNED,
+        workspace=model.workspace,
+        subject=(version or model).subject,
+        data={
+            "registered_model": model.name,
+            "version": version.number if version else None,
+            "dependants": len(standing),
+            "url": page_url(version or model),
+        },
+        people=who_see(model, owners),
     )
 
 

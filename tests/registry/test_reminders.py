@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from registry.models import Delivery, Notification
+from registry.models import Delivery, Notification, Slot
 from registry.models.finding import Severity
 from registry.services.reminders import remind
 from registry.services.timers import end_what_is_over
@@ -24,7 +24,7 @@ def _mailboxes(settings, cast):
     """Give everybody an address, and let mail be sent."""
     settings.ATTESTRY_SENDS_MAIL = True
     settings.ATTESTRY_URL = "https://attestry.example.org"
-    for name in ("alice", "olivia", "bob", "stella", "eve", "carol"):
+    for name in ("alice", "olivia", "bob", "rita", "stella", "eve", "carol"):
         user = getattr(cast, name)
         change_email(user, email=f"{name}@example.org", actor=cast.ada)
 
@@ -108,6 +108,42 @@ def test_finding_is_told_once_when_it_is_overdue(workspace, cast):
         )
     ]
     assert readers() == {"alice", "olivia"}
+
+
+def test_rollback_that_nobody_reviews_in_time_is_told_once(
+    workspace, cast, first, second
+):
+    freeze = factories.rollback(Slot.objects.get(), first, cast).freeze
+    due = freeze.review_due_at
+
+    with time_machine.travel(due - timedelta(minutes=1), tick=False):
+        assert remind() == 0
+    with time_machine.travel(due, tick=False):
+        assert [remind(), remind()] == [1, 0]
+
+    page = f"/admin/registry/freeze/{freeze.pk}/change/"
+    assert told() == [
+        (
+            "dev.attestry.freeze.overdue.v1",
+            {
+                "freeze": freeze.pk,
+                "registered_model": "credit",
+                "version": second.number,
+                "environment": "production",
+                "review_due_at": due.isoformat(),
+                "url": f"https://attestry.example.org{page}",
+            },
+        )
+    ]
+    assert readers() == {"olivia", "bob", "rita"}
+
+
+def test_rollback_that_was_reviewed_in_time_is_not_told(workspace, cast, first, second):
+    freeze = factories.rollback(Slot.objects.get(), first, cast).freeze
+    factories.lifting(freeze, cast)
+
+    with time_machine.travel(freeze.review_due_at, tick=False):
+        assert remind() == 0
 
 
 def test_stewards_and_ethics_are_told_once_that_a_run_used_sensitive_data(

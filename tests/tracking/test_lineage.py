@@ -12,6 +12,7 @@ from tracking.lineage import (
     lineage_of,
     runs_in_lineage,
     runs_in_lineages,
+    runs_that_came_of,
     standing_on_sensitive_data,
 )
 from tracking.models import Dataset, DatasetInput
@@ -113,6 +114,22 @@ def test_run_names_what_it_used_and_what_it_made(alice, pipeline):
     assert [use["dataset"]["name"] for use in told["produced"]] == ["train"]
     unknown = alice.get(f"/api/v1/runs/{'0' * 32}/datasets/")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "run_unknown")
+
+
+def test_whatever_used_what_a_run_made_came_of_it(workspace, cast, pipeline):
+    cleaning, splitting, training = pipeline
+    model = factories.logged_model(training, cast.alice)
+    tuning = factories.run(workspace, cast.alice, "tuning")
+    log_model_uses(
+        tuning, models=[(model, 0)], direction=UseDirection.INPUT, actor=cast.alice
+    )
+    factories.run(workspace, cast.alice, "unrelated")
+    last = {training.pk, tuning.pk}
+
+    assert runs_that_came_of([training.pk]) == last
+    assert runs_that_came_of([splitting.pk]) == {splitting.pk, *last}
+    assert runs_that_came_of([cleaning.pk]) == {cleaning.pk, splitting.pk, *last}
+    assert runs_that_came_of([]) == set()
 
 
 def test_archived_run_stays_in_the_lineage(cast, alice, pipeline):
