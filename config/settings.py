@@ -431,6 +431,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10.0},
     },
+    "draw last month's sample of what nobody had to sign": {
+        "task": "registry.draw_sample_reviews",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "sequence what a crash left pending": {
         "task": "audit.sequence_pending",
         "schedule": 10.0,

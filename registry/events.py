@@ -71,6 +71,7 @@ class RegistryEvent(StrEnum):
     REVALIDATION_TRIGGERED = "registry.revalidation.triggered"
     REVALIDATION_SIGNED = "registry.revalidation.signed"
     REVALIDATION_REFUSED = "registry.revalidation.refused"
+    SAMPLE_REVIEW_DRAWN = "registry.sample_review.drawn"
     RETIREMENT_SIGNED = "registry.retirement.signed"
     RETIREMENT_REFUSED = "registry.retirement.refused"
     FINDING_OPENED = "registry.finding.opened"

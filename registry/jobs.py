@@ -13,6 +13,7 @@ from django.db import transaction
 RUN_GATE = "registry.run_gate"
 PRODUCE_REPORT = "registry.produce_report"
 END_WHAT_IS_OVER = "registry.end_what_is_over"
+DRAW_SAMPLE_REVIEWS = "registry.draw_sample_reviews"
 DELIVER = "registry.deliver"
 VERIFY_SIGN_OFFS_WHEN_DUE = "registry.verify_sign_offs_when_due"
 REDISPATCH_UNFINISHED_WORK = "registry.redispatch_unfinished_work"

@@ -3,6 +3,7 @@
 import secrets
 
 from celery import shared_task
+from django.utils import timezone
 
 from registry import jobs
 from registry.reports import production
@@ -10,6 +11,7 @@ from registry.services import (
     deliveries,
     dispatch,
     gate_runs,
+    sample_reviews,
     sign_off_verification,
     timers,
 )
@@ -40,6 +42,11 @@ def redispatch_unfinished_work() -> None:
 @shared_task(name=jobs.END_WHAT_IS_OVER)
 def end_what_is_over() -> None:
     timers.end_what_is_over()
+
+
+@shared_task(name=jobs.DRAW_SAMPLE_REVIEWS)
+def draw_sample_reviews() -> None:
+    sample_reviews.draw_sample_reviews(timezone.now())
 
 
 # Many requests take longer than any other task may.

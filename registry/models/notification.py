@@ -28,6 +28,7 @@ class NotificationType(models.TextChoices):
     VERSION_PROMOTED = "dev.attestry.version.promoted.v1", "Version promoted"
     WAIVER_EXPIRING = "dev.attestry.waiver.expiring.v1", "Waiver expires soon"
     FINDING_OVERDUE = "dev.attestry.finding.overdue.v1", "Finding overdue"
+    REVALIDATION_WANTED = "dev.attestry.revalidation.wanted.v1", "Validation wanted"
     RETIREMENT_SIGNED = "dev.attestry.retirement.signed.v1", "Retired"
     FREEZE_OVERDUE = "dev.attestry.freeze.overdue.v1", "Rollback not reviewed"
     SENSITIVE_DATASET_USED = (

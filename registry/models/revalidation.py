@@ -21,6 +21,7 @@ class TriggerKind(models.TextChoices):
     INCIDENT = "incident"
     WAIVER_EXPIRY = "waiver_expiry"
     REGULATION_CHANGE = "regulation_change"
+    SAMPLE_REVIEW = "sample_review"
 
 
 class RevalidationTrigger(models.Model):

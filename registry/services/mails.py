@@ -21,6 +21,9 @@ _ASKS = {
     NotificationType.VERSION_PROMOTED: "The version serves now.",
     NotificationType.WAIVER_EXPIRING: "A waiver expires soon. Renew it or do without.",
     NotificationType.FINDING_OVERDUE: "A finding is overdue. Close it or move its date.",
+    NotificationType.REVALIDATION_WANTED: (
+        "Something calls for another validation of what serves. Its page says what."
+    ),
     NotificationType.RETIREMENT_SIGNED: (
         "A model of yours stands on it. Its page says why it will not serve again."
     ),

@@ -7,7 +7,13 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from guardian.shortcuts import get_users_with_perms
 
-from registry.models import NotificationType, PromotionRequest, RegisteredModel
+from registry.duties import duties_of_signer
+from registry.models import (
+    ModelVersion,
+    NotificationType,
+    PromotionRequest,
+    RegisteredModel,
+)
 from registry.models.sign_off import SignerRole
 from registry.services.waiting import roles_open_to
 from tracking.models import Workspace
@@ -68,6 +74,16 @@ def has_mailbox(person: User) -> bool:
 def signers_of(model: RegisteredModel, *roles: SignerRole) -> QuerySet[User]:
     """Return who signs for a model in one of some roles, and has an address."""
     return _holders(model, [f"sign_as_{role}" for role in roles])
+
+
+def validators_of(model: RegisteredModel, version: ModelVersion | None) -> list[User]:
+    """Return who may validate a version, or the model whichever version it is."""
+    role = SignerRole.VALIDATOR
+    return [
+        person
+        for person in signers_of(model, role)
+        if version is None or not duties_of_signer(person, role, version)
+    ]
 
 
 def _holders(model: RegisteredModel, permissions: list[str]) -> QuerySet[User]:

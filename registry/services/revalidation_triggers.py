@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -21,6 +22,7 @@ from registry.events import RegistryEvent
 from registry.models import (
     Finding,
     ModelVersion,
+    NotificationType,
     Policy,
     PromotionRequest,
     RegisteredModel,
@@ -36,6 +38,8 @@ from registry.policy_document import read_policy_document
 from registry.services.assessment import assess
 from registry.services.due_dates import due_dates
 from registry.services.governance import former_policy, governing_policy
+from registry.services.notifications import announce, page_url
+from registry.services.recipients import validators_of
 from tracking.lineage import runs_in_lineages
 from tracking.models import Dataset, DatasetCard, DatasetInput
 
@@ -83,7 +87,32 @@ def add_trigger(
         },
         private={"detail": detail},
     )
+    _ask_validators(trigger)
     return trigger
+
+
+def _ask_validators(trigger: RevalidationTrigger) -> None:
+    """Tell who may validate what serves; where nothing does, nobody has to."""
+    model, version = trigger.registered_model, trigger.model_version
+    slots = Slot.objects.filter(registered_model=model, champion__isnull=False)
+    if version is not None:
+        slots = slots.filter(champion=version)
+    serving = list(slots.order_by("environment"))
+    if not serving:
+        return
+    announce(
+        NotificationType.REVALIDATION_WANTED,
+        workspace=model.workspace,
+        subject=(version or model).subject,
+        data={
+            "registered_model": model.name,
+            "version": version.number if version else None,
+            "environments": [slot.environment for slot in serving[:20]],
+            "kind": trigger.kind,
+            "url": page_url(serving[0]),
+        },
+        people=validators_of(model, version) if settings.ATTESTRY_SENDS_MAIL else (),
+    )
 
 
 def call_by_policy(policy: Policy, *, actor: User, now: datetime) -> None:

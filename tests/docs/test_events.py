@@ -43,6 +43,7 @@ from registry.services.archiving import archive_model, archive_version
 from registry.services.closings import invalidate_request, reject_request
 from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.deliveries import WAITS, deliver, replay
+from registry.services.due_dates import add_months
 from registry.services.evidence_views import open_evidence
 from registry.services.findings import move_finding
 from registry.services.model_versions import register_version, version_of_source
@@ -51,6 +52,7 @@ from registry.services.promotion import evaluate_again, promote, request_promoti
 from registry.services.registered_models import describe_model
 from registry.services.reports import fail_report, order_report
 from registry.services.revalidations import trigger_revalidation
+from registry.services.sample_reviews import draw_sample_reviews
 from registry.services.sign_off_verification import verify_sign_offs
 from registry.services.slots import add_challenger
 from registry.services.stages import move_version
@@ -226,6 +228,7 @@ def record_every_kind(workspace, cast) -> None:
     assert claim is not None
     fail_report(order, failure="no fonts", claim=claim)
     switch_webhook(workspace, cast)
+    draw_a_sample(workspace, cast)
     find_altered_and_intact_again()
     find_sign_offs_altered_and_intact_again()
     factories.token(cast.paul)
@@ -306,6 +309,11 @@ def end_every_other_way(workspace, cast) -> None:
     with triggers_switched_off("registry_promotionrequest"):
         PromotionRequest.objects.filter(pk=expired.pk).update(expires_at=now)
     assert end_what_is_over() == 1
+
+
+def draw_a_sample(workspace, cast) -> None:
+    factories.unsigned(workspace, cast)
+    assert draw_sample_reviews(add_months(timezone.now(), 1)) == 1
 
 
 def grant_and_refuse(workspace, cast) -> None:

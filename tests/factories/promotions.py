@@ -292,6 +292,30 @@ def promoted(asked: ModelVersion, people: Cast) -> ModelVersion:
     return asked
 
 
+def unsigned(
+    workspace: Workspace, people: Cast, name: str = "newsletter"
+) -> PromotionRequest:
+    """Return a promotion that nobody had to sign: of a model of tier 4."""
+    document = POLICY.replace("credit", name).replace("[validator, owner]", "[]")
+    low = model(workspace, people, name, tier=Tier.LOW)
+    publish(workspace, document, author=people.paul, publisher=people.rita)
+    source = run(workspace, people.alice, name)
+    artifact = upload(source, MODEL, name.encode(), people.alice)
+    upload(source, PREDICTIONS, predictions(), people.alice)
+    asked = evaluated(
+        register_version(
+            low,
+            source_run=end(source, people.alice),
+            artifact_path=MODEL,
+            artifact_sha256=artifact.sha256,
+            actor=people.alice,
+        ),
+        people,
+    )
+    promote(asked, actor=people.rex)
+    return fresh(asked)
+
+
 def fresh(asked: PromotionRequest) -> PromotionRequest:
     return PromotionRequest.objects.with_subject().get(pk=asked.pk)
 

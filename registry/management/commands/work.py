@@ -12,12 +12,14 @@ from celery import current_app
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
+from django.utils import timezone
 
 from audit.errors import DomainError
 from audit.sequencer import ask_witnesses, sequence_in_background
 from audit.services import send_copies_when_due, verify_when_due
 from registry.jobs import send
 from registry.services.dispatch import unfinished_work
+from registry.services.sample_reviews import draw_sample_reviews
 from registry.services.sign_off_verification import verify_sign_offs_when_due
 from registry.services.timers import end_what_is_over
 from tracking.services.role_grants import put_roles_into_effect
@@ -84,6 +86,7 @@ def _end_what_is_over(stopped: threading.Event) -> None:
     while not stopped.wait(END_SECONDS):
         try:
             end_what_is_over()
+            draw_sample_reviews(timezone.now())
         except Exception:
             # Whoever decides asks the clock as well, so that being late is no harm.
             logger.exception("Ending what is over failed; it goes on.")
