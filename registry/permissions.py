@@ -4,8 +4,10 @@ The grants are data: which role holds which permission on a registered model.
 """
 
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from guardian.models import GroupObjectPermission
 
 from registry.models import (
     AttestationKind,
@@ -201,6 +203,20 @@ def may_retire(user: User, model: RegisteredModel) -> bool:
 
 def may_order_report(user: User, model: RegisteredModel) -> bool:
     return holds(user, "order_report", model)
+
+
+def orders_drafts(user: User, model: RegisteredModel) -> bool:
+    """Say whether the right to reports comes of nothing but the role of a developer.
+
+    Each role is a group, whose name ends with it, for a workspace or for less.
+    """
+    by_other_roles = GroupObjectPermission.objects.filter(
+        group__user=user,
+        permission__codename="order_report",
+        content_type=ContentType.objects.get_for_model(model),
+        object_pk=str(model.pk),
+    ).exclude(group__name__endswith=f":{Role.DEVELOPER}")
+    return not by_other_roles.exists()
 
 
 def may_run_gates(user: User, model: RegisteredModel) -> bool:

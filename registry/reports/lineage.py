@@ -376,7 +376,11 @@ class LogState:
 
 @dataclass(frozen=True, kw_only=True)
 class LineageReport:
-    """Everything that the lineage report of one model version prints."""
+    """Everything that the lineage report of one model version prints.
+
+    `is_draft` if a developer ordered it, who holds no other role for reports: it is for
+    working with, however final the decision is.
+    """
 
     generated_at: datetime
     generator: str
@@ -408,6 +412,7 @@ class LineageReport:
     findings: tuple[Finding, ...] = ()
     challengers: tuple[Challenger, ...] = ()
     revalidation: Revalidation = NOTHING_VALIDATED
+    is_draft: bool = False
 
     @property
     def alarms(self) -> tuple[BreakGlass, ...]:

@@ -94,7 +94,10 @@ def _context(report: LineageReport) -> dict[str, Any]:
         "challengers": _newest(shown.challengers, LONGEST_LIST),
         "triggers": _newest(shown.revalidation.triggers, LONGEST_LIST),
         "revalidations": _newest(shown.revalidation.signed, MOST_BLOCKS),
-        "running_subject": f"{fitted(shown.identity.name, 7.5, 220)} · lineage report",
+        "running_subject": (
+            f"{fitted(shown.identity.name, 7.5, 220)} · "
+            f"{'draft of the ' if shown.is_draft else ''}lineage report"
+        ),
         "broken_nodes": ", ".join(
             f"{node.kind} ({node.name})" for node in shown.nodes if node.is_broken
         ),

@@ -20,6 +20,7 @@ from registry.models import (
     Retirement,
     Slot,
 )
+from registry.permissions import orders_drafts
 from registry.reports import descriptions, exceptions, graph, reviews, slots
 from registry.reports.lineage import (
     ArtifactFile,
@@ -128,6 +129,7 @@ def read_lineage(
         findings=findings,
         challengers=reviews.challengers(held, promotions),
         revalidation=reviews.revalidation(version, held, card, moment),
+        is_draft=orders_drafts(reader, model),
     )
     return replace(report, trail=_trail(version, requests, held, report))
 
