@@ -25,6 +25,7 @@ from tracking.services.accounts import change_password
 from tracking.services.log_ins import (
     count_failed_try,
     forget_failed_tries,
+    is_locked,
     record_failed_log_in,
     refuse_locked,
 )
@@ -38,7 +39,24 @@ FLOORS = ("registry", "tracking", "audit", "auth")
 
 
 class LoggedPasswordChangeForm(AdminPasswordChangeForm):
-    """Django's form, which saves through the service that writes the entry."""
+    """Django's form, which saves through the service that writes the entry.
+
+    Wrong old passwords count as those at log-in do: a session left open is no way to
+    guess on.
+    """
+
+    def clean_old_password(self) -> str:
+        try:
+            refuse_locked(self.user)
+        except PermissionDeniedError as refusal:
+            raise ValidationError(refusal.detail, code=refusal.code) from refusal
+        try:
+            old: str = super().clean_old_password()
+        except ValidationError:
+            count_failed_try(self.user)
+            raise
+        forget_failed_tries(self.user)
+        return old
 
     def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002, ARG002 - Django's signature
         user = self.user
@@ -47,33 +65,33 @@ class LoggedPasswordChangeForm(AdminPasswordChangeForm):
 
 
 class LoggedAuthenticationForm(AdminAuthenticationForm):
-    """Django's form; a failure is an entry, and too many lock the account."""
+    """Django's form; a failure is an entry, and too many lock the account.
+
+    A locked account is answered like a wrong password or an unknown name, whatever the
+    password is, so that guessing tells nothing: not even that the account exists.
+    """
 
     def clean(self) -> dict[str, Any]:
         typed = self.cleaned_data.get("username") or ""
         account = User.objects.filter(username=typed).first()
+        locked = account is not None and is_locked(account)
         try:
-            _refuse_locked(account)
+            # The password is hashed all the same, which takes as long as the others do.
             cleaned = super().clean()
+            if locked:
+                raise self.get_invalid_login_error()
         except ValidationError as error:
             code = getattr(error, "code", None) or "invalid_login"
-            record_failed_log_in(account, door="password", code=code)
-            if account is not None and code != "account_locked":
+            record_failed_log_in(
+                account, door="password", code="account_locked" if locked else code
+            )
+            if account is not None and not locked:
                 count_failed_try(account)
             raise
-        if account is not None:
+        # Without a password nobody was asked for one, and nothing is forgotten.
+        if account is not None and self.get_user() is not None:
             forget_failed_tries(account)
         return cleaned
-
-
-def _refuse_locked(account: User | None) -> None:
-    """Refuse before the password is looked at, so that guessing on tells nothing."""
-    if account is None:
-        return
-    try:
-        refuse_locked(account)
-    except PermissionDeniedError as refusal:
-        raise ValidationError(refusal.detail, code=refusal.code) from refusal
 
 
 class AttestryAdminSite(AdminSite):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.test import Client
 from django.utils import timezone
 
 from audit.models import Event
@@ -88,6 +89,70 @@ def test_attack_fills_no_log(client, cast):
     with time_machine.travel(timezone.now() + timedelta(seconds=61), tick=False):
         log_in(client, "bob")
     assert len(failures()) == 22
+
+
+def test_locked_account_is_answered_like_an_unknown_name_or_a_wrong_password(
+    client, cast
+):
+    def answer(username: str, password: str) -> tuple[int, list[str]]:
+        answered = log_in(client, username, password)
+        return answered.status_code, answered.context["form"].non_field_errors()
+
+    unknown, wrong = answer("nobody", "wrong"), answer("bob", "wrong")
+    for _ in range(4):
+        log_in(client, "bob")
+    locked = [answer("bob", given) for given in ("wrong", factories.PASSWORD)]
+
+    assert unknown == wrong == locked[0] == locked[1]
+    assert wrong[0] == 200
+    assert len(wrong[1]) == 1
+    assert [told["code"] for _, told in failures()] == [
+        *["invalid_login"] * 6,
+        *["account_locked"] * 2,
+    ]
+
+
+def test_log_in_without_a_password_begins_no_count_anew(client, cast):
+    for _ in range(4):
+        log_in(client, "bob")
+    log_in(client, "bob", "")
+    log_in(client, "bob")
+
+    assert log_in(client, "bob", factories.PASSWORD).status_code == 200
+    assert Event.objects.filter(kind=TrackingEvent.ACCOUNT_LOCKED).count() == 1
+
+
+def change_password(client, old: str):
+    new = "another long passphrase"
+    fields = {"old_password": old, "new_password1": new, "new_password2": new}
+    return client.post("/admin/password_change/", fields)
+
+
+def test_wrong_old_passwords_lock_as_wrong_ones_at_log_in_do(client, cast):
+    client.force_login(cast.bob)
+    log_in(Client(), "bob")
+    for _ in range(4):
+        assert change_password(client, "guessed").status_code == 200
+
+    refused = change_password(client, factories.PASSWORD)
+
+    assert "this account is locked" in refused.context["form"].errors["old_password"][0]
+    cast.bob.refresh_from_db()
+    assert cast.bob.check_password(factories.PASSWORD)
+    assert log_in(Client(), "bob", factories.PASSWORD).status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
+        assert change_password(client, factories.PASSWORD).status_code == 302
+
+
+def test_right_old_password_begins_the_count_anew(client, cast):
+    client.force_login(cast.bob)
+    for _ in range(4):
+        change_password(client, "guessed")
+    assert change_password(client, factories.PASSWORD).status_code == 302
+    for _ in range(4):
+        change_password(client, "guessed")
+
+    assert not Event.objects.filter(kind=TrackingEvent.ACCOUNT_LOCKED).exists()
 
 
 def test_right_password_is_no_failure(client, cast):

@@ -75,14 +75,23 @@ def tries_counted(user: User) -> Iterator[None]:
     forget_failed_tries(user)
 
 
+def is_locked(user: User) -> bool:
+    return _lock_on(user) is not None
+
+
 def refuse_locked(user: User) -> None:
-    tries = FailedTries.objects.filter(user=user).first()
-    if tries is not None and tries.is_locked(timezone.now()):
+    tries = _lock_on(user)
+    if tries is not None:
         raise PermissionDeniedError(
             "account_locked",
             f"After {TRIES} wrong tries this account is locked for a while: wait until "
             f"{tries.locked_until:%H:%M} UTC.",
         )
+
+
+def _lock_on(user: User) -> FailedTries | None:
+    tries = FailedTries.objects.filter(user=user).first()
+    return tries if tries and tries.is_locked(timezone.now()) else None
 
 
 def count_failed_try(user: User) -> None:
