@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from audit.models import Event
-from registry.models import ModelVersion
+from registry.models import ModelVersion, PromotionRequest, RegisteredModel
 from tests import factories
+from tests.registry.mlflow_versions import CREATE
 from tests.tracking.conftest import Mlflow
 
 
@@ -87,3 +88,26 @@ def second(workspace, cast, first) -> ModelVersion:
 @pytest.fixture
 def third(workspace, cast) -> ModelVersion:
     return factories.version(workspace, cast, content=b"3")
+
+
+@pytest.fixture
+def in_review(workspace, cast) -> PromotionRequest:
+    factories.policy(workspace, cast)
+    return factories.evaluated(factories.version(workspace, cast), cast)
+
+
+@pytest.fixture
+def source(run):
+    return f"runs:/{run.run_id}/model"
+
+
+@pytest.fixture
+def model(alice):
+    assert alice.post("registered-models/create", name="scorer")[0] == 200
+    return RegisteredModel.objects.get(name="scorer")
+
+
+@pytest.fixture
+def version(alice, model, source):
+    assert alice.post(CREATE, name="scorer", source=source)[0] == 200
+    return ModelVersion.objects.get()

@@ -11,7 +11,7 @@ from registry.models.sign_off import SignerRole
 from registry.services.delegations import delegate_signing
 from tests import factories
 from tests.factories import PASSWORD
-from tests.registry.test_admin import as_person, text
+from tests.registry.reviewing import as_person, text
 from tracking.permissions import Role
 
 pytestmark = pytest.mark.django_db
