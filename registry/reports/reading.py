@@ -151,6 +151,7 @@ def _requests(version: ModelVersion) -> list[PromotionRequest]:
             "policy__publication__published_by",
             "policy__registered_model__workspace",
             "closing__closed_by",
+            "model_version__artifact",
         ).order_by("-pk")
     )
     note_sensitive_data(requests)
