@@ -10,7 +10,7 @@ from hashlib import sha256
 from math import ceil
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef
 
 from audit.services import record, system_account
 from registry.events import RegistryEvent
@@ -20,11 +20,9 @@ from registry.models import (
     RevalidationTrigger,
     SignOff,
     Slot,
-    TierAssessment,
 )
 from registry.models.promotion_request import PromotionRequestQuerySet
 from registry.models.revalidation import TriggerKind
-from registry.models.tier import Tier
 from registry.services.due_dates import add_months
 from registry.services.revalidation_triggers import add_trigger
 from tracking.models import Workspace
@@ -105,34 +103,24 @@ def _drawn(workspace: Workspace, now: datetime) -> bool:
 
 
 def _approved_by_nobody(now: datetime) -> PromotionRequestQuerySet:
-    """Return last month's promotions of tier 4 that nobody signed and that serve still."""
+    """Return last month's promotions that nobody signed and that serve still.
+
+    They are of tier 4: at every other somebody has to sign (`tier.rules_of`).
+    """
     begin, end = _last_month(now)
     signed = SignOff.objects.filter(
         request=OuterRef("pk"), subject_digest=OuterRef("subject_digest")
     )
     serves = Slot.objects.filter(
-        champion=OuterRef("model_version"),
-        environment=OuterRef("environment"),
-        break_glass__isnull=True,
+        champion=OuterRef("model_version"), environment=OuterRef("environment")
     )
-    tier_then = TierAssessment.objects.filter(
-        registered_model=OuterRef("model_version__registered_model"),
-        signed_at__lte=OuterRef("approved_at"),
-    ).order_by("-pk")
-    return (
-        PromotionRequest.objects.annotate(
-            tier_then=Subquery(tier_then.values("tier")[:1])
-        )
-        .filter(
-            ~Exists(signed),
-            Exists(serves),
-            state=RequestState.PROMOTED,
-            tier_then=Tier.LOW,
-            promotion__promoted_at__gte=begin,
-            promotion__promoted_at__lt=end,
-        )
-        .order_by("pk")
-    )
+    return PromotionRequest.objects.filter(
+        ~Exists(signed),
+        Exists(serves),
+        state=RequestState.PROMOTED,
+        promotion__promoted_at__gte=begin,
+        promotion__promoted_at__lt=end,
+    ).order_by("pk")
 
 
 def _last_month(now: datetime) -> tuple[datetime, datetime]:
