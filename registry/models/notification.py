@@ -31,6 +31,7 @@ class NotificationType(models.TextChoices):
     REVALIDATION_WANTED = "dev.attestry.revalidation.wanted.v1", "Validation wanted"
     RETIREMENT_SIGNED = "dev.attestry.retirement.signed.v1", "Retired"
     FREEZE_OVERDUE = "dev.attestry.freeze.overdue.v1", "Rollback not reviewed"
+    ACCOUNT_LOCKED = "dev.attestry.account.locked.v1", "Account locked"
     SENSITIVE_DATASET_USED = (
         "dev.attestry.dataset.sensitive_used.v1",
         "Sensitive dataset used",

@@ -30,6 +30,10 @@ _ASKS = {
     NotificationType.FREEZE_OVERDUE: (
         "Nobody has reviewed a rollback in time. Nothing is promoted until somebody does."
     ),
+    NotificationType.ACCOUNT_LOCKED: (
+        "There were too many wrong passwords or codes. If they were not yours, tell an "
+        "administrator."
+    ),
     NotificationType.SENSITIVE_DATASET_USED: "A sensitive dataset was used.",
 }
 
@@ -52,6 +56,8 @@ def _title(notification: Notification) -> str:
         about = (
             f"{told['registered_model']} v{told['version']} to {told['environment']}"
         )
+    if "locked_until" in told:
+        about = f"until {told['locked_until']}"
     # A name may hold line breaks, which would be headers of their own.
     return f"{notification.get_type_display()}: {' '.join(about.split())}"
 

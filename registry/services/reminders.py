@@ -1,6 +1,7 @@
 """What time brings is told of here, each thing once.
 
-Waivers that end, findings and reviews of rollbacks that are overdue, sensitive uses.
+Waivers that end, findings and reviews of rollbacks that are overdue, locked accounts and
+uses of sensitive data.
 
 The worker that keeps the time calls it. Uses of sensitive data are noticed in the floor
 below, which knows nothing of webhooks; they are found here some seconds later.
@@ -17,6 +18,7 @@ from django.db import transaction
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
+from audit.services import pseudonym
 from registry.models import (
     Finding,
     Freeze,
@@ -30,7 +32,7 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.services.notifications import announce, page_url
 from registry.services.recipients import holders_of, signers_of
-from tracking.models import SensitiveUse, Workspace
+from tracking.models import FailedTries, SensitiveUse, Workspace
 from tracking.permissions import Role
 
 WAIVERS_ARE_TOLD_BEFORE = timedelta(days=7)
@@ -56,6 +58,7 @@ def remind() -> int:
         *_of_waivers(now),
         *_of_findings(now),
         *_of_freezes(now),
+        *_of_locked_accounts(now),
         *_of_sensitive_uses(now),
     ]
     return sum(_told_now(reminder) for reminder in _untold(due))
@@ -165,6 +168,26 @@ def _of_freezes(now: datetime) -> Iterator[Reminder]:
                 model.owner,
                 *signers_of(model, SignerRole.VALIDATOR, SignerRole.RISK),
             ),
+        )
+
+
+def _of_locked_accounts(now: datetime) -> Iterator[Reminder]:
+    """Tell whose account it is: at log-in they are told no more than a stranger.
+
+    An account belongs to no workspace, so it is told of in the first that they see.
+    """
+    locked = FailedTries.objects.filter(locked_until__gt=now).select_related("user")
+    for tries in locked.order_by("pk"):
+        workspace = Workspace.objects.visible_to(tries.user).order_by("pk").first()
+        if workspace is None or tries.locked_until is None:
+            continue
+        account, until = pseudonym(tries.user), tries.locked_until.isoformat()
+        yield Reminder(
+            NotificationType.ACCOUNT_LOCKED,
+            workspace,
+            f"{account}/locked/{until}",
+            {"account": account, "locked_until": until},
+            (tries.user,),
         )
 
 

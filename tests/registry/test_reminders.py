@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core import mail
 from django.utils import timezone
 
 from registry.models import Delivery, Notification, Slot
 from registry.models.finding import Severity
+from registry.services.deliveries import deliver
 from registry.services.reminders import remind
 from registry.services.timers import end_what_is_over
 from tests import factories
 from tracking.services.accounts import change_email
+from tracking.services.log_ins import count_failed_try
 from tracking.services.sensitive_data import acknowledge_sensitive_use
 
 pytestmark = pytest.mark.django_db
@@ -144,6 +147,36 @@ def test_rollback_that_was_reviewed_in_time_is_not_told(workspace, cast, first, 
 
     with time_machine.travel(freeze.review_due_at, tick=False):
         assert remind() == 0
+
+
+def test_whose_account_is_locked_is_told_once_each_time(workspace, cast):
+    def lock_and_remind() -> int:
+        for _ in range(5):
+            count_failed_try(cast.bob)
+        return remind() + remind()
+
+    later = timezone.now() + timedelta(hours=1)
+    assert lock_and_remind() == 1
+    with time_machine.travel(later, tick=False):
+        assert remind() == 0
+        assert lock_and_remind() == 1
+
+    documents = [
+        json.loads(item.document)
+        for item in Notification.objects.filter(type="dev.attestry.account.locked.v1")
+    ]
+    until = (later + timedelta(minutes=15)).isoformat()
+    assert documents[-1]["data"] == {
+        "account": f"user/{cast.bob.pk}",
+        "locked_until": until,
+    }
+    deliveries = Delivery.objects.order_by("pk")
+    assert [delivery.recipient for delivery in deliveries] == [cast.bob, cast.bob]
+    deliver(deliveries[0].pk, jitter=lambda: 0.0)
+    told_first = documents[0]["data"]["locked_until"]
+    assert [sent.subject for sent in mail.outbox] == [
+        f"[Attestry] Account locked: until {told_first}"
+    ]
 
 
 def test_stewards_and_ethics_are_told_once_that_a_run_used_sensitive_data(
