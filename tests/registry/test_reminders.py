@@ -161,10 +161,8 @@ def test_whose_account_is_locked_is_told_once_each_time(workspace, cast):
         assert remind() == 0
         assert lock_and_remind() == 1
 
-    documents = [
-        json.loads(item.document)
-        for item in Notification.objects.filter(type="dev.attestry.account.locked.v1")
-    ]
+    locked = Notification.objects.filter(type="dev.attestry.account.locked.v1")
+    documents = [json.loads(item.document) for item in locked.order_by("pk")]
     until = (later + timedelta(minutes=15)).isoformat()
     assert documents[-1]["data"] == {
         "account": f"user/{cast.bob.pk}",
