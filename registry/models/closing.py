@@ -19,7 +19,8 @@ CLOSED_STATES = (
 class Closing(models.Model):
     """Append-only; a rejection and an invalidation are signed, a withdrawal is not.
 
-    An invalidation by another tier of the model is signed with that tier.
+    An invalidation by another tier of the model is signed with that tier, and one by
+    another policy stands on its publication.
     """
 
     request = models.OneToOneField(

@@ -8,6 +8,7 @@ from registry.models import PromotionRequest, RequestState
 from registry.services.assessment import Assessment, assess
 from registry.services.claims.requests import claims_of_request
 from registry.services.evidence import refuse_changed_cards, refuse_changed_evidence
+from registry.services.governance import refuse_superseded_policy
 from registry.services.quorum import lacking_roles
 from registry.services.reconciliation import Claim, unfounded
 from registry.services.sign_off_verification import sign_off_faults
@@ -21,6 +22,7 @@ def refuse_unredeemable(request: PromotionRequest, now: datetime) -> None:
     if request.state != RequestState.APPROVED:
         raise not_approved(request)
     refuse_due(request, now)
+    refuse_superseded_policy(request, now)
     refuse_changed_subject(request, now)
     refuse_altered_sign_offs(request)
     lacking = lacking_roles(request)

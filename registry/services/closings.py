@@ -14,6 +14,7 @@ from registry.models import (
     Closing,
     Delegation,
     NotificationType,
+    Policy,
     PromotionRequest,
     RegisteredModel,
     RequestState,
@@ -23,6 +24,7 @@ from registry.permissions import may_invalidate, may_reject, may_request_promoti
 from registry.services.approvals import refuse_due
 from registry.services.conclusions import locked_request
 from registry.services.delegations import authority_to_sign
+from registry.services.governance import bound_models, is_superseded
 from registry.services.notifications import notify
 from registry.services.reauthentication import reauthenticate_for
 from registry.services.sign_offs import (
@@ -175,12 +177,30 @@ def end_requests_of_other_tier(
         model_version__registered_model=model
     )
     for pk in of_model.order_by("pk").values_list("pk", flat=True):
+        _end_by_system(
+            locked_request(pk),
+            reason="The tier of the model was assessed anew: open another request.",
+            actor=actor,
+            now=now,
+        )
+
+
+def end_requests_of_former_policy(
+    policy: Policy, *, actor: User, now: datetime
+) -> None:
+    """End the open requests that another policy governs, in the transaction of that one.
+
+    What people signed, or were to, is whether a version comes up to what was demanded.
+    """
+    open_there = PromotionRequest.objects.open().filter(
+        environment=policy.environment,
+        model_version__registered_model__in=bound_models(policy),
+    )
+    for pk in open_there.order_by("pk").values_list("pk", flat=True):
         request = locked_request(pk)
-        if request.is_open and not expire_if_due(pk, now=now):
-            reason = "The tier of the model was assessed anew: open another request."
-            _close(
-                request, RequestState.INVALIDATED, reason=reason, actor=actor, now=now
-            )
+        if is_superseded(request, now):
+            reason = f"{policy} governs {policy.environment} now: open another request."
+            _end_by_system(request, reason=reason, actor=actor, now=now)
 
 
 def expire_if_due(request_pk: int, *, now: datetime) -> bool:
@@ -202,6 +222,13 @@ def expire_if_due(request_pk: int, *, now: datetime) -> bool:
             now=now,
         )
     return True
+
+
+def _end_by_system(
+    request: PromotionRequest, *, reason: str, actor: User, now: datetime
+) -> None:
+    if request.is_open and not expire_if_due(request.pk, now=now):
+        _close(request, RequestState.INVALIDATED, reason=reason, actor=actor, now=now)
 
 
 def _refusals(

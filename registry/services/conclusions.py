@@ -10,6 +10,7 @@ from registry.models import NotificationType, PromotionRequest, RequestState
 from registry.models.tier import rules_of
 from registry.policy_document import read_policy_document
 from registry.services.assessment import Assessment, assess
+from registry.services.governance import is_superseded
 from registry.services.notifications import notify
 from registry.services.quorum import lacking_roles
 
@@ -97,7 +98,7 @@ def reconsider(request_pk: int, *, cause: str, actor: User, now: datetime) -> No
 def approve_when_complete(request_pk: int, *, actor: User, now: datetime) -> None:
     """Approve a request in review if every signature is there, in the transaction."""
     request = locked_request(request_pk)
-    if request.is_due(now) or lacking_roles(request):
+    if request.is_due(now) or is_superseded(request, now) or lacking_roles(request):
         return
     policy = read_policy_document(request.policy.document)
     at_most = rules_of(request.model_version.registered_model.tier).approval_days

@@ -107,7 +107,7 @@ def decide(version: ModelVersion, *, environment: str, now: datetime) -> Decisio
     if slot and slot.serving(now) == version:
         _look_at_champion(slot, version, found, now)
     else:
-        _look_at_outsider(slot, version, request, found, now)
+        _look_at_outsider(slot, version, request, policy, found, now)
     _look_at_model(version, found, now)
     return replace(
         asked,
@@ -311,6 +311,7 @@ def _look_at_outsider(
     slot: Slot | None,
     version: ModelVersion,
     request: PromotionRequest | None,
+    policy: Policy,
     found: _Found,
     now: datetime,
 ) -> None:
@@ -324,7 +325,7 @@ def _look_at_outsider(
         code = "not_promoted"
         sentence = "Nobody has asked for its promotion: open a promotion request."
     else:
-        code, sentence, found.is_pending = _of_request(request, now)
+        code, sentence, found.is_pending = _of_request(request, policy, now)
     found.reasons.append(Reason(code, sentence))
     if (
         slot
@@ -336,13 +337,20 @@ def _look_at_outsider(
         )
 
 
-def _of_request(request: PromotionRequest, now: datetime) -> tuple[str, str, bool]:
+def _of_request(
+    request: PromotionRequest, policy: Policy, now: datetime
+) -> tuple[str, str, bool]:
     """Return code, sentence and whether people are still at it."""
     asked = f"Request {request.pk}"
     if request.is_due(now) or request.state == RequestState.EXPIRED:
         if request.approved_at:
             return "approval_expired", f"{asked} was not promoted in time.", False
         return "request_expired", f"{asked} was not decided in time.", False
+    if request.is_open and request.policy_id != policy.pk:
+        superseded = (
+            f"{asked} is held to a policy that {policy} has followed: ask anew."
+        )
+        return "policy_superseded", superseded, False
     match request.state:
         case RequestState.EVALUATING:
             return (

@@ -1,11 +1,15 @@
-"""Which policy governs a model in an environment now, and whether any governs there."""
+"""Which policy governs a model in an environment now, and whether any governs there.
+
+A request is decided under the policy that it pinned, and only while that one governs (R7).
+"""
 
 from datetime import datetime
 
 from audit.errors import ConflictError
-from registry.models import Policy, RegisteredModel
+from registry.models import Policy, PromotionRequest, RegisteredModel
 from registry.models.contents import governed_environments
 from registry.models.policy import PolicyQuerySet
+from registry.models.registered_model import RegisteredModelQuerySet
 
 
 def governing_policy(
@@ -57,3 +61,32 @@ def pinned_policy(model: RegisteredModel, environment: str, now: datetime) -> Po
             f"published before asking.",
         )
     return policy
+
+
+def is_superseded(request: PromotionRequest, now: datetime) -> bool:
+    """Say whether another policy governs by now than the one that a request pinned."""
+    model = request.model_version.registered_model
+    return governing_policy(model, request.environment, now) != request.policy
+
+
+def refuse_superseded_policy(request: PromotionRequest, now: datetime) -> None:
+    """Refuse to go on under a policy that others have followed.
+
+    Publishing one ends the requests that it concerns; one that was opened at the same
+    moment is stopped here.
+    """
+    if is_superseded(request, now):
+        raise ConflictError(
+            "policy_superseded",
+            f"This request is held to {request.policy}, and another policy governs by "
+            f"now: withdraw it, and ask anew under that one.",
+        )
+
+
+def bound_models(policy: Policy) -> RegisteredModelQuerySet:
+    """Return the models that a policy may govern, as their tiers are now."""
+    if policy.registered_model_id is not None:
+        return RegisteredModel.objects.filter(pk=policy.registered_model_id)
+    return RegisteredModel.objects.filter(
+        workspace=policy.workspace_id, tier__in=policy.tiers
+    )

@@ -22,6 +22,8 @@ from registry.policy_document import (
     read_policy_document,
     refuse_judging_programs,
 )
+from registry.services.closings import end_requests_of_former_policy
+from registry.services.governance import bound_models
 from registry.services.revalidation_triggers import call_by_policy
 from registry.services.tier_minimum import refuse_weaker_than_tier
 from tracking.authority import refuse_untold_role
@@ -86,7 +88,10 @@ def _refuse_odd_environment(name: str) -> None:
 
 
 def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
-    """Put a policy into force; its author cannot do that (R3)."""
+    """Put a policy into force; its author cannot do that (R3).
+
+    Open requests that it governs from now on end: they were held to another one (R7).
+    """
     workspace = policy.home
     with (
         refusals_recorded(
@@ -110,6 +115,7 @@ def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
                 "You wrote this policy, so somebody else must publish it.",
             )
         _lock(policy.registered_model or workspace)
+        _lock_bound(policy)
         if PolicyPublication.objects.filter(policy=policy).exists():
             raise ConflictError(
                 "policy_published", f"{policy} is published already; it stays as it is."
@@ -127,6 +133,7 @@ def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
             subject=policy.subject,
             payload={"digest": policy.digest, "environment": policy.environment},
         )
+        end_requests_of_former_policy(policy, actor=actor, now=now)
         call_by_policy(policy, actor=actor, now=now)
     return publication
 
@@ -158,7 +165,14 @@ def _model_of(
 
 def _lock(bound: RegisteredModel | Workspace) -> None:
     """Let one policy at a time be numbered or published."""
-    type(bound).objects.select_for_update().get(pk=bound.pk)
+    # Other rows may go on pointing to it: a notification does, of who holds a request.
+    type(bound).objects.select_for_update(no_key=True).get(pk=bound.pk)
+
+
+def _lock_bound(policy: Policy) -> None:
+    """Wait for whoever opens or redeems a request of a model that may be governed."""
+    models = bound_models(policy).select_for_update(no_key=True)
+    list(models.order_by("pk").values_list("pk", flat=True))
 
 
 def _strictest_tier(policy: Policy) -> int | None:

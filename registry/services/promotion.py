@@ -45,7 +45,6 @@ from registry.services.findings import refuse_blocking_findings
 from registry.services.governance import pinned_policy
 from registry.services.notifications import notify
 from registry.services.out_of_use import refuse_retired
-from registry.services.revalidation_triggers import call_by_promotion
 from registry.services.slot_history import compared_with, refuse_altered_slot
 from registry.services.slots import fill, locked_slot, refuse_frozen
 from registry.services.submission import refuse_unfit
@@ -204,7 +203,6 @@ def promote(request: PromotionRequest, *, actor: User) -> Promotion:
                 "subject_digest": request.subject_digest,
             },
         )
-        call_by_promotion(request, actor=actor, now=now)
         refuse_denied(version, environment=request.environment, now=now)
         notify(NotificationType.VERSION_PROMOTED, request)
     return promotion

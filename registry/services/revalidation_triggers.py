@@ -37,7 +37,11 @@ from registry.models.revalidation import TriggerKind
 from registry.policy_document import read_policy_document
 from registry.services.assessment import assess
 from registry.services.due_dates import due_dates
-from registry.services.governance import former_policy, governing_policy
+from registry.services.governance import (
+    bound_models,
+    former_policy,
+    governing_policy,
+)
 from registry.services.notifications import announce, page_url
 from registry.services.recipients import validators_of
 from tracking.lineage import runs_in_lineages
@@ -130,14 +134,6 @@ def call_by_policy(policy: Policy, *, actor: User, now: datetime) -> None:
             _add_by_policy(version, policy, actor=actor, now=now)
 
 
-def call_by_promotion(request: PromotionRequest, *, actor: User, now: datetime) -> None:
-    """Call for a version that was approved under a policy that others have followed."""
-    version = request.model_version
-    policy = governing_policy(version.registered_model, request.environment, now)
-    if policy and _demands(policy) != _demands(request.policy):
-        _add_by_policy(version, policy, actor=actor, now=now)
-
-
 def call_by_tier(model: RegisteredModel, *, actor: User, now: datetime) -> None:
     """Call for the champions that were approved at a weaker tier than the model's newest.
 
@@ -153,7 +149,10 @@ def call_by_tier(model: RegisteredModel, *, actor: User, now: datetime) -> None:
 
 def call_by_rollback(request: PromotionRequest, *, actor: User, now: datetime) -> None:
     """Call for a version that serves again by an approval of former policies or tiers."""
-    call_by_promotion(request, actor=actor, now=now)
+    version = request.model_version
+    policy = governing_policy(version.registered_model, request.environment, now)
+    if policy and _demands(policy) != _demands(request.policy):
+        _add_by_policy(version, policy, actor=actor, now=now)
     _add_by_tier(request, actor=actor, now=now)
 
 
@@ -262,16 +261,11 @@ def _has_called(version: ModelVersion, cause: str) -> bool:
 def _bound_by(policy: Policy) -> list[Slot]:
     """Return the slots with a champion that a policy may govern, as tiers are now."""
     slots = Slot.objects.with_champion().filter(
-        environment=policy.environment, champion__isnull=False
+        environment=policy.environment,
+        champion__isnull=False,
+        registered_model__in=bound_models(policy),
     )
-    if policy.registered_model is not None:
-        bound = slots.filter(registered_model=policy.registered_model)
-    else:
-        bound = slots.filter(
-            registered_model__workspace=policy.workspace,
-            registered_model__tier__in=policy.tiers,
-        )
-    return list(bound.order_by("pk"))
+    return list(slots.order_by("pk"))
 
 
 def _ended_waivers(called: Called, now: datetime) -> Iterator[Call]:

@@ -29,6 +29,7 @@ from registry.services.authority import refuse_untold_signer
 from registry.services.claims.requests import claims_of_view
 from registry.services.conclusions import approve_when_complete, locked_request
 from registry.services.delegations import authority_to_sign, refuse_second_signature
+from registry.services.governance import refuse_superseded_policy
 from registry.services.quorum import lacking_roles, required_signers
 from registry.services.reauthentication import reauthenticate_for
 from registry.signing import signed_name, valid_sign_offs
@@ -83,6 +84,7 @@ def sign_off(
         )
         refuse_unsound_log()
         refuse_unless_in_review(request, role)
+        refuse_superseded_policy(request, now)
         _refuse_second_of_role(request, role)
         refuse_second_signature(request, actor, delegation)
         opened = refuse_unread_evidence(request, seen_digest, actor)

@@ -23,6 +23,7 @@ from registry.models.tier import Tier
 from registry.services.aliases import set_alias
 from registry.services.archiving import archive_version
 from registry.services.out_of_use import is_archived
+from registry.services.policies import publish_policy
 from registry.services.promotion import promote
 from tests import factories
 from tests.factories import Cast
@@ -212,6 +213,94 @@ def test_last_signature_after_a_stricter_tier_is_refused(workspace, cast):
 
     assert outcomes == ("done", "request_not_in_review")
     assert factories.fresh(asked).state == RequestState.INVALIDATED
+
+
+# A policy that is published meanwhile
+
+
+OF_TIERS = factories.POLICY.replace("registered_model: credit", "tier: [3]")
+POLICIES = pytest.mark.parametrize("document", [factories.POLICY, OF_TIERS])
+
+
+def publishing(workspace: Workspace, cast: Cast, document: str) -> Act:
+    drafted = factories.policy(workspace, cast, document, published=False)
+    return lambda: publish_policy(drafted, actor=cast.rita)
+
+
+@POLICIES
+def test_version_that_is_promoted_before_another_policy_stays(
+    workspace, cast, document
+):
+    factories.policy(workspace, cast, document)
+    version, take = promoting(workspace, cast)
+    publish = publishing(workspace, cast, document.replace("0.7", "0.71"))
+
+    assert overtaken(take, publish) == ("done", "done")
+
+    assert slot().champion == version
+    assert RevalidationTrigger.objects.get().kind == TriggerKind.POLICY_CHANGE
+
+
+@POLICIES
+def test_version_is_not_promoted_once_another_policy_is_published(
+    workspace, cast, document
+):
+    factories.policy(workspace, cast, document)
+    version, take = promoting(workspace, cast)
+    publish = publishing(workspace, cast, document)
+
+    assert overtaken(publish, take) == ("done", "request_not_approved")
+    assert not Slot.objects.filter(champion=version).exists()
+
+
+@POLICIES
+def test_last_signature_before_another_policy_approves_nothing_that_stays(
+    workspace, cast, document
+):
+    factories.webhook(workspace, cast)
+    factories.policy(workspace, cast, document)
+    asked, sign = signing_last(workspace, cast)
+    publish = publishing(workspace, cast, document)
+
+    assert overtaken(sign, publish) == ("done", "done")
+    assert factories.fresh(asked).state == RequestState.INVALIDATED
+
+
+@POLICIES
+def test_last_signature_after_another_policy_is_refused(workspace, cast, document):
+    factories.webhook(workspace, cast)
+    factories.policy(workspace, cast, document)
+    asked, sign = signing_last(workspace, cast)
+    publish = publishing(workspace, cast, document)
+
+    assert overtaken(publish, sign) == ("done", "request_not_in_review")
+    assert factories.fresh(asked).state == RequestState.INVALIDATED
+
+
+@POLICIES
+def test_request_that_is_opened_before_another_policy_ends(workspace, cast, document):
+    factories.policy(workspace, cast, document)
+    version = factories.version(workspace, cast)
+    publish = publishing(workspace, cast, document)
+
+    came_of_it = overtaken(lambda: factories.request(version, cast), publish)
+
+    assert came_of_it == ("done", "done")
+    state = version.promotion_requests.get().state
+    assert state == RequestState.INVALIDATED
+
+
+@POLICIES
+def test_request_that_waits_for_another_policy_pins_that(workspace, cast, document):
+    factories.policy(workspace, cast, document)
+    version = factories.version(workspace, cast)
+    publish = publishing(workspace, cast, document)
+
+    came_of_it = overtaken(publish, lambda: factories.request(version, cast))
+
+    assert came_of_it == ("done", "done")
+    asked = version.promotion_requests.get()
+    assert (asked.policy.version, asked.state) == (2, RequestState.EVALUATING)
 
 
 def test_version_that_is_archived_meanwhile_gets_no_alias(workspace, cast):

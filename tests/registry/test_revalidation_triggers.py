@@ -142,21 +142,6 @@ def test_policy_that_demands_something_else_calls_for_the_champion(
     assert why_due(champion) == "policy_change"
 
 
-def test_version_that_was_approved_under_a_former_policy_is_due_once_it_serves(
-    workspace, cast
-):
-    factories.policy(workspace, cast)
-    approved = factories.approved(factories.version(workspace, cast), cast)
-    policy = factories.policy(workspace, cast, STRICTER)
-    assert called() == []
-
-    promote(approved, actor=cast.rex)
-
-    version = approved.model_version
-    assert called() == [("policy_change", policy.subject, version.pk, "rex")]
-    assert why_due(version) == "policy_change"
-
-
 @pytest.mark.parametrize(
     "document",
     [

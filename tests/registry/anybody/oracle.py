@@ -38,6 +38,7 @@ def was_promoted_rightly(
     """Gates, quorum and evidence of an approval, when it was redeemed."""
     assert request.is_open
     assert request.has_run
+    assert request.policy is ledger.policy, "another policy governs by now"
     assert ledger.holds(by, "release", "bot")
     assert not any(not frozen.is_lifted for frozen in ledger.freezes)
     assert not ledger.is_retired
@@ -94,6 +95,7 @@ def was_rolled_back_rightly(
     assert not ledger.is_out_of_use(to)
     assert ledger.hindered(to, now) == []
     waivers_still_count(ledger, request, now)
+    is_not_overdue(ledger, to, now)
     return request
 
 
@@ -117,6 +119,7 @@ def was_confirmed_rightly(
     assert not asked.people & confirmed.people, "one person is not two"
     assert confirmed.at <= asked.at + CONFIRM_WITHIN + timedelta(minutes=1)
     assert asked.ends_at is None
+    assert ledger.hindered(asked.version, confirmed.at) == []
     lasting = ledger.lasting(confirmed.at)
     for before in ledger.emergencies:
         if before.trouble and (

@@ -203,6 +203,8 @@ class Oversight(Slots):
 
     def bind(self, document: str, author: str) -> None:
         sign_offs, attestations = POLICIES[document]
+        for request in self.ledger.requests:
+            request.is_open = False
         self.ledger.policy = Policy(sign_offs, attestations, author, self.now)
 
     @rule(

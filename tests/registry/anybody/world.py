@@ -43,10 +43,7 @@ ALONGSIDE: dict[str, set[str]] = {
         Registry.REQUEST_RECONSIDERED,
         Registry.REQUEST_APPROVED,
     },
-    Registry.VERSION_PROMOTED: {
-        Registry.BREAK_GLASS_ENDED,
-        Registry.REVALIDATION_TRIGGERED,
-    },
+    Registry.VERSION_PROMOTED: {Registry.BREAK_GLASS_ENDED},
     Registry.VERSION_ROLLED_BACK: {
         Registry.BREAK_GLASS_ENDED,
         Registry.FINDING_OPENED,
@@ -62,7 +59,11 @@ ALONGSIDE: dict[str, set[str]] = {
     Registry.RETIREMENT_SIGNED: {Registry.BREAK_GLASS_ENDED},
     Registry.REVALIDATION_SIGNED: {Registry.BREAK_GLASS_ENDED},
     Registry.FINDING_OPENED: {Registry.REVALIDATION_TRIGGERED},
-    Registry.POLICY_PUBLISHED: {Registry.REVALIDATION_TRIGGERED},
+    Registry.POLICY_PUBLISHED: {
+        Registry.REQUEST_EXPIRED,
+        Registry.REQUEST_INVALIDATED,
+        Registry.REVALIDATION_TRIGGERED,
+    },
     Registry.TIER_ASSESSED: {
         Registry.FINDING_MOVED,
         Registry.REQUEST_EXPIRED,
