@@ -145,9 +145,13 @@ class GateRunOutput(serializers.ModelSerializer[GateRun]):
 
 
 class WaiverOutput(serializers.ModelSerializer[Waiver]):
-    """A waiver, who asked for it and who approved it, and how it stands now."""
+    """A waiver, who asked for it and who approved it, and how it stands now.
+
+    `outcome` is what the gate said when it was asked for: it covers nothing worse.
+    """
 
     standing = serializers.SerializerMethodField()
+    outcome = serializers.CharField(source="verdict.outcome", default=None)
     requested_by = serializers.CharField(source="requested_by.username")
     approvals = serializers.SerializerMethodField()
 
@@ -157,6 +161,7 @@ class WaiverOutput(serializers.ModelSerializer[Waiver]):
             "id",
             "request",
             "gate",
+            "outcome",
             "scope",
             "standing",
             "reason",

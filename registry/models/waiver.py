@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Count, F, Q
 
+from registry.models.gate_run import Verdict
 from registry.models.promotion_request import PromotionRequest
 from registry.models.registered_model import RegisteredModel
 
@@ -63,18 +64,23 @@ class WaiverQuerySet(models.QuerySet["Waiver"]):
     def with_people(self) -> Self:
         return self.select_related(
             "requested_by",
+            "verdict__gate_run",
             "withdrawal__withdrawn_by",
             "request__model_version__registered_model__workspace",
         ).prefetch_related("approvals__approver")
 
 
 class Waiver(models.Model):
-    """Append-only: what was asked; approvals and a withdrawal are rows of their own."""
+    """Append-only: what was asked; approvals and a withdrawal are rows of their own.
+
+    `verdict` is what stood in the way; null only in rows from before it was named.
+    """
 
     request = models.ForeignKey(
         PromotionRequest, models.PROTECT, related_name="waivers"
     )
     gate = models.SlugField(max_length=50)
+    verdict = models.ForeignKey(Verdict, models.PROTECT, null=True, related_name="+")
     scope = models.CharField(max_length=10, choices=WaiverScope)
     reason = models.CharField(max_length=2000)
     compensating_control = models.CharField(max_length=2000)

@@ -51,7 +51,12 @@ class ReadRequest:
             .select_related("gate_run")
             .order_by("gate_run__attempt", "gate_run__position")
         )
-        counting = waivers_that_count(row, self.policy, moment)
+        outcomes = {
+            verdict.gate_run.gate: verdict.outcome
+            for verdict in self.verdicts
+            if verdict.gate_run.attempt == row.attempt
+        }
+        counting = waivers_that_count(row, self.policy, moment, outcomes=outcomes)
         waivers = {gate: waiver.pk for gate, waiver in counting.items()}
         self.gates: tuple[GateRow, ...] = tuple(
             verdicts.gate_row(

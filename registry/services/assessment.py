@@ -4,18 +4,20 @@ It is asked again whenever something is decided, so that what has ended since le
 nothing through, whether a timer has run or not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, OuterRef
 
+from audit.tlog.canonical import digest
 from registry.models import (
     Attestation,
     PromotionRequest,
     TierAssessment,
     Verdict,
     Waiver,
+    WaiverScope,
 )
 from registry.models.tier import TierRules, rules_of
 from registry.permissions import JUDGED_BY
@@ -31,6 +33,11 @@ from registry.verdict import Outcome
 PASSING = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})
 # An ERROR measured nothing, so there is nothing that could be waived.
 WAIVED = frozenset({Outcome.FAIL, Outcome.INCONCLUSIVE})
+# What a waiver covers by what it was asked for: nothing worse.
+_COVERED = {
+    Outcome.INCONCLUSIVE: frozenset({Outcome.INCONCLUSIVE}),
+    Outcome.FAIL: WAIVED,
+}
 
 
 @dataclass(frozen=True)
@@ -59,17 +66,15 @@ def assess(
     """
     policy = read_policy_document(request.policy.document)
     rules = rules_of(request.model_version.registered_model.tier)
-    waivable = waivers_that_count(request, policy, now, approved_by=attested_by)
     failed = _failed_gates(request, policy, rules)
-    waivers = tuple(
-        waivable[gate]
-        for gate, outcome in failed
-        if gate in waivable and outcome in WAIVED
+    waivable = waivers_that_count(
+        request, policy, now, outcomes=failed, approved_by=attested_by
     )
+    waivers = tuple(waivable[gate] for gate in failed if gate in waivable)
     waived = {waiver.gate for waiver in waivers}
     attested = attestations_that_count(request, policy, now, attested_by=attested_by)
     return Assessment(
-        open_gates=tuple(gate for gate, _ in failed if gate not in waived),
+        open_gates=tuple(gate for gate in failed if gate not in waived),
         waivers=waivers,
         attestations=tuple(attested.values()),
         missing_attestations=tuple(
@@ -87,11 +92,13 @@ def waivers_that_count(
     policy: PolicyDocument,
     now: datetime,
     *,
+    outcomes: Mapping[str, str],
     approved_by: datetime | None = None,
 ) -> dict[str, Waiver]:
     """Return the waiver of each gate that has one in force, as its tier is now.
 
-    One of the version may be older than the policy, which decides for its own request.
+    It covers what the gate says in the current attempt, as `outcomes` has it. One of
+    the version may be older than the policy, which decides for its own request.
     One that was asked for at another tier than the request had other people approve
     it, by other proof and for other days, so that it covers no request of this tier.
     """
@@ -106,13 +113,39 @@ def waivers_that_count(
     by_others = of_tier.exclude(approvals__approver=request.requested_by_id)
     if approved_by is not None:
         by_others = by_others.exclude(approvals__approved_at__gt=approved_by)
-    in_force = by_others.in_force(now).order_by("-pk")
+    in_force = by_others.in_force(now).select_related("verdict__gate_run")
     waivable = {clause.slug for clause in policy.gates if is_waivable(clause, rules)}
     return {
         waiver.gate: waiver
-        for waiver in in_force
-        if waiver.gate in waivable and waiver.given >= rules.waiver_approvers  # type: ignore[attr-defined]  # annotated
+        for waiver in in_force.order_by("-pk")
+        if waiver.gate in waivable
+        and waiver.given >= rules.waiver_approvers  # type: ignore[attr-defined]  # annotated
+        and covers(waiver, request, outcomes.get(waiver.gate))
     }
+
+
+def covers(waiver: Waiver, request: PromotionRequest, outcome: str | None) -> bool:
+    """Say whether what a gate says now is what a waiver was asked for, or no worse.
+
+    Whoever approved one of the request saw its evidence: other evidence takes another.
+    """
+    if outcome not in WAIVED:
+        return False
+    if waiver.verdict is None:  # from before waivers named it
+        return True
+    seen = Outcome(waiver.verdict.outcome)
+    return outcome in _COVERED.get(seen, frozenset()) and (
+        waiver.scope == WaiverScope.VERSION
+        or _rests_on_same_evidence(request, waiver.verdict.gate_run.attempt)
+    )
+
+
+def _rests_on_same_evidence(request: PromotionRequest, attempt: int) -> bool:
+    if attempt == request.attempt:
+        return True
+    snapshots = request.snapshots.filter(attempt__in=(attempt, request.attempt))
+    # Of what they hold: the log tells that of each attempt.
+    return len({digest(snapshot.content) for snapshot in snapshots}) == 1
 
 
 def is_waivable(clause: GateClause, rules: TierRules) -> bool:
@@ -165,15 +198,16 @@ def lets_through(outcome: str, clause: GateClause, rules: TierRules) -> bool:
 
 def _failed_gates(
     request: PromotionRequest, policy: PolicyDocument, rules: TierRules
-) -> list[tuple[str, str]]:
+) -> dict[str, str]:
+    """Return what each gate that stands in the way says, in the order of their names."""
     verdicts = Verdict.objects.filter(
         gate_run__request=request, gate_run__attempt=request.attempt
     )
-    return [
-        (gate, outcome)
+    return {
+        gate: outcome
         for gate, outcome in sorted(verdicts.values_list("gate_run__gate", "outcome"))
         if not lets_through(outcome, policy.clause(gate), rules)
-    ]
+    }
 
 
 def _is_accepted(

@@ -24,7 +24,7 @@ from registry.models.tier import TierRules, rules_of
 from registry.permissions import may_approve_waiver, may_request_waiver
 from registry.policy_document import read_policy_document
 from registry.services.approvals import refuse_due
-from registry.services.assessment import WAIVED, is_waivable, lets_through
+from registry.services.assessment import WAIVED, covers, is_waivable, lets_through
 from registry.services.authority import refuse_untold_permission
 from registry.services.conclusions import locked_request, reconsider
 from registry.services.reauthentication import reauthenticate_for
@@ -66,11 +66,12 @@ def request_waiver(
         now = timezone.now()
         _refuse_unless_may_ask(request, actor)
         _refuse_unless_blocked(request, now)
-        _refuse_unwaivable(request, gate)
+        verdict = _verdict_to_waive(request, gate)
         _refuse_too_long(request, days)
         waiver = Waiver.objects.create(
             request=request,
             gate=gate,
+            verdict=verdict,
             scope=scope,
             approvals_needed=_rules(request).waiver_approvers,
             renews=_renewed(request, gate),
@@ -87,6 +88,9 @@ def request_waiver(
             payload={
                 "waiver": waiver.pk,
                 "gate": gate,
+                "verdict": verdict.digest,
+                "outcome": verdict.outcome,
+                "evidence": request.snapshots.get(attempt=request.attempt).digest,
                 "scope": scope,
                 "renews": waiver.renews_id,
                 "starts_at": waiver.starts_at.isoformat(),
@@ -129,7 +133,7 @@ def approve_waiver(
         refuse_unsound_log()
         _refuse_unless_asked_for(waiver, actor, now)
         _refuse_unless_blocked(request, now)
-        _refuse_unwaivable(request, waiver.gate)
+        _refuse_other_result(request, waiver)
         # Several may have been asked for before the first was granted.
         _renewed(request, waiver.gate)
         approval = WaiverApproval.objects.create(
@@ -245,7 +249,8 @@ def _refuse_unless_blocked(request: PromotionRequest, now: datetime) -> None:
     refuse_due(request, now)
 
 
-def _refuse_unwaivable(request: PromotionRequest, gate: str) -> None:
+def _verdict_to_waive(request: PromotionRequest, gate: str) -> Verdict:
+    """Return the verdict that stands in the way, or refuse where none is waived."""
     verdict = Verdict.objects.filter(
         gate_run__request=request,
         gate_run__attempt=request.attempt,
@@ -272,6 +277,18 @@ def _refuse_unwaivable(request: PromotionRequest, gate: str) -> None:
             "gate_not_waivable",
             f"The gate {gate} cannot be waived: the policy or the model's tier forbids "
             f"it. Only a version that passes it can go on.",
+        )
+    return verdict
+
+
+def _refuse_other_result(request: PromotionRequest, waiver: Waiver) -> None:
+    """Refuse to let through what nobody has asked to be let through."""
+    verdict = _verdict_to_waive(request, waiver.gate)
+    if not covers(waiver, request, verdict.outcome):
+        raise ConflictError(
+            "waiver_of_other_result",
+            f"What the gate {waiver.gate} says now is worse than what this waiver was "
+            f"asked for, or rests on other evidence: let another one be asked for.",
         )
 
 

@@ -17,6 +17,7 @@ from registry.models import (
     Retirement,
     Slot,
     TierAssessment,
+    Verdict,
     VersionListing,
     WaiverApproval,
 )
@@ -194,6 +195,18 @@ def test_no_third_waiver_of_a_gate_is_granted(workspace, cast):
     )
 
     assert said == "a gate of a version is waived once, and once again"
+
+
+@pytest.mark.parametrize("gate", ["regression", None])
+def test_waiver_names_the_verdict_of_its_gate(workspace, cast, gate):
+    blocked = factories.blocked(workspace, cast)
+    asked = factories.waiver(blocked, cast)
+    asked.pk = None
+    asked.verdict = Verdict.objects.filter(gate_run__gate=gate).first()
+
+    said = refused(asked.save, force_insert=True)
+
+    assert said == "a waiver names the verdict of its gate that it lets through"
 
 
 def test_nothing_is_promoted_on_a_request_that_was_not_redeemed(in_review, cast):

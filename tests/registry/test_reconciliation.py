@@ -135,6 +135,41 @@ def test_waiver_that_was_made_longer_does_not_let_its_version_serve(waived, cast
     assert told(decision(version)) == ("deny", ["records_altered"])
 
 
+@pytest.mark.parametrize("attempt", [2, None])
+def test_waiver_lets_through_what_it_was_asked_for(workspace, cast, attempt):
+    asked = factories.blocked(workspace, cast)
+    factories.waived(asked, cast)
+    asked = factories.approved_as_it_is(factories.evaluated_again(asked, cast), cast)
+    promote(asked, actor=cast.rex)
+    assert told(decision(asked.model_version)) == ("allow", [])
+    verdicts = Verdict.objects.filter(gate_run__gate="auc")
+
+    with triggers_switched_off("registry_waiver"):
+        Waiver.objects.update(
+            verdict=verdicts.filter(gate_run__attempt=attempt).first()
+        )
+
+    assert told(decision(asked.model_version)) == ("deny", ["records_altered"])
+
+
+def test_evidence_that_a_waiver_was_asked_on_is_held_against_the_log(workspace, cast):
+    asked = factories.blocked(workspace, cast)
+    factories.waived(asked, cast)
+    factories.champion(workspace, cast, content=b"to compare with")
+    asked = factories.evaluated_again(asked, cast)
+    factories.waived(asked, cast, gate="regression")
+    first, second = asked.snapshots.order_by("attempt")
+    with triggers_switched_off("registry_evidencesnapshot"):
+        asked.snapshots.filter(pk=first.pk).update(document=second.document)
+    reconsider(asked.pk, cause="a shell", actor=cast.rita, now=timezone.now())
+    assert factories.fresh(asked).state == RequestState.IN_REVIEW
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(factories.fresh(asked), cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "records_altered"
+
+
 @pytest.mark.parametrize("rows", [Waiver, WaiverApproval])
 def test_reason_of_a_waiver_is_the_one_that_was_given(waived, cast, rows):
     version = waived.model_version

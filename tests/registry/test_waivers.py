@@ -2,6 +2,7 @@
 
 import pytest
 import time_machine
+from django.utils import timezone
 from onnx import TensorProto, helper
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
@@ -19,6 +20,7 @@ from registry.models import (
 )
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
+from registry.services.assessment import assess
 from registry.services.closings import withdraw_request
 from registry.services.gate_runs import run_gate
 from registry.services.promotion import evaluate_again, promote, request_promotion
@@ -433,3 +435,83 @@ def test_who_approved_a_waiver_submits_nothing_on_it(workspace, cast, blocked):
 
     withdraw_request(factories.fresh(hers), reason="It is mine.", actor=cast.olivia)
     assert factories.evaluated(version, cast).state == RequestState.IN_REVIEW
+
+
+# What a waiver covers
+
+
+def stands_in_the_way(asked: PromotionRequest) -> list[str]:
+    return list(assess(factories.fresh(asked), timezone.now()).open_gates)
+
+
+def test_waiver_names_what_it_lets_through(blocked, cast):
+    waiver = factories.waiver(blocked, cast)
+
+    verdict = Verdict.objects.get(gate_run__gate="auc")
+    assert waiver.verdict == verdict
+    asked = trail([blocked.subject])[-1]
+    said = {key: asked.payload[key] for key in ("verdict", "outcome", "evidence")}
+    assert said == {
+        "verdict": verdict.digest,
+        "outcome": "fail",
+        "evidence": blocked.snapshots.get().digest,
+    }
+
+
+def test_waiver_covers_the_next_attempt_on_the_same_evidence(blocked, cast):
+    factories.waived(blocked, cast)
+
+    assert factories.evaluated_again(blocked, cast).state == RequestState.IN_REVIEW
+
+
+@pytest.mark.parametrize(
+    ("scope", "open_gates"),
+    [
+        (WaiverScope.REQUEST, ["auc", "regression"]),
+        (WaiverScope.VERSION, ["regression"]),
+    ],
+)
+def test_waiver_of_a_request_covers_no_attempt_on_other_evidence(
+    workspace, cast, blocked, scope, open_gates
+):
+    factories.waived(blocked, cast, scope=scope)
+    factories.champion(workspace, cast, content=b"to compare with")
+
+    again = factories.evaluated_again(blocked, cast)
+
+    assert (again.state, stands_in_the_way(again)) == (RequestState.BLOCKED, open_gates)
+    factories.waived(again, cast)
+    assert stands_in_the_way(again) == ["regression"]
+
+
+TOO_FEW = factories.WAIVABLE.replace("0.7, min_rows: 500", "0.7, min_rows: 5000")
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "state"),
+    [
+        (TOO_FEW, factories.WAIVABLE, RequestState.BLOCKED),
+        (TOO_FEW, TOO_FEW, RequestState.IN_REVIEW),
+        (factories.WAIVABLE, TOO_FEW, RequestState.IN_REVIEW),
+    ],
+)
+def test_waiver_of_what_could_not_be_told_covers_no_failure(
+    workspace, cast, seen, now, state
+):
+    asked = factories.blocked(workspace, cast, seen)
+    factories.waived(asked, cast, scope=WaiverScope.VERSION)
+    factories.policy(workspace, cast, now)
+
+    assert factories.evaluated(asked.model_version, cast).state == state
+
+
+def test_nobody_approves_what_was_asked_for_on_other_evidence(workspace, cast, blocked):
+    asked = factories.waiver(blocked, cast)
+    factories.champion(workspace, cast, content=b"to compare with")
+    again = factories.evaluated_again(blocked, cast)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.waiver_approved(asked, cast.rita)
+
+    assert refusal.value.code == "waiver_of_other_result"
+    assert factories.waived(again, cast).approvals.count() == 1

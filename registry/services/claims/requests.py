@@ -130,12 +130,17 @@ def _of_waiver(waiver: Waiver) -> Iterator[Claim]:
     subjects = (waiver.request.subject,)
     named = {"waiver": waiver.pk, "gate": waiver.gate}
     row = f"waiver {waiver.pk}"
+    verdict = waiver.verdict
+    seen = verdict and waiver.request.snapshots.get(attempt=verdict.gate_run.attempt)
     yield Claim(
         row,
         RegistryEvent.WAIVER_REQUESTED,
         subjects,
         {
             **named,
+            "verdict": digest(verdict.content) if verdict else None,
+            "outcome": verdict.outcome if verdict else None,
+            "evidence": digest(seen.content) if seen else None,
             "scope": waiver.scope,
             "starts_at": waiver.starts_at.isoformat(),
             "expires_at": waiver.expires_at.isoformat(),

@@ -79,7 +79,10 @@ class Signature:
 
 @dataclass(eq=False)
 class Request:
-    """What was asked for; `rival` is who it was compared with."""
+    """What was asked for; `rival` is who it was compared with.
+
+    `cards` counts what was said of its data when the attempt began.
+    """
 
     pk: int
     version: Version
@@ -87,6 +90,7 @@ class Request:
     policy: Policy
     rival: Version | None
     settled_at: datetime
+    cards: int = 0
     attempt: int = 1
     has_run: bool = False
     is_open: bool = True
@@ -95,6 +99,11 @@ class Request:
     life: timedelta = timedelta(0)
     signatures: list[Signature] = field(default_factory=list)
     read: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def evidence(self) -> tuple[Version | None, int]:
+        """Return what may be other evidence in another attempt; its files may not."""
+        return self.rival, self.cards
 
     @property
     def open_gates(self) -> set[str]:
@@ -117,8 +126,15 @@ class Waiver:
     asker: str
     starts_at: datetime
     ends_at: datetime
+    evidence: tuple[Version | None, int]
     approvers: set[str] = field(default_factory=set)
     is_withdrawn: bool = False
+
+    def covers(self, request: Request) -> bool:
+        """Say whether who approved it saw what a request of the version rests on."""
+        if self.scope == "version":
+            return self.request.version is request.version
+        return self.request is request and self.evidence == request.evidence
 
 
 @dataclass(eq=False)
@@ -210,6 +226,7 @@ class Ledger:
     calls: list[tuple[Version | None, datetime]] = field(default_factory=list)
     sensitive: set[str] = field(default_factory=set)
     labellers: dict[str, set[str]] = field(default_factory=dict)
+    cards: dict[str, int] = field(default_factory=dict)
     champion: Version | None = None  # by an approval
     emergency: Emergency | None = None
     last_put: Version | None = None
@@ -275,8 +292,7 @@ class Ledger:
             and waiver.ends_at - waiver.starts_at <= LONGEST_WAIVER
             and waiver.approvers
             and request.asker not in waiver.approvers
-            and waiver.request.version is request.version
-            and (waiver.scope == "version" or waiver.request is request)
+            and waiver.covers(request)
         ]
         return covering[-1] if covering and self.tier > 1 else None
 

@@ -225,6 +225,7 @@ class Oversight(Slots):
             sensitivity=None if is_sensitive is None else ["pii"] * is_sensitive,
             actor=self.person(actor),
         ):
+            self.ledger.cards[name] = self.ledger.cards.get(name, 0) + 1
             labellers = self.ledger.labellers.setdefault(name, set())
             labellers |= {labeller} if labeller else set()
             if name in self.ledger.sensitive and not is_sensitive:

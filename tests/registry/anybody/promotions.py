@@ -99,6 +99,7 @@ class Promotions(Statements):
             )
             request.attempt += 1
             request.rival, request.has_run = self.ledger.last_put, False
+            request.cards = self.ledger.cards.get(request.version.data, 0)
 
     @rule(
         request=World.requests,
@@ -282,7 +283,8 @@ class Promotions(Statements):
         assert ledger.hindered(version, self.now) == []
         version.askers.add(actor)
         request = Request(
-            *(opened.pk, version, actor, ledger.policy, ledger.last_put, self.now)
+            *(opened.pk, version, actor, ledger.policy, ledger.last_put, self.now),
+            cards=ledger.cards.get(version.data, 0),
         )
         days = min(POLICY_DAYS, APPROVAL_DAYS[ledger.tier])
         request.life = timedelta(days=days)

@@ -60,7 +60,10 @@ class Statements(World):
         assert self.ledger.holds(asker, "developer", "owner")
         assert gate in request.open_gates
         ends_at = self.now + timedelta(days=days)
-        waiver = Waiver(row.pk, request, gate, scope, asker, self.now, ends_at)
+        waiver = Waiver(
+            *(row.pk, request, gate, scope, asker, self.now, ends_at),
+            evidence=request.evidence,
+        )
         self.ledger.waivers.append(waiver)
         self.approve(waiver, approver)
 
@@ -83,6 +86,7 @@ class Statements(World):
             assert approver != waiver.asker
             assert approver not in ledger.duties_at(request, self.now)
             assert not waiver.is_withdrawn
+            assert waiver.covers(request)
             waiver.approvers.add(approver)
             self.settle(request.version)
             self.reached.add("waived")
