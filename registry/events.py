@@ -76,6 +76,7 @@ class RegistryEvent(StrEnum):
     RETIREMENT_REFUSED = "registry.retirement.refused"
     FINDING_OPENED = "registry.finding.opened"
     FINDING_MOVED = "registry.finding.moved"
+    RISK_ACCEPTANCE_SIGNED = "registry.risk_acceptance.signed"
     FINDING_REFUSED = "registry.finding.refused"
     REPORT_ORDERED = "registry.report.ordered"
     REPORT_REFUSED = "registry.report.refused"

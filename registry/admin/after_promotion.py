@@ -64,6 +64,7 @@ class FindingAdmin(ActsAdmin[Finding]):
         moment("opened_at", "opened at"),
         moment("accepted_until", "risk borne until"),
         "tickets",
+        "signatures",
         "history",
     )
     acts: ClassVar[dict[str, Act]] = {
@@ -100,6 +101,23 @@ class FindingAdmin(ActsAdmin[Finding]):
         tickets = TicketLink.objects.about(TicketSubject.FINDING, finding.pk)
         shown = format_html_join(", ", "{}", ((_ticket(one),) for one in tickets))
         return shown or NOTHING
+
+    @admin.display(description="signed for its risk")
+    def signatures(self, finding: Finding) -> str:
+        signed = finding.acceptances.order_by("pk")
+        return table(
+            ("until", "reason", "by", "at", "with"),
+            (
+                (
+                    utc(one.until),
+                    one.reason,
+                    one.printed_name,
+                    utc(one.signed_at),
+                    one.method,
+                )
+                for one in signed
+            ),
+        )
 
     @admin.display(description="what was done about it")
     def history(self, finding: Finding) -> str:

@@ -91,7 +91,7 @@ class AcceptRiskForm(ActForm):
 
     heading = "Accept the risk"
     button = "Accept, signed"
-    done = "The risk is accepted until that day."
+    done = "Signed. The risk is accepted once as many have signed as the tier asks for."
 
     until = forms.DateField(
         widget=forms.DateInput(attrs={"type": "date"}), label="Until (UTC)"

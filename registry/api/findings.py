@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from registry.api.inputs import SignedInput
 from registry.api.registry_views import RegistryView
-from registry.models import Finding, FindingMove
+from registry.models import Finding, FindingMove, RiskAcceptance
 from registry.models.finding import FindingCause, FindingState, Severity
 from registry.services.findings import accept_risk, move_finding, open_finding
 from tracking.api.pages import FARTHEST
@@ -86,6 +86,14 @@ class FindingMoveOutput(serializers.ModelSerializer[FindingMove]):
         )
 
 
+class RiskAcceptanceOutput(serializers.ModelSerializer[RiskAcceptance]):
+    """One signature for the risk of a finding."""
+
+    class Meta:
+        model = RiskAcceptance
+        fields = ("until", "reason", "printed_name", "method", "signed_at")
+
+
 class FindingLine(serializers.ModelSerializer[Finding]):
     """A finding in a list."""
 
@@ -121,16 +129,21 @@ class FindingLine(serializers.ModelSerializer[Finding]):
 
 
 class FindingOutput(FindingLine):
-    """A finding with what happened to it, oldest first."""
+    """A finding with what happened to it, and who signed for its risk, oldest first."""
 
     moves = serializers.SerializerMethodField()
+    acceptances = serializers.SerializerMethodField()
 
     class Meta(FindingLine.Meta):
-        fields = (*FindingLine.Meta.fields, "moves")  # type: ignore[assignment]  # a subclass prints more fields
+        fields = (*FindingLine.Meta.fields, "moves", "acceptances")  # type: ignore[assignment]  # a subclass prints more fields
 
     def get_moves(self, finding: Finding) -> list[dict[str, Any]]:
         moves = finding.moves.select_related("moved_by").order_by("pk")
         return list(FindingMoveOutput(moves, many=True).data)
+
+    def get_acceptances(self, finding: Finding) -> list[dict[str, Any]]:
+        signed = finding.acceptances.order_by("pk")
+        return list(RiskAcceptanceOutput(signed, many=True).data)
 
 
 class Findings(RegistryView, ListAPIView[Finding]):
@@ -194,7 +207,10 @@ class FindingMoves(RegistryView):
 
 
 class RiskAcceptances(RegistryView):
-    """Sign that the risk is borne until some day; only in a logged-in session."""
+    """Sign that the risk is borne until some day; only in a logged-in session.
+
+    At tier 1 two people must, each by a signature of their own.
+    """
 
     @extend_schema(request=AcceptRiskInput, responses={201: FindingOutput})
     def post(self, request: Request, pk: int, **_path: str) -> Response:

@@ -16,7 +16,7 @@ from registry.models.challenger import Challenger, ChallengerRemoval
 from registry.models.closing import Closing
 from registry.models.delegation import Delegation, DelegationWithdrawal
 from registry.models.evidence_view import EvidenceView
-from registry.models.finding import Finding, FindingMove
+from registry.models.finding import Finding, FindingMove, RiskAcceptance
 from registry.models.former_name import FormerName
 from registry.models.gate_run import GateRun, Verdict
 from registry.models.leased_work import LeasedWork, WorkState
@@ -92,6 +92,7 @@ __all__ = [
     "Retirement",
     "Revalidation",
     "RevalidationTrigger",
+    "RiskAcceptance",
     "Rollback",
     "SignOff",
     "SignOffVerification",

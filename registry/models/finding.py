@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 
+from registry.models.delegation import Delegation
 from registry.models.model_version import ModelVersion
 from registry.models.registered_model import RegisteredModel
 
@@ -192,3 +193,39 @@ class FindingMove(models.Model):
 
     def __str__(self) -> str:
         return f"finding {self.finding_id} to {self.to_state}"
+
+
+class RiskAcceptance(models.Model):
+    """A signature that the risk of a finding is borne until some day; append-only.
+
+    As many as the tier asks for bear it together, `after` the same step of the finding;
+    None: nothing had been done about it.
+    """
+
+    finding = models.ForeignKey(Finding, models.PROTECT, related_name="acceptances")
+    after = models.ForeignKey(
+        FindingMove, models.PROTECT, null=True, related_name="acceptances"
+    )
+    until = models.DateTimeField()
+    reason = models.CharField(max_length=2000)
+    signer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+"
+    )
+    delegation = models.ForeignKey(
+        Delegation, models.PROTECT, null=True, related_name="+"
+    )
+    printed_name = models.CharField(max_length=300)
+    method = models.CharField(max_length=50)
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"risk of finding {self.finding_id} borne by {self.printed_name}"
+
+    @property
+    def people(self) -> frozenset[int]:
+        """Return who signed, and for whom if they did, by key: they count as one."""
+        lent_by = self.delegation.delegator_id if self.delegation else self.signer_id
+        return frozenset({self.signer_id, lent_by})

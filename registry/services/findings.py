@@ -1,5 +1,6 @@
 """Findings are opened, moved on and closed here, and stand in the way of promotions."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,16 +21,18 @@ from registry.models import (
     FindingMove,
     ModelVersion,
     RegisteredModel,
+    RiskAcceptance,
 )
 from registry.models.finding import (
     DUE_WITHIN,
+    FINDING_MOVES,
     FindingCause,
     FindingQuerySet,
     FindingState,
     Severity,
 )
 from registry.models.sign_off import SignerRole
-from registry.models.tier import Tier
+from registry.models.tier import Tier, rules_of
 from registry.permissions import (
     delegation_to_sign,
     may_close_finding,
@@ -40,7 +43,7 @@ from registry.permissions import (
 )
 from registry.services.approvals import refuse_altered_records
 from registry.services.authority import refuse_untold_permission, refuse_untold_signer
-from registry.services.claims.models import claim_of_finding
+from registry.services.claims.models import claim_of_finding, claims_of_acceptances
 from registry.services.reauthentication import reauthenticate_for
 from registry.services.revalidation_triggers import call_by_finding
 from registry.signing import signed_name
@@ -171,8 +174,13 @@ def accept_risk(
     is_interactive: bool,
     actor: User,
     code: str = "",
-) -> FindingMove:
-    """Sign, for risk, that a model may serve with this finding until some day."""
+) -> RiskAcceptance:
+    """Sign, for risk, that a model may serve with this finding until some day.
+
+    The last signature that the model's tier asks for has it borne, until the first of
+    the days that were signed.
+    """
+    reason = _stated(reason)
     with (
         _guarded(finding, FindingState.RISK_ACCEPTED, actor),
         tries_counted(actor),
@@ -180,14 +188,7 @@ def accept_risk(
     ):
         finding = _locked(finding)
         model = finding.registered_model
-        if not may_sign_as(actor, SignerRole.RISK, model):
-            raise PermissionDeniedError(
-                "may_not_accept_risk",
-                f"You may not accept risks of {model}: somebody with the risk role must.",
-            )
-        refuse_untold_signer(actor, SignerRole.RISK, model)
-        for person in people_behind(actor, SignerRole.RISK, model):
-            _refuse_own_finding(finding, person)
+        _refuse_unless_may_accept(finding, actor)
         delegation = delegation_to_sign(actor, SignerRole.RISK, model)
         now = timezone.now()
         proof = reauthenticate_for(
@@ -200,15 +201,46 @@ def accept_risk(
         )
         _refuse_long_acceptance(model, until, now)
         _refuse_second_renewal(finding)
-        return _moved(
-            finding,
-            to=FindingState.RISK_ACCEPTED,
-            reason=reason,
+        _refuse_no_way(finding, FindingState.RISK_ACCEPTED)
+        last = finding.moves.order_by("pk").last()
+        earlier = _signed_already(finding, last, now)
+        accepted = RiskAcceptance(
+            finding=finding,
+            after=last,
             until=until,
-            method=proof.method,
+            reason=reason,
+            signer=actor,
             delegation=delegation,
-            actor=actor,
+            printed_name=signed_name(actor, delegation),
+            method=proof.method,
+            signed_at=now,
         )
+        _refuse_second_signature(accepted, earlier)
+        accepted.save()
+        record(
+            RegistryEvent.RISK_ACCEPTANCE_SIGNED,
+            actor=actor,
+            subject=finding.subject,
+            payload={
+                "until": until.isoformat(),
+                "method": proof.method,
+                "delegation": delegation.subject if delegation else None,
+                "signed_at": now.isoformat(),
+            },
+            private={"reason": reason, "printed_name": accepted.printed_name},
+        )
+        signed = [*earlier, accepted]
+        if len(signed) >= rules_of(model.tier).waiver_approvers:
+            _moved(
+                finding,
+                to=FindingState.RISK_ACCEPTED,
+                reason=reason,
+                until=min(one.until for one in signed),
+                method=proof.method,
+                delegation=delegation,
+                actor=actor,
+            )
+    return accepted
 
 
 def reopen_borne_risks(
@@ -334,6 +366,38 @@ def _refuse_unless_may_move(finding: Finding, to: FindingState, actor: User) -> 
         )
 
 
+def _refuse_unless_may_accept(finding: Finding, actor: User) -> None:
+    model = finding.registered_model
+    if not may_sign_as(actor, SignerRole.RISK, model):
+        raise PermissionDeniedError(
+            "may_not_accept_risk",
+            f"You may not accept risks of {model}: somebody with the risk role must.",
+        )
+    refuse_untold_signer(actor, SignerRole.RISK, model)
+    for person in people_behind(actor, SignerRole.RISK, model):
+        _refuse_own_finding(finding, person)
+
+
+def _signed_already(
+    finding: Finding, last: FindingMove | None, now: datetime
+) -> list[RiskAcceptance]:
+    """Return the signatures that count beside another one, as the log tells of them."""
+    refuse_altered_records(claims_of_acceptances(finding))
+    signed = finding.acceptances.filter(after=last, until__gt=now)
+    return list(signed.select_related("delegation").order_by("pk"))
+
+
+def _refuse_second_signature(
+    accepted: RiskAcceptance, earlier: Iterable[RiskAcceptance]
+) -> None:
+    if any(accepted.people & one.people for one in earlier):
+        raise ConflictError(
+            "signer_counts_once",
+            "You, or for whom you sign, have signed for this risk already: another "
+            "person must as well.",
+        )
+
+
 def _refuse_own_finding(finding: Finding, judge: User) -> None:
     """Whoever made the version, caused it, fixed it, or is to fix it does not judge it."""
     refuse_altered_records([claim_of_finding(finding)])
@@ -404,6 +468,27 @@ def _refuse_second_renewal(finding: Finding) -> None:
         )
 
 
+def _refuse_no_way(finding: Finding, to: FindingState) -> None:
+    former = FindingState(finding.state)
+    if to not in FINDING_MOVES[former]:
+        raise _no_way(former, to)
+
+
+def _no_way(former: FindingState, to: FindingState) -> ConflictError:
+    return ConflictError(
+        "finding_not_to_be_moved",
+        f"This finding is {former.label.lower()}: it cannot become "
+        f"{FindingState(to).label.lower()} from there.",
+        state=former,
+    )
+
+
+def _stated(reason: str) -> str:
+    if not reason.strip():
+        raise InvalidError("reason_missing", "Say why, in a sentence for the record.")
+    return reason.strip()
+
+
 def _moved(
     finding: Finding,
     *,
@@ -414,17 +499,10 @@ def _moved(
     delegation: Delegation | None = None,
     actor: User,
 ) -> FindingMove:
-    reason = reason.strip()
-    if not reason:
-        raise InvalidError("reason_missing", "Say why, in a sentence for the record.")
+    reason = _stated(reason)
     former = FindingState(finding.state)
     if not Finding.objects.move(finding.pk, to=to, accepted_until=until):
-        raise ConflictError(
-            "finding_not_to_be_moved",
-            f"This finding is {former.label.lower()}: it cannot become "
-            f"{FindingState(to).label.lower()} from there.",
-            state=former,
-        )
+        raise _no_way(former, to)
     move = FindingMove.objects.create(
         finding=finding,
         from_state=former,

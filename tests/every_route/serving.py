@@ -121,7 +121,9 @@ def move_finding(workspace, people):
     return Ask(people.alice, body, {"pk": finding.pk})
 
 
-@TABLE.call("POST", f"{API}findings/<int:pk>/risk-acceptances/", E.FINDING_MOVED)
+@TABLE.call(
+    "POST", f"{API}findings/<int:pk>/risk-acceptances/", E.RISK_ACCEPTANCE_SIGNED
+)
 def accept_risk(workspace, people):
     until = timezone.now() + timedelta(days=10)
     stated = {"until": until.isoformat(), "reason": "It is small."}

@@ -20,7 +20,6 @@ from registry.models import (
     Delegation,
     Delivery,
     Finding,
-    FindingMove,
     Freeze,
     FreezeLifting,
     ModelCard,
@@ -30,6 +29,7 @@ from registry.models import (
     ReportOrder,
     Retirement,
     Revalidation,
+    RiskAcceptance,
     Rollback,
     Slot,
     Webhook,
@@ -104,7 +104,7 @@ def finding(
     return open_finding(model, severity=severity, **arguments)
 
 
-def borne(finding: Finding, actor: User, **changes: Any) -> FindingMove:
+def borne(finding: Finding, actor: User, **changes: Any) -> RiskAcceptance:
     """Return a signature that the risk of a finding is borne for some weeks."""
     arguments: dict[str, Any] = {
         "until": timezone.now() + timedelta(days=60),
@@ -218,6 +218,7 @@ def what_comes_after(serving: ModelVersion, people: Cast) -> None:
     move_finding(
         low, to=FindingState.PLANNED, reason="Next quarter.", actor=people.alice
     )
+    borne(low, people.rita)
     trigger_revalidation(
         described, kind=TriggerKind.DRIFT_BREACH, detail="PSI 0.3", actor=people.bot
     )

@@ -10,14 +10,20 @@ from django.utils import timezone
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import trail
 from audit.sequencer import sequence_pending
-from registry.models import Finding, FindingMove
+from audit.services import system_account
+from registry.models import Finding, FindingMove, RiskAcceptance
 from registry.models.finding import FINDING_MOVES, FindingState, Severity
+from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
+from registry.services.claims.models import claims_of_model
+from registry.services.delegations import delegate_signing
 from registry.services.findings import blocking_findings, move_finding
 from registry.services.promotion import promote
+from registry.services.reconciliation import unfounded
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 from tracking.permissions import Role
+from tracking.services.second_factors import remove_second_factor
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -428,3 +434,160 @@ def test_maker_of_the_champion_does_not_judge_what_is_wrong_with_its_model(
 
     assert refusal.value.code == "segregation_of_duties"
     assert standing(finding) == FindingState.OPEN
+
+
+# A critical model
+
+
+@pytest.fixture
+def grave(workspace, cast) -> Finding:
+    model = factories.model(workspace, cast, tier=1)
+    return factories.finding(model, cast, Severity.CRITICAL)
+
+
+def signed_for(finding, actor, *, days: int = 20, **changes) -> RiskAcceptance:
+    """Return a signature with a code, from a phone that is lost at once."""
+    code = factories.second_factor(actor).code()
+    until = timezone.now() + timedelta(days=days)
+    accepted = factories.borne(finding, actor, until=until, code=code, **changes)
+    remove_second_factor(actor, reason="It is lost.", actor=system_account())
+    return accepted
+
+
+def test_risk_of_a_critical_model_is_borne_by_two(workspace, cast, grave):
+    factories.grant(cast.eve, Role.RISK, workspace)
+
+    first = signed_for(grave, cast.rita, days=20)
+    assert standing(grave) == FindingState.OPEN
+    assert [entry.kind for entry in trail([grave.subject])] == [
+        "registry.finding.opened",
+        "registry.risk_acceptance.signed",
+    ]
+    signed_for(grave, cast.eve, days=10)
+
+    borne = Finding.objects.get(pk=grave.pk)
+    assert borne.state == FindingState.RISK_ACCEPTED
+    # Nobody bears it for longer than they have signed.
+    assert borne.accepted_until is not None
+    assert borne.accepted_until < first.until
+    assert [entry.kind for entry in trail([grave.subject])][2:] == [
+        "registry.risk_acceptance.signed",
+        "registry.finding.moved",
+    ]
+
+
+def test_one_person_does_not_bear_a_risk_twice(cast, grave):
+    signed_for(grave, cast.rita)
+
+    with pytest.raises(ConflictError) as refusal:
+        signed_for(grave, cast.rita)
+
+    assert refusal.value.code == "signer_counts_once"
+    assert standing(grave) == FindingState.OPEN
+
+
+def test_who_signs_and_for_whom_they_do_bear_a_risk_as_one(workspace, cast, grave):
+    code = factories.second_factor(cast.rita).code()
+    delegate_signing(
+        workspace,
+        role=SignerRole.RISK,
+        delegate=cast.carol,
+        starts_at=timezone.now(),
+        ends_at=timezone.now() + timedelta(days=1),
+        reason="I am on leave.",
+        password=factories.PASSWORD,
+        is_interactive=True,
+        code=code,
+        actor=cast.rita,
+    )
+    remove_second_factor(cast.rita, reason="It is lost.", actor=system_account())
+    lent = signed_for(grave, cast.carol)
+    assert lent.printed_name == "Carol Example, for Rita Example"
+
+    with pytest.raises(ConflictError) as refusal:
+        signed_for(grave, cast.rita)
+
+    assert refusal.value.code == "signer_counts_once"
+
+
+def test_step_of_a_finding_voids_the_signatures_before_it(workspace, cast, grave):
+    factories.grant(cast.eve, Role.RISK, workspace)
+    signed_for(grave, cast.rita)
+    moved(grave, "planned", cast.alice)
+
+    signed_for(grave, cast.eve)
+
+    assert standing(grave) == FindingState.PLANNED
+
+
+def test_signature_until_a_day_that_has_come_bears_nothing(workspace, cast, grave):
+    factories.grant(cast.eve, Role.RISK, workspace)
+    first = signed_for(grave, cast.rita)
+    sequence_pending()
+
+    with time_machine.travel(first.until, tick=False):
+        signed_for(grave, cast.eve)
+
+    assert standing(grave) == FindingState.OPEN
+
+
+def test_signature_for_a_risk_that_the_log_does_not_tell_of_counts_nothing(
+    workspace, cast, grave
+):
+    factories.grant(cast.eve, Role.RISK, workspace)
+    RiskAcceptance.objects.create(
+        finding=grave,
+        until=timezone.now() + timedelta(days=20),
+        reason="Few loans are concerned.",
+        signer=cast.rita,
+        printed_name="Rita Example",
+        method="password and one-time code",
+        signed_at=timezone.now(),
+    )
+
+    with pytest.raises(ConflictError) as refusal:
+        signed_for(grave, cast.eve)
+
+    assert refusal.value.code == "records_altered"
+
+
+def test_signature_of_a_borne_risk_is_held_against_the_log(workspace, cast, grave):
+    factories.grant(cast.eve, Role.RISK, workspace)
+    for person in (cast.rita, cast.eve):
+        signed_for(grave, person)
+    assert not list(unfounded(claims_of_model(grave.registered_model)))
+
+    with triggers_switched_off("registry_riskacceptance"):
+        RiskAcceptance.objects.filter(signer=cast.eve).update(signer=cast.bob)
+
+    assert list(unfounded(claims_of_model(grave.registered_model)))
+
+
+def test_fixed_finding_is_not_signed_for(workspace, cast, grave):
+    moved(grave, "fixed", cast.alice)
+
+    with pytest.raises(ConflictError) as refusal:
+        signed_for(grave, cast.rita)
+
+    assert refusal.value.code == "finding_not_to_be_moved"
+    assert not RiskAcceptance.objects.exists()
+
+
+def test_finding_shows_who_signed_for_its_risk(cast, grave, client):
+    accepted = signed_for(grave, cast.rita)
+    client.force_login(cast.carol)
+
+    told = client.get(f"/api/v1/findings/{grave.pk}/").json()["acceptances"]
+    page = client.get(f"/admin/registry/finding/{grave.pk}/change/").content.decode()
+
+    assert told == [
+        {
+            "until": accepted.until.isoformat().replace("+00:00", "Z"),
+            "reason": "Few loans are concerned.",
+            "printed_name": "Rita Example",
+            "method": accepted.method,
+            "signed_at": accepted.signed_at.isoformat().replace("+00:00", "Z"),
+        }
+    ]
+    assert "signed for its risk" in page.lower()
+    assert "Few loans are concerned." in page

@@ -11,7 +11,7 @@ from registry.models import (
     RegisteredModel,
     TierAssessment,
 )
-from registry.models.finding import UNRESOLVED, Severity
+from registry.models.finding import UNRESOLVED, FindingState, Severity
 from registry.models.sign_off import SignerRole
 from registry.services.claims.versions import spelled
 from registry.services.reconciliation import Claim
@@ -40,6 +40,25 @@ def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
                 "accepted_until": spelled(finding.accepted_until),
             },
             newest=True,
+        )
+        if finding.state == FindingState.RISK_ACCEPTED:
+            yield from claims_of_acceptances(finding)
+
+
+def claims_of_acceptances(finding: Finding) -> Iterator[Claim]:
+    """Return who signed for its risk, at any time."""
+    for one in finding.acceptances.select_related("signer").order_by("pk"):
+        yield Claim(
+            f"a signature for the risk of finding {finding.pk}",
+            RegistryEvent.RISK_ACCEPTANCE_SIGNED,
+            (finding.subject,),
+            {
+                "until": one.until.isoformat(),
+                "method": one.method,
+                "signed_at": one.signed_at.isoformat(),
+            },
+            pseudonym(one.signer),
+            written={"reason": one.reason, "printed_name": one.printed_name},
         )
 
 

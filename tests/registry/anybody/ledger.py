@@ -18,6 +18,7 @@ SIGNERS: dict[int, set[str]] = {
     4: set(),
 }
 APPROVAL_DAYS = {1: 14, 2: 30, 3: 60, 4: 90}
+BEARERS = {1: 2, 2: 1, 3: 1, 4: 1}  # of a risk
 WITH_TWO_FACTORS = 2  # and the stricter tier
 REVALIDATION_YEARS = {1: 1, 2: 1, 3: 2, 4: None}
 POLICY_DAYS = 30
@@ -174,6 +175,11 @@ class Trouble:
     own: set[str]
     state: str = "open"
     borne_until: datetime | None = None
+    signed: list[tuple[frozenset[str], datetime]] = field(default_factory=list)
+
+    def bearers(self, now: datetime) -> list[tuple[frozenset[str], datetime]]:
+        """Return who have signed for the risk as it stands, and until when."""
+        return [(people, until) for people, until in self.signed if now < until]
 
     def is_unresolved(self, now: datetime) -> bool:
         if self.borne_until and self.state == "risk_accepted":

@@ -15,6 +15,7 @@ from registry.services.tiers import assess_tier
 from tests import factories
 from tests.registry.anybody import oracle
 from tests.registry.anybody.ledger import (
+    BEARERS,
     DATA,
     OWNER,
     Policy,
@@ -121,6 +122,7 @@ class Oversight(Slots):
             if to == FindingState.FIXED:
                 found.own.add(actor)
             found.state = to
+            found.signed.clear()
 
     @rule(
         which=WHICH,
@@ -133,7 +135,7 @@ class Oversight(Slots):
             self.now + timedelta(days=days),
         )
         if found and self.signed(
-            Registry.FINDING_MOVED,
+            Registry.RISK_ACCEPTANCE_SIGNED,
             accept_risk,
             Finding.objects.with_subject().get(pk=found.pk),
             until=until,
@@ -143,8 +145,14 @@ class Oversight(Slots):
             people = self.ledger.signs_for(actor, "risk", self.now)
             assert people
             assert not people & found.own
-            assert days <= 90
-            found.state, found.borne_until = "risk_accepted", until
+            assert days <= (30 if self.ledger.tier == 1 else 90)
+            assert not any(people & before for before, _ in found.bearers(self.now))
+            found.signed.append((people, until))
+            bearers = found.bearers(self.now)
+            if len(bearers) >= BEARERS[self.ledger.tier]:
+                found.state = "risk_accepted"
+                found.borne_until = min(until for _, until in bearers)
+                found.signed.clear()
 
     @rule(
         tier=st.sampled_from(Tier),
@@ -171,6 +179,7 @@ class Oversight(Slots):
             for found in ledger.troubles:
                 if found.state == "risk_accepted":
                     found.state = "open"
+                    found.signed.clear()
         if tier != ledger.tier:
             for request in ledger.requests:
                 request.is_open = False

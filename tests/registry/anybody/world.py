@@ -58,6 +58,7 @@ ALONGSIDE: dict[str, set[str]] = {
     Registry.FREEZE_LIFTED: {Registry.BREAK_GLASS_ENDED},
     Registry.RETIREMENT_SIGNED: {Registry.BREAK_GLASS_ENDED},
     Registry.REVALIDATION_SIGNED: {Registry.BREAK_GLASS_ENDED},
+    Registry.RISK_ACCEPTANCE_SIGNED: {Registry.FINDING_MOVED},
     Registry.FINDING_OPENED: {Registry.REVALIDATION_TRIGGERED},
     Registry.POLICY_PUBLISHED: {
         Registry.REQUEST_EXPIRED,

@@ -315,7 +315,7 @@ def test_report_tells_every_finding_with_what_was_done_about_it(cast, first, sec
             accepted_until=until,
             moved_by="Rita Example",
             authentication=METHOD,
-            moved_at=borne.moved_at,
+            moved_at=borne.finding.moves.get().moved_at,
         ),
     )
 
