@@ -129,6 +129,12 @@ BESIDE_THE_MATRIX = frozenset(
         *("describe_model", "attest", "retire_version", "connect_systems"),
     }
 )
+# What the owner role may with models of one's own only, and by which permissions one knows
+# whom another role lets do it with any.
+OF_ONES_OWN: dict[str, tuple[str, ...]] = {
+    "describe_model": ("sign_as_risk",),
+    "roll_back": ("sign_as_risk", "promote_version"),
+}
 _SIGNING = tuple(f"sign_as_{role}" for role in SignerRole)
 
 
@@ -170,7 +176,10 @@ def may_promote(user: User, model: RegisteredModel) -> bool:
 
 
 def may_describe_model(user: User, model: RegisteredModel) -> bool:
-    return holds(user, "describe_model", model)
+    """Its owner may, and so may any owner as long as nobody is named as one."""
+    return _may_with_their_own(user, "describe_model", model) or (
+        model.owner_id is None and holds(user, "describe_model", model)
+    )
 
 
 def may_open_finding(user: User, model: RegisteredModel) -> bool:
@@ -182,7 +191,14 @@ def may_close_finding(user: User, model: RegisteredModel) -> bool:
 
 
 def may_roll_back(user: User, model: RegisteredModel) -> bool:
-    return holds(user, "roll_back", model)
+    return _may_with_their_own(user, "roll_back", model)
+
+
+def _may_with_their_own(user: User, permission: str, model: RegisteredModel) -> bool:
+    return holds(user, permission, model) and (
+        model.owner_id == user.pk
+        or any(holds(user, other, model) for other in OF_ONES_OWN[permission])
+    )
 
 
 def may_break_glass(user: User, role: SignerRole, model: RegisteredModel) -> bool:

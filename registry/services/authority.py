@@ -8,6 +8,7 @@ from registry.permissions import MODEL_GRANTS, delegation_to_sign
 from registry.services.approvals import refuse_altered_records
 from registry.services.claims.models import claims_of_authority
 from tracking.authority import refuse_untold_person, refuse_untold_role
+from tracking.permissions import Role
 
 
 def refuse_untold_permission(
@@ -17,6 +18,16 @@ def refuse_untold_permission(
     refuse_untold_role(
         actor, MODEL_GRANTS[permission], model.workspace, subjects=model.subjects
     )
+
+
+def refuse_untold_roll_back(actor: User, model: RegisteredModel) -> None:
+    """Refuse who was given no role for it, be it as an owner who does not own the model."""
+    roles = MODEL_GRANTS["roll_back"]
+    if model.owner_id == actor.pk:
+        refuse_altered_records(claims_of_authority(SignerRole.OWNER, model, None))
+    else:
+        roles -= {Role.OWNER}
+    refuse_untold_role(actor, roles, model.workspace, subjects=model.subjects)
 
 
 def refuse_untold_signer(actor: User, role: SignerRole, model: RegisteredModel) -> None:

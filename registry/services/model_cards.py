@@ -149,6 +149,7 @@ def _refuse_unexplained_interval(months: int | None, reason: str) -> None:
 def _refuse_to_take_over(model: RegisteredModel, owner: User, actor: User) -> None:
     """Let a model be handed over by who owns it or by the risk role, and by no other."""
     refuse_altered_records(claims_of_authority(SignerRole.OWNER, model, None))
+    # Whoever owned it a moment ago may not own it any more.
     if model.owner_id in {None, owner.pk, actor.pk}:
         return
     if not may_sign_in_own_right(actor, SignerRole.RISK, model):

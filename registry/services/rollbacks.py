@@ -19,6 +19,7 @@ from registry.models import (
     ModelVersion,
     Promotion,
     PromotionRequest,
+    RegisteredModel,
     RequestState,
     Rollback,
     Slot,
@@ -36,7 +37,7 @@ from registry.services.approvals import (
     refuse_altered_sign_offs,
 )
 from registry.services.assessment import assess
-from registry.services.authority import refuse_untold_permission, refuse_untold_signer
+from registry.services.authority import refuse_untold_roll_back, refuse_untold_signer
 from registry.services.claims.requests import claims_of_request
 from registry.services.decisions import refuse_denied
 from registry.services.evidence import refuse_changed_run
@@ -70,13 +71,17 @@ def roll_back(slot: Slot, *, to: ModelVersion, reason: str, actor: User) -> Roll
         ),
         transaction.atomic(),
     ):
-        model = slot.registered_model
+        # Who owns it is asked of the database.
+        model = RegisteredModel.objects.select_related("workspace", "owner").get(
+            pk=slot.registered_model_id
+        )
         if not may_roll_back(actor, model):
             raise PermissionDeniedError(
                 "may_not_roll_back",
-                f"You may not roll back {model}: ask for the release, owner or risk role.",
+                f"You may not roll back {model}: ask its owner, or somebody with the "
+                f"release or risk role.",
             )
-        refuse_untold_permission(actor, "roll_back", model)
+        refuse_untold_roll_back(actor, model)
         refuse_unsound_log()
         slot = locked_slot(model, slot.environment)
         now = timezone.now()

@@ -43,7 +43,7 @@ def test_owner_hands_the_model_over_and_nobody_takes_it(workspace, cast, model):
     zoe = factories.person("zoe", workspace, Role.OWNER)
     with pytest.raises(PermissionDeniedError) as refusal:
         factories.model_card(model, cast, owner=zoe, actor=zoe)
-    assert refusal.value.code == "may_not_take_over"
+    assert refusal.value.code == "may_not_describe_model"
     factories.model_card(model, cast, owner=zoe, actor=cast.olivia)
     assert RegisteredModel.objects.get(pk=model.pk).owner == zoe
 

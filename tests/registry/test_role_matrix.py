@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.errors import PermissionDeniedError
-from registry.models import ModelVersion, PromotionRequest, Waiver
+from registry.models import ModelVersion, PromotionRequest, Slot, Waiver
 from registry.models.finding import FindingState, Severity
 from registry.models.sign_off import SignerRole
 from registry.permissions import BESIDE_THE_MATRIX, COLUMNS, MATRIX, MODEL_GRANTS
@@ -132,6 +132,10 @@ def own(scene: Scene, actor: User) -> None:
         type(model).objects.filter(pk=model.pk).update(owner=actor)
 
 
+def slot_of(version: ModelVersion) -> Slot:
+    return version.registered_model.slots.get()
+
+
 def draft(scene: Scene, actor: User) -> None:
     draft_policy(scene.workspace, document=factories.POLICY, actor=actor)
 
@@ -194,6 +198,8 @@ def go_back(scene: Scene, actor: User) -> None:
     move_to_production(scene, scene.people.rex)
     asked = factories.emergency_asked(scene.blocked.model_version, scene.people)
     slot = factories.emergency(asked, scene.people).break_glass.slot
+    if holds(actor, "sign_as_owner", scene.version.registered_model):
+        own(scene, actor)
     factories.rollback(slot, scene.version, scene.people, actor=actor)
 
 
@@ -355,6 +361,51 @@ def test_verdicts_are_written_by_the_worker_and_nobody_is_asked(workspace, cast)
     for pk in request.gate_runs.values_list("pk", flat=True):
         run_gate(pk)
     assert factories.fresh(request).state == "in_review"
+
+
+def test_owner_rolls_back_and_describes_their_own_models_only(workspace, cast):
+    factories.policy(workspace, cast)
+    first = factories.champion(workspace, cast)
+    better = factories.predictions(strength=2.5)
+    factories.champion(workspace, cast, content=b"2", scores=better)
+    model, slot = first.registered_model, first.registered_model.slots.get()
+    other = factories.person("otto", workspace, Role.OWNER)
+    for act, code in (
+        (partial(factories.rollback, slot, first, cast), "may_not_roll_back"),
+        (partial(factories.model_card, model, cast), "may_not_describe_model"),
+    ):
+        with pytest.raises(PermissionDeniedError) as refusal:
+            act(actor=other)
+        assert refusal.value.code == code
+
+    factories.model_card(model, cast, actor=cast.olivia)
+    factories.rollback(slot, first, cast, actor=cast.olivia)
+
+    assert slot_of(first).champion == first
+
+
+def test_release_engineer_who_is_an_owner_elsewhere_rolls_back_any_model(
+    workspace, cast
+):
+    factories.policy(workspace, cast)
+    first = factories.champion(workspace, cast)
+    better = factories.predictions(strength=2.5)
+    factories.champion(workspace, cast, content=b"2", scores=better)
+    factories.grant(cast.rex, Role.OWNER, workspace)
+
+    factories.rollback(slot_of(first), first, cast, actor=cast.rex)
+
+    assert slot_of(first).champion == first
+
+
+def test_any_owner_describes_a_model_that_nobody_owns_yet(workspace, cast):
+    model = register_model(
+        workspace, name="orphan", purpose="P", owner=None, actor=cast.alice
+    )
+
+    factories.model_card(model, cast, owner=cast.olivia, actor=cast.olivia)
+
+    assert type(model).objects.get(pk=model.pk).owner == cast.olivia
 
 
 def test_risk_approves_grants_and_asks_for_none(workspace, cast):
