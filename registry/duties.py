@@ -4,6 +4,7 @@ Segregation of duties is computed from lineage and binds superusers too.
 """
 
 import re
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 
@@ -12,9 +13,15 @@ from django.db.models import Q, QuerySet
 
 from audit.proofs import has_acted, kept_values
 from audit.services import pseudonym
-from registry.models import ModelVersion, Policy, PromotionRequest
+from registry.models import (
+    Attestation,
+    AttestationSource,
+    ModelVersion,
+    Policy,
+    PromotionRequest,
+)
 from registry.models.sign_off import SignerRole
-from registry.permissions import people_behind
+from registry.permissions import JUDGED_BY, people_behind
 from tracking.events import TrackingEvent
 from tracking.evidence import AUTHOR_TAGS
 from tracking.lineage import runs_in_lineage
@@ -52,13 +59,18 @@ POLICY_AUTHORS_DO_NOT_SIGN_FOR = timedelta(days=30)  # governance rule R3
 
 
 def duties_that_conflict(
-    user: User, request: PromotionRequest, *, now: datetime
+    user: User, request: PromotionRequest, *, attested: Collection[str], now: datetime
 ) -> list[str]:
-    """Return what the user did in this lineage that forbids them to sign (R1, R3)."""
+    """Return what the user did in this lineage that forbids them to sign (R1, R3).
+
+    `attested` are the kinds of attestation that the policy of the request wants.
+    """
     version = request.model_version
     conflicts = duties_in_lineage(user, version)
     if _submitted(version, user):
         conflicts.append(SUBMITTED)
+    if _attested(user, request, attested, now):
+        conflicts.append("attested what it is held to")
     if _wrote_recent_policy(user, request.policy, now):
         conflicts.append("wrote the policy less than 30 days ago")
     return conflicts
@@ -95,6 +107,25 @@ def duties_in_lineage(user: User, version: ModelVersion) -> list[str]:
         .exists(),
     }
     return [duty for duty, is_theirs in duties.items() if is_theirs]
+
+
+def _attested(
+    user: User, request: PromotionRequest, kinds: Collection[str], now: datetime
+) -> bool:
+    """Say whether evidence for a request is what the user signed, be there newer or not.
+
+    A judgement is none: whoever gives one was asked for what they think.
+    """
+    facts = set(kinds) - JUDGED_BY.keys()
+    if not facts:
+        return False
+    given = Attestation.objects.valid(now).filter(
+        model_version=request.model_version_id,
+        environment=request.environment,
+        source=AttestationSource.HUMAN,
+        kind__in=facts,
+    )
+    return given.filter(attested_by=user).exists()
 
 
 def _submitted(version: ModelVersion, *people: User) -> bool:

@@ -19,7 +19,6 @@ from registry.admin.act_forms import ACTS
 from registry.admin.gate_table import gate_lines
 from registry.admin.open_acts import acts_open_to
 from registry.admin.sign_off_form import SignOffForm
-from registry.duties import duties_that_conflict
 from registry.models import (
     Attestation,
     PromotionRequest,
@@ -33,7 +32,7 @@ from registry.permissions import may_promote
 from registry.services.assessment import assess
 from registry.services.evidence_views import open_evidence
 from registry.services.promotion import promote
-from registry.services.quorum import lacking_roles, note_sensitive_data
+from registry.services.quorum import conflicts_of, lacking_roles, note_sensitive_data
 from registry.services.waiting import roles_open_to
 from registry.signing import valid_sign_offs
 from tracking.admin.rows import VisibleRowsAdmin, link_to_person, person
@@ -222,7 +221,7 @@ def _shown(subject: PromotionRequest, actor: User) -> dict[str, Any]:
         "void": subject.sign_offs.exclude(subject_digest=subject.subject_digest),
         "lacking": lacking_roles(subject),
         "can_sign": bool(roles),
-        "hindrances": duties_that_conflict(actor, subject, now=now),
+        "hindrances": conflicts_of(actor, subject, now=now),
         "can_promote": subject.state == RequestState.APPROVED
         and not subject.is_due(now)
         and may_promote(actor, version.registered_model),

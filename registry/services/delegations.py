@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.services import pseudonym, record, refusals_recorded
-from registry.duties import duties_that_conflict
 from registry.events import RegistryEvent
 from registry.models import (
     Delegation,
@@ -19,6 +18,7 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.permissions import delegation_to_sign, may_delegate
+from registry.services.quorum import conflicts_of
 from registry.signing import printed_name, reauthenticate, valid_sign_offs
 from tracking.models import Workspace
 from tracking.people import people_seen_by, refuse_unknown
@@ -158,7 +158,7 @@ def authority_to_sign(
     delegation = delegation_to_sign(actor, role, model)
     if delegation is None:
         return None
-    conflicts = duties_that_conflict(delegation.delegator, request, now=now)
+    conflicts = conflicts_of(delegation.delegator, request, now=now)
     if conflicts:
         raise PermissionDeniedError(
             "segregation_of_duties",

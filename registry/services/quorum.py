@@ -1,7 +1,11 @@
-"""Whose signatures a request needs: by policy, by tier, and for sensitive data."""
+"""Whose signatures a request needs: by policy, by tier, for sensitive data; who gives none."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from django.contrib.auth.models import User
+
+from registry.duties import duties_that_conflict
 from registry.models import ModelVersion, Policy, PromotionRequest, SignOff
 from registry.models.sign_off import SignerRole
 from registry.models.tier import rules_of
@@ -39,6 +43,13 @@ def note_sensitive_data(requests: Sequence[PromotionRequest]) -> None:
     sensitive = standing_on_sensitive_data(run for run in runs.values() if run)
     for request in requests:
         setattr(request, NOTED, runs[request.pk] in sensitive)
+
+
+def conflicts_of(user: User, request: PromotionRequest, *, now: datetime) -> list[str]:
+    """Return what keeps somebody from signing a request, whatever role they hold."""
+    document = read_policy_document(request.policy.document)
+    kinds = {clause.kind for clause in document.attestations}
+    return duties_that_conflict(user, request, attested=kinds, now=now)
 
 
 def lacking_roles(request: PromotionRequest) -> list[str]:

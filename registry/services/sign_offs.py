@@ -9,7 +9,6 @@ from django.utils import timezone
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
-from registry.duties import duties_that_conflict
 from registry.events import RegistryEvent
 from registry.models import (
     EvidenceView,
@@ -30,7 +29,7 @@ from registry.services.claims.requests import claims_of_view
 from registry.services.conclusions import approve_when_complete, locked_request
 from registry.services.delegations import authority_to_sign, refuse_second_signature
 from registry.services.governance import refuse_superseded_policy
-from registry.services.quorum import lacking_roles, required_signers
+from registry.services.quorum import conflicts_of, lacking_roles, required_signers
 from registry.services.reauthentication import reauthenticate_for
 from registry.signing import signed_name, valid_sign_offs
 from tracking.services.log_ins import tries_counted
@@ -167,7 +166,7 @@ def refuse_deactivated(actor: User) -> None:
 def refuse_conflicting_duties(
     request: PromotionRequest, actor: User, now: datetime
 ) -> None:
-    conflicts = duties_that_conflict(actor, request, now=now)
+    conflicts = conflicts_of(actor, request, now=now)
     if conflicts:
         raise PermissionDeniedError(
             "segregation_of_duties",

@@ -8,7 +8,6 @@ from django.db.models import Q
 from django.utils import timezone
 from guardian.shortcuts import get_objects_for_user
 
-from registry.duties import duties_that_conflict
 from registry.models import (
     Delegation,
     PromotionRequest,
@@ -18,6 +17,7 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_sign_as
 from registry.services.quorum import (
+    conflicts_of,
     given_for_now,
     lacking_roles,
     note_sensitive_data,
@@ -63,7 +63,7 @@ def roles_open_to(person: User, request: PromotionRequest) -> tuple[SignerRole, 
         if role in lacking and may_sign_as(person, role, model)
     )
     # Asked last, because it goes through all that the version came of.
-    return () if roles and duties_that_conflict(person, request, now=now) else roles
+    return () if roles and conflicts_of(person, request, now=now) else roles
 
 
 def _within_reach(person: User) -> list[PromotionRequest]:

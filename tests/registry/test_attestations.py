@@ -51,7 +51,7 @@ def attest_both(asked, cast) -> tuple[Attestation, Attestation]:
     version = asked.model_version
     return (
         factories.attested(version, cast.bot, UNIT_TESTS, **CI),
-        factories.attested(version, cast.olivia, ROLLBACK_PLAN),
+        factories.attested(version, cast.rex, ROLLBACK_PLAN),
     )
 
 
@@ -67,7 +67,7 @@ def test_request_is_blocked_until_everything_wanted_is_attested(blocked, cast):
     reviewed = factories.fresh(blocked)
     assert reviewed.state == RequestState.IN_REVIEW
     assert reviewed.rests_until == tests.attested_at + timedelta(days=20)
-    assert (plan.printed_name, plan.method) == ("Olivia Example", "password re-entered")
+    assert (plan.printed_name, plan.method) == ("Rex Example", "password re-entered")
     assert tests.method == "token of a service account"
 
 
@@ -228,7 +228,7 @@ def test_new_attestation_in_review_voids_the_signatures(blocked, cast):
     approved = factories.approved_as_it_is(blocked, cast)
     assert approved.state == RequestState.APPROVED
 
-    factories.attested(blocked.model_version, cast.olivia, ROLLBACK_PLAN)
+    factories.attested(blocked.model_version, cast.rex, ROLLBACK_PLAN)
 
     again = factories.fresh(blocked)
     assert again.state == RequestState.IN_REVIEW
@@ -242,8 +242,8 @@ def test_signatures_stay_void_when_what_they_were_given_for_comes_back(blocked, 
 
     with time_machine.travel(timezone.now() + timedelta(days=15), tick=False):
         sequence_pending()
-        other = factories.attested(blocked.model_version, cast.olivia, ROLLBACK_PLAN)
-        withdraw_attestation(other, reason="Sent twice.", actor=cast.olivia)
+        other = factories.attested(blocked.model_version, cast.rex, ROLLBACK_PLAN)
+        withdraw_attestation(other, reason="Sent twice.", actor=cast.rex)
 
     again = factories.fresh(blocked)
     assert again.state == RequestState.IN_REVIEW
@@ -361,3 +361,65 @@ def test_statement_stands_in_the_log_only_as_a_commitment(blocked, cast):
     entry = trail([blocked.model_version.subject])[-1]
     assert "Secret remark" not in str(entry.payload)
     assert timezone.now() - entry.recorded_at < timedelta(minutes=1)
+
+
+# Whoever attests does not sign
+
+
+def test_who_attested_what_a_request_is_held_to_does_not_sign_it(blocked, cast):
+    plan = factories.attested(blocked.model_version, cast.olivia, ROLLBACK_PLAN)
+    factories.attested(blocked.model_version, cast.bot, UNIT_TESTS, **CI)
+    # Newer ones of others do not undo it.
+    factories.attested(blocked.model_version, cast.rex, ROLLBACK_PLAN)
+    reviewed = factories.signed(
+        factories.fresh(blocked), cast.bob, SignerRole.VALIDATOR
+    )
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(reviewed, cast.olivia, SignerRole.OWNER)
+
+    assert refusal.value.code == "segregation_of_duties"
+    assert refusal.value.extra["conflicts"] == ["attested what it is held to"]
+    withdraw_attestation(plan, reason="Rex attests it.", actor=cast.olivia)
+    signed = factories.signed(reviewed, cast.olivia, SignerRole.OWNER)
+    assert signed.state == RequestState.APPROVED
+
+
+def test_nobody_signs_for_who_attested_what_a_request_is_held_to(
+    workspace, cast, blocked
+):
+    attest_both(blocked, cast)
+    factories.attested(blocked.model_version, cast.bob, ROLLBACK_PLAN)
+    delegated(workspace, cast.bob, cast.carol, role=SignerRole.VALIDATOR)
+
+    with pytest.raises(PermissionDeniedError) as refusal:
+        factories.signed(factories.fresh(blocked), cast.carol, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "segregation_of_duties"
+
+
+@pytest.mark.parametrize(
+    ("kind", "environment"),
+    [
+        # Not what the policy wants, and not for there.
+        (AttestationKind.CANARY, "production"),
+        (ROLLBACK_PLAN, "staging"),
+    ],
+)
+def test_who_attested_something_else_signs(blocked, cast, kind, environment):
+    attest_both(blocked, cast)
+    version = blocked.model_version
+    factories.attested(version, cast.bob, kind, environment=environment)
+
+    signed = factories.signed(factories.fresh(blocked), cast.bob, SignerRole.VALIDATOR)
+
+    assert signed.sign_offs.get().signer == cast.bob
+
+
+def test_who_judged_a_version_signs_it(workspace, cast):
+    wanted = "attestations: [{kind: business_impact, accepts: [human]}]\n"
+    factories.policy(workspace, cast, factories.POLICY + wanted)
+    version = factories.version(workspace, cast)
+    factories.attested(version, cast.olivia, AttestationKind.BUSINESS_IMPACT)
+
+    assert factories.approved(version, cast).state == RequestState.APPROVED

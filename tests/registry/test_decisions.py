@@ -286,7 +286,7 @@ def attested(workspace, cast) -> Attestation:
     wanted = "attestations: [{kind: canary, accepts: [human], max_age_days: 20}]\n"
     factories.policy(workspace, cast, factories.POLICY + wanted)
     version = factories.version(workspace, cast)
-    given = factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    given = factories.attested(version, cast.rex, AttestationKind.CANARY)
     factories.promoted(version, cast)
     return given
 
@@ -299,13 +299,13 @@ def test_champion_is_denied_while_what_was_attested_for_it_is_taken_back(
     withdraw_attestation(attested, reason="It had alarmed.", actor=cast.olivia)
 
     assert told(decision(version)) == ("deny", ["attestation_withdrawn"], [])
-    factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    factories.attested(version, cast.rex, AttestationKind.CANARY)
     assert told(decision(version)) == ("allow", [], [])
 
 
 def test_attestation_that_was_one_too_many_is_taken_back_without_harm(attested, cast):
     version = attested.model_version
-    twice = factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    twice = factories.attested(version, cast.rex, AttestationKind.CANARY)
     withdraw_attestation(twice, reason="Sent twice.", actor=cast.olivia)
     assert told(decision(version)) == ("allow", [], [])
 

@@ -202,7 +202,7 @@ ATTESTED = factories.POLICY + (
 def test_attestations_are_held_against_the_log_both_ways(workspace, cast):
     factories.policy(workspace, cast, ATTESTED)
     version = factories.version(workspace, cast)
-    given = factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    given = factories.attested(version, cast.rex, AttestationKind.CANARY)
     factories.promoted(version, cast)
     assert told(decision(version)) == ("allow", [])
 
@@ -211,7 +211,7 @@ def test_attestations_are_held_against_the_log_both_ways(workspace, cast):
         AttestationWithdrawal.objects.all().delete()
     assert told(decision(version)) == ("deny", ["records_altered"])
 
-    factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    factories.attested(version, cast.rex, AttestationKind.CANARY)
     assert told(decision(version)) == ("allow", [])
     with triggers_switched_off("registry_attestation"):
         Attestation.objects.update(method="token of a service account")
@@ -233,7 +233,7 @@ def test_emergency_that_was_made_longer_is_denied(workspace, cast, champion):
 
 def test_attestation_from_before_a_model_was_renamed_still_counts(workspace, cast):
     version = factories.version(workspace, cast)
-    factories.attested(version, cast.olivia, AttestationKind.CANARY)
+    factories.attested(version, cast.rex, AttestationKind.CANARY)
     model = rename_model(version.registered_model, name="loans", actor=cast.alice)
     document = ATTESTED.replace("credit", "loans")
     factories.publish(workspace, document, author=cast.paul, publisher=cast.rita)

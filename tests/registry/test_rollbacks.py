@@ -119,9 +119,9 @@ def test_what_is_attested_anew_after_the_approval_closes_no_way_back(workspace, 
         factories.version(workspace, cast, content=content) for content in (b"1", b"2")
     ]
     for version in versions:
-        factories.attested(version, cast.olivia, kind)
+        factories.attested(version, cast.rex, kind)
         factories.promoted(version, cast)
-    factories.attested(versions[0], cast.olivia, kind)
+    factories.attested(versions[0], cast.rex, kind)
 
     factories.rollback(slot(), versions[0], cast)
 
@@ -147,13 +147,13 @@ def test_what_was_attested_and_taken_back_closes_the_way(workspace, cast):
     factories.policy(workspace, cast, ATTESTED)
     kind = AttestationKind.CANARY
     version = factories.version(workspace, cast)
-    attested = factories.attested(version, cast.olivia, kind)
+    attested = factories.attested(version, cast.rex, kind)
     factories.promoted(version, cast)
     following = factories.version(workspace, cast, content=b"2")
-    factories.attested(following, cast.olivia, kind)
+    factories.attested(following, cast.rex, kind)
     factories.promoted(following, cast)
     withdraw_attestation(attested, reason="It alarmed.", actor=cast.olivia)
-    factories.attested(version, cast.olivia, kind)
+    factories.attested(version, cast.rex, kind)
 
     assert refused(factories.rollback, slot(), version, cast) == "subject_changed"
 

@@ -276,7 +276,15 @@ class Ledger:
             if now < request.policy.since + AUTHOR_WAITS
             else set()
         )
-        return self.duties(request.version) | wrote
+        attested = (
+            given.people
+            for given in self.attested
+            if given.version is request.version
+            and given.kind in set(request.policy.attestations) - {"business_impact"}
+            and given.withdrawn_at is None
+            and now < given.ends_at
+        )
+        return self.duties(request.version).union(wrote, *attested)
 
     def wanted(self, request: Request) -> set[str]:
         """Return the roles that must have signed."""
