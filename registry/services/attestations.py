@@ -37,7 +37,7 @@ from registry.services.reauthentication import reauthenticate_for
 from registry.services.sign_offs import refuse_deactivated, stated
 from registry.signing import signed_name
 from tracking.authority import refuse_untold_person
-from tracking.models import ServiceAccount
+from tracking.models import Artifact, Run, ServiceAccount
 from tracking.services.log_ins import tries_counted
 
 TOKEN = "token of a service account"  # noqa: S105 - the name of a method
@@ -61,7 +61,8 @@ def attest(
     """State that something was done for a version; it holds for some days.
 
     A person signs with the password entered again. A system speaks with its own token,
-    and by telemetry only about what it names by digest; it judges nothing.
+    and by telemetry only about a file of the model's workspace, which it names by its
+    digest and has uploaded to a run that it sees; it judges nothing.
     """
     statement = stated(statement)
     _refuse_nothing_measured(source, evidence_sha256)
@@ -79,6 +80,8 @@ def attest(
         refuse_untold_permission(actor, "attest", model)
         now = timezone.now()
         _refuse_wrong_speaker(kind, source, actor)
+        if source == AttestationSource.TELEMETRY:
+            _refuse_file_of_elsewhere(evidence_sha256, model, actor)
         method, delegation = TOKEN, None
         if kind in JUDGED_BY:
             delegation = _authority_to_judge(kind, version, actor)
@@ -241,6 +244,20 @@ def _refuse_nothing_measured(source: AttestationSource, evidence_sha256: str) ->
         raise InvalidError(
             "evidence_missing",
             "Telemetry must say what it was computed from: send the evidence_sha256.",
+        )
+
+
+def _refuse_file_of_elsewhere(sha256: str, model: RegisteredModel, actor: User) -> None:
+    """Refuse what nobody could look into: a digest of a file that is not here."""
+    runs = Run.objects.visible_to(actor).filter(
+        experiment__workspace=model.workspace_id
+    )
+    held = Artifact.objects.filter(sha256=sha256, run__in=runs, removal=None)
+    if not held.exists():
+        raise InvalidError(
+            "evidence_not_held",
+            f"No run of {model.workspace} that you may see holds a file of this SHA-256: "
+            f"upload what was measured to a run, and name the digest of that file.",
         )
 
 

@@ -1,5 +1,6 @@
 """What a policy wants attested: by whom it is accepted, how long it holds."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -26,6 +27,9 @@ from registry.signing import valid_sign_offs
 from tests import factories
 from tests.registry.test_delegations import delegated
 from tracking.permissions import Role
+from tracking.services.artifacts import remove_artifacts
+from tracking.services.role_grants import approve_role, ask_for_role
+from tracking.services.workspaces import create_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -351,6 +355,94 @@ def test_telemetry_names_what_it_was_computed_from(blocked, cast):
         )
 
     assert refusal.value.code == "evidence_missing"
+
+
+MEASURED = b"served: 40000, alarms: 0"
+
+
+def told_by_telemetry(version, actor, **changes) -> Attestation:
+    sha256 = hashlib.sha256(MEASURED).hexdigest()
+    said = CI | {"source": AttestationSource.TELEMETRY, "evidence_sha256": sha256}
+    return factories.attested(version, actor, AttestationKind.SHADOW, **said | changes)
+
+
+def test_telemetry_counts_once_its_file_is_held_in_the_workspace(workspace, cast):
+    wanted = "attestations: [{kind: shadow, accepts: [telemetry]}]\n"
+    factories.policy(workspace, cast, factories.POLICY + wanted)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    monitor = factories.run(workspace, cast.bot, "monitor")
+    factories.upload(monitor, "shadow.json", MEASURED, cast.bot)
+
+    given = told_by_telemetry(asked.model_version, cast.bot)
+
+    assert given.evidence_sha256 == hashlib.sha256(MEASURED).hexdigest()
+    assert factories.fresh(asked).state == RequestState.IN_REVIEW
+
+
+@pytest.mark.parametrize("where", ["nowhere", "another workspace", "removed"])
+def test_telemetry_about_a_file_that_is_not_held_is_refused(workspace, cast, where):
+    version = factories.version(workspace, cast)
+    if where != "nowhere":
+        home = workspace
+        if where == "another workspace":
+            home = create_workspace("rates", actor=cast.ada)
+            factories.grant(cast.bot, Role.BOT, home)
+        monitor = factories.run(home, cast.bot, "monitor")
+        factories.upload(monitor, "shadow.json", MEASURED, cast.bot)
+        if where == "removed":
+            remove_artifacts(monitor, path="shadow.json", actor=cast.bot)
+
+    with pytest.raises(InvalidError) as refusal:
+        told_by_telemetry(version, cast.bot)
+
+    assert refusal.value.code == "evidence_not_held"
+    assert not Attestation.objects.exists()
+
+
+def test_telemetry_about_a_run_that_its_program_does_not_see_is_refused(
+    workspace, cast
+):
+    version = factories.version(workspace, cast)
+    monitor = factories.run(workspace, cast.alice, "monitor")
+    factories.upload(monitor, "shadow.json", MEASURED, cast.alice)
+    stranger = factories.program("stranger")
+    asked = ask_for_role(
+        stranger,
+        role=Role.BOT,
+        workspace=workspace,
+        on=version.registered_model,
+        reason="It watches this model.",
+        actor=cast.ada,
+    )
+    approve_role(asked, actor=cast.rita)
+
+    with pytest.raises(InvalidError) as refusal:
+        told_by_telemetry(version, stranger)
+
+    assert refusal.value.code == "evidence_not_held"
+    told_by_telemetry(version, cast.bot)
+
+
+def test_no_token_of_a_person_speaks_as_a_pipeline(blocked, cast, as_token):
+    answer = as_token(cast.olivia).post(
+        "/api/v1/attestations/",
+        {
+            "registered_model": "credit",
+            "version": 1,
+            "environment": "production",
+            "kind": "unit_tests",
+            "source": "ci",
+            "statement": "812 tests passed.",
+            "days": 30,
+        },
+        content_type="application/json",
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (
+        403,
+        "may_not_attest_as_system",
+    )
+    assert not Attestation.objects.exists()
 
 
 def test_statement_stands_in_the_log_only_as_a_commitment(blocked, cast):
