@@ -122,7 +122,10 @@ def move_finding(workspace, people):
 
 
 @TABLE.call(
-    "POST", f"{API}findings/<int:pk>/risk-acceptances/", E.RISK_ACCEPTANCE_SIGNED
+    "POST",
+    f"{API}findings/<int:pk>/risk-acceptances/",
+    E.RISK_ACCEPTANCE_SIGNED,
+    E.FINDING_MOVED,
 )
 def accept_risk(workspace, people):
     until = timezone.now() + timedelta(days=10)
