@@ -7,7 +7,7 @@ from audit.triggers import append_only, append_only_by_every_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0025_waivers_name_their_verdict"),
+        ("registry", "0008_waivers_name_their_verdict"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

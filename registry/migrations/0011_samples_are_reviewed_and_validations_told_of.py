@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0028_retirements_and_overdue_reviews_are_told_of"),
+        ("registry", "0010_retirements_and_overdue_reviews_are_told_of"),
     ]
 
     operations = [

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0029_samples_are_reviewed_and_validations_told_of"),
+        ("registry", "0011_samples_are_reviewed_and_validations_told_of"),
     ]
 
     operations = [

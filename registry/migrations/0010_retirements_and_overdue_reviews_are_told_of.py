@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("registry", "0024_approvals_and_findings_go_their_way"),
+        ("registry", "0009_risks_are_borne_together"),
     ]
 
     operations = [

@@ -17,7 +17,7 @@ GUARD = Guard(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0024_approvals_and_findings_go_their_way")]
+    dependencies = [("registry", "0007_findings_and_approvals_go_their_way")]
 
     operations = [
         migrations.AddField(
