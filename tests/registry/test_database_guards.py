@@ -1,6 +1,9 @@
 """What the database itself refuses: whoever writes past the services, in a shell or not."""
 
+from datetime import timedelta
+
 import pytest
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -15,6 +18,7 @@ from registry.models import (
     RegisteredModel,
     RequestState,
     Retirement,
+    RiskAcceptance,
     Slot,
     TierAssessment,
     Verdict,
@@ -335,25 +339,58 @@ def test_nobody_confirms_their_own_emergency(workspace, cast):
     assert said == "an emergency takes two people"
 
 
+def acceptance(finding: Finding, signer: User) -> RiskAcceptance:
+    return RiskAcceptance(
+        finding=finding,
+        after=finding.moves.order_by("pk").last(),
+        until=timezone.now() + timedelta(days=9),
+        reason="Few are concerned.",
+        signer=signer,
+        printed_name="Rita Example",
+        method="by hand",
+        signed_at=timezone.now(),
+    )
+
+
+def risk_taken(finding: Finding, actor: User) -> FindingMove:
+    return FindingMove(
+        finding=finding,
+        from_state=FindingState.OPEN,
+        to_state=FindingState.RISK_ACCEPTED,
+        reason="Few are concerned.",
+        accepted_until=timezone.now(),
+        moved_by=actor,
+        moved_at=timezone.now(),
+    )
+
+
 def test_no_risk_is_borne_a_third_time(workspace, cast):
     model = factories.model(workspace, cast)
     finding = factories.finding(model, cast, Severity.LOW)
     for _ in range(2):
         factories.borne(finding, cast.rita)
         move_finding(finding, to=FindingState.OPEN, reason="It is not.", actor=cast.bob)
+    acceptance(finding, cast.rita).save()
 
-    said = refused(
-        FindingMove.objects.create,
-        finding=finding,
-        from_state=FindingState.OPEN,
-        to_state=FindingState.RISK_ACCEPTED,
-        reason="Once more.",
-        accepted_until=timezone.now(),
-        moved_by=cast.rita,
-        moved_at=timezone.now(),
-    )
+    said = refused(risk_taken(finding, cast.rita).save)
 
     assert said == "a risk is borne once and renewed once"
+
+
+# One person counts once.
+@pytest.mark.parametrize(
+    ("tier", "signers"), [(1, ("rita", "rita", "eve")), (2, ("rita",)), (4, ("rita",))]
+)
+def test_no_risk_is_borne_by_fewer_than_its_tier_wants(workspace, cast, tier, signers):
+    model = factories.model(workspace, cast, tier=tier)
+    finding = factories.finding(model, cast, Severity.CRITICAL)
+    for name in signers:
+        assert refused(risk_taken(finding, cast.rita).save) == (
+            "a risk is borne by as many signers as the tier of the model wants"
+        )
+        acceptance(finding, getattr(cast, name)).save()
+
+    risk_taken(finding, cast.rita).save()
 
 
 def test_no_retirement_of_a_model_takes_the_place_of_another(workspace, cast):
