@@ -70,13 +70,17 @@ class TierAssessment:
 
 @dataclass(frozen=True, kw_only=True)
 class FindingMove:
-    """One step of a finding; `authentication` is "" where the step is not signed."""
+    """One step of a finding; `authentication` is "" where the step is not signed.
+
+    `signed_with` are the others who signed where it takes more than one.
+    """
 
     from_state: str
     to_state: str
     reason: str
     accepted_until: datetime | None
     moved_by: str
+    signed_with: tuple[str, ...] = ()
     authentication: str
     moved_at: datetime
 

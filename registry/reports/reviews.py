@@ -1,11 +1,11 @@
 """Reads what was found wrong with a model, tried beside it and validated again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
 
 from registry import models
-from registry.models.finding import Severity
+from registry.models.finding import FindingState, Severity
 from registry.reports.oversight import (
     Challenger,
     DueDate,
@@ -27,7 +27,7 @@ def findings(model: models.RegisteredModel, now: datetime) -> tuple[Finding, ...
     rows = (
         models.Finding.objects.filter(registered_model=model)
         .with_subject()
-        .prefetch_related("moves__moved_by")
+        .prefetch_related("moves__moved_by", "acceptances")
     )
     ordered = sorted(
         rows,
@@ -56,19 +56,31 @@ def _finding(row: models.Finding, now: datetime) -> Finding:
         opened_at=row.opened_at,
         due_at=row.due_at,
         accepted_until=row.accepted_until,
-        moves=tuple(
-            FindingMove(
-                from_state=move.from_state,
-                to_state=move.to_state,
-                reason=move.reason,
-                accepted_until=move.accepted_until,
-                moved_by=move.printed_name or name_of(move.moved_by),
-                authentication=move.method,
-                moved_at=move.moved_at,
-            )
-            for move in sorted(row.moves.all(), key=attrgetter("pk"))
-        ),
+        moves=tuple(_moves(row)),
     )
+
+
+def _moves(row: models.Finding) -> Iterator[FindingMove]:
+    former = None
+    for move in sorted(row.moves.all(), key=attrgetter("pk")):
+        signed = [one for one in row.acceptances.all() if one.after_id == former]
+        yield FindingMove(
+            from_state=move.from_state,
+            to_state=move.to_state,
+            reason=move.reason,
+            accepted_until=move.accepted_until,
+            moved_by=move.printed_name or name_of(move.moved_by),
+            signed_with=tuple(
+                one.printed_name
+                for one in sorted(signed, key=attrgetter("pk"))
+                if move.to_state == FindingState.RISK_ACCEPTED
+                and one.signer_id != move.moved_by_id
+                and one.until > move.moved_at
+            ),
+            authentication=move.method,
+            moved_at=move.moved_at,
+        )
+        former = move.pk
 
 
 def challengers(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pypdf
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -37,6 +38,7 @@ from registry.services.revalidations import trigger_revalidation
 from registry.services.slots import add_challenger, remove_challenger
 from tests import factories
 from tests.registry.reports.oversight_acts import METHOD, SIGNED, in_days, read, slot
+from tracking.permissions import Role
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -318,6 +320,26 @@ def test_report_tells_every_finding_with_what_was_done_about_it(cast, first, sec
             moved_at=borne.finding.moves.get().moved_at,
         ),
     )
+
+
+def test_report_names_both_who_bear_the_risk_of_a_critical_model(
+    workspace, cast, first
+):
+    model = first.registered_model
+    apps = {who: factories.second_factor(who) for who in (cast.rita, cast.eve)}
+    factories.tier(model, cast, Tier.CRITICAL, code=apps[cast.rita].code())
+    factories.grant(cast.eve, Role.RISK, workspace)
+    finding = factories.finding(model, cast, Severity.HIGH)
+    until = timezone.now() + timedelta(days=20)
+    in_a_minute = timezone.now() + timedelta(minutes=1)  # no code counts twice
+    with time_machine.travel(in_a_minute):
+        for who, app in apps.items():
+            factories.borne(finding, who, until=until, code=app.code())
+
+        (told,) = read(first).findings
+
+    (move,) = told.moves
+    assert (move.moved_by, move.signed_with) == ("Eve Example", ("Rita Example",))
 
 
 def test_finding_is_overdue_and_a_borne_risk_open_again_by_the_clock(cast, first):
