@@ -51,12 +51,14 @@ class ReadRequest:
             .select_related("gate_run")
             .order_by("gate_run__attempt", "gate_run__position")
         )
-        outcomes = {
-            verdict.gate_run.gate: verdict.outcome
+        of_this_attempt = {
+            verdict.gate_run.gate: verdict
             for verdict in self.verdicts
             if verdict.gate_run.attempt == row.attempt
         }
-        counting = waivers_that_count(row, self.policy, moment, outcomes=outcomes)
+        counting = waivers_that_count(
+            row, self.policy, moment, verdicts=of_this_attempt
+        )
         waivers = {gate: waiver.pk for gate, waiver in counting.items()}
         self.gates: tuple[GateRow, ...] = tuple(
             verdicts.gate_row(

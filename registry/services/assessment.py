@@ -7,12 +7,15 @@ nothing through, whether a timer has run or not.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef
 
 from audit.tlog.canonical import digest
 from registry.models import (
     Attestation,
+    EvidenceSnapshot,
+    GateRun,
     PromotionRequest,
     TierAssessment,
     Verdict,
@@ -38,6 +41,7 @@ _COVERED = {
     Outcome.INCONCLUSIVE: frozenset({Outcome.INCONCLUSIVE}),
     Outcome.FAIL: WAIVED,
 }
+_ASKED = ("parameters", "inputs", "champion_inputs")
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def assess(
     rules = rules_of(request.model_version.registered_model.tier)
     failed = _failed_gates(request, policy, rules)
     waivable = waivers_that_count(
-        request, policy, now, outcomes=failed, approved_by=attested_by
+        request, policy, now, verdicts=failed, approved_by=attested_by
     )
     waivers = tuple(waivable[gate] for gate in failed if gate in waivable)
     waived = {waiver.gate for waiver in waivers}
@@ -92,12 +96,12 @@ def waivers_that_count(
     policy: PolicyDocument,
     now: datetime,
     *,
-    outcomes: Mapping[str, str],
+    verdicts: Mapping[str, Verdict],
     approved_by: datetime | None = None,
 ) -> dict[str, Waiver]:
     """Return the waiver of each gate that has one in force, as its tier is now.
 
-    It covers what the gate says in the current attempt, as `outcomes` has it. One of
+    It covers what the gate says in the current attempt, as `verdicts` has it. One of
     the version may be older than the policy, which decides for its own request.
     One that was asked for at another tier than the request had other people approve
     it, by other proof and for other days, so that it covers no request of this tier.
@@ -120,30 +124,41 @@ def waivers_that_count(
         for waiver in in_force.order_by("-pk")
         if waiver.gate in waivable
         and waiver.given >= rules.waiver_approvers  # type: ignore[attr-defined]  # annotated
-        and covers(waiver, request, outcomes.get(waiver.gate))
+        and waiver.gate in verdicts
+        and covers(waiver, verdicts[waiver.gate])
     }
 
 
-def covers(waiver: Waiver, request: PromotionRequest, outcome: str | None) -> bool:
+def covers(waiver: Waiver, verdict: Verdict) -> bool:
     """Say whether what a gate says now is what a waiver was asked for, or no worse.
 
     Whoever approved one of the request saw its evidence: other evidence takes another.
+    One of the version goes on where the same is asked of the same data.
     """
-    if outcome not in WAIVED:
+    if verdict.outcome not in WAIVED:
         return False
-    if waiver.verdict is None:  # from before waivers named it
+    seen = waiver.verdict
+    if seen is None:  # from before waivers named it
         return True
-    seen = Outcome(waiver.verdict.outcome)
-    return outcome in _COVERED.get(seen, frozenset()) and (
-        waiver.scope == WaiverScope.VERSION
-        or _rests_on_same_evidence(request, waiver.verdict.gate_run.attempt)
+    if verdict.outcome not in _COVERED.get(Outcome(seen.outcome), frozenset()):
+        return False
+    if waiver.scope == WaiverScope.VERSION:
+        return _question(seen) == _question(verdict)
+    return _rests_on_same_evidence(verdict.gate_run, seen.gate_run)
+
+
+def _question(verdict: Verdict) -> dict[str, Any]:
+    """Return what a gate was asked: by which parameters, of which files."""
+    details = verdict.content["answer"]["details"]
+    return {key: details.get(key) for key in _ASKED}
+
+
+def _rests_on_same_evidence(one: GateRun, other: GateRun) -> bool:
+    if one.attempt == other.attempt:
+        return True
+    snapshots = EvidenceSnapshot.objects.filter(
+        request=one.request_id, attempt__in=(one.attempt, other.attempt)
     )
-
-
-def _rests_on_same_evidence(request: PromotionRequest, attempt: int) -> bool:
-    if attempt == request.attempt:
-        return True
-    snapshots = request.snapshots.filter(attempt__in=(attempt, request.attempt))
     # Of what they hold: the log tells that of each attempt.
     return len({digest(snapshot.content) for snapshot in snapshots}) == 1
 
@@ -198,15 +213,17 @@ def lets_through(outcome: str, clause: GateClause, rules: TierRules) -> bool:
 
 def _failed_gates(
     request: PromotionRequest, policy: PolicyDocument, rules: TierRules
-) -> dict[str, str]:
-    """Return what each gate that stands in the way says, in the order of their names."""
+) -> dict[str, Verdict]:
+    """Return what stands in the way, by gate in the order of their names."""
     verdicts = Verdict.objects.filter(
         gate_run__request=request, gate_run__attempt=request.attempt
     )
     return {
-        gate: outcome
-        for gate, outcome in sorted(verdicts.values_list("gate_run__gate", "outcome"))
-        if not lets_through(outcome, policy.clause(gate), rules)
+        verdict.gate_run.gate: verdict
+        for verdict in verdicts.select_related("gate_run").order_by("gate_run__gate")
+        if not lets_through(
+            verdict.outcome, policy.clause(verdict.gate_run.gate), rules
+        )
     }
 
 

@@ -284,7 +284,7 @@ def _verdict_to_waive(request: PromotionRequest, gate: str) -> Verdict:
 def _refuse_other_result(request: PromotionRequest, waiver: Waiver) -> None:
     """Refuse to let through what nobody has asked to be let through."""
     verdict = _verdict_to_waive(request, waiver.gate)
-    if not covers(waiver, request, verdict.outcome):
+    if not covers(waiver, verdict):
         raise ConflictError(
             "waiver_of_other_result",
             f"What the gate {waiver.gate} says now is worse than what this waiver was "

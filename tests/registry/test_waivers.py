@@ -485,6 +485,7 @@ def test_waiver_of_a_request_covers_no_attempt_on_other_evidence(
 
 
 TOO_FEW = factories.WAIVABLE.replace("0.7, min_rows: 500", "0.7, min_rows: 5000")
+HARDER = factories.WAIVABLE.replace("threshold: 0.7", "threshold: 0.99")
 
 
 @pytest.mark.parametrize(
@@ -492,10 +493,12 @@ TOO_FEW = factories.WAIVABLE.replace("0.7, min_rows: 500", "0.7, min_rows: 5000"
     [
         (TOO_FEW, factories.WAIVABLE, RequestState.BLOCKED),
         (TOO_FEW, TOO_FEW, RequestState.IN_REVIEW),
-        (factories.WAIVABLE, TOO_FEW, RequestState.IN_REVIEW),
+        (factories.WAIVABLE, factories.WAIVABLE, RequestState.IN_REVIEW),
+        (factories.WAIVABLE, TOO_FEW, RequestState.BLOCKED),
+        (factories.WAIVABLE, HARDER, RequestState.BLOCKED),
     ],
 )
-def test_waiver_of_what_could_not_be_told_covers_no_failure(
+def test_waiver_of_a_version_covers_nothing_worse_and_no_other_demand(
     workspace, cast, seen, now, state
 ):
     asked = factories.blocked(workspace, cast, seen)
@@ -503,6 +506,25 @@ def test_waiver_of_what_could_not_be_told_covers_no_failure(
     factories.policy(workspace, cast, now)
 
     assert factories.evaluated(asked.model_version, cast).state == state
+
+
+def test_waiver_of_a_version_covers_no_comparison_with_another_champion(
+    workspace, cast, blocked
+):
+    factories.champion(workspace, cast, content=b"to compare with")
+    again = factories.evaluated_again(blocked, cast)
+    for gate in ("auc", "regression"):
+        factories.waived(again, cast, gate=gate, scope=WaiverScope.VERSION)
+    assert stands_in_the_way(again) == []
+
+    factories.champion(
+        workspace,
+        cast,
+        content=b"to compare with instead",
+        scores=factories.predictions(strength=3),
+    )
+
+    assert stands_in_the_way(factories.evaluated_again(again, cast)) == ["regression"]
 
 
 def test_nobody_approves_what_was_asked_for_on_other_evidence(workspace, cast, blocked):

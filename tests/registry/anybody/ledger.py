@@ -134,7 +134,10 @@ class Waiver:
     def covers(self, request: Request) -> bool:
         """Say whether who approved it saw what a request of the version rests on."""
         if self.scope == "version":
-            return self.request.version is request.version
+            is_compared_alike = self.evidence[0] is request.evidence[0]
+            return self.request.version is request.version and (
+                self.gate != "regression" or is_compared_alike
+            )
         return self.request is request and self.evidence == request.evidence
 
 
