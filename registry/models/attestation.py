@@ -6,11 +6,12 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from registry.models.delegation import Delegation
 from registry.models.model_version import ModelVersion
 from registry.models.registered_model import RegisteredModel
+from tracking.models import Artifact
 
 
 class AttestationKind(models.TextChoices):
@@ -45,6 +46,13 @@ class AttestationQuerySet(models.QuerySet["Attestation"]):
     def valid(self, now: datetime) -> Self:
         """Keep those that have not ended, newest first."""
         return self.filter(expires_at__gt=now, withdrawal__isnull=True).order_by("-pk")
+
+    def with_their_files(self) -> Self:
+        """Leave out telemetry about a file that is no longer among those of a run."""
+        held = Artifact.objects.current().filter(
+            sha256=OuterRef("evidence_sha256"), uploaded_by=OuterRef("attested_by")
+        )
+        return self.filter(~Q(source=AttestationSource.TELEMETRY) | Exists(held))
 
     def with_people(self) -> Self:
         return self.select_related(

@@ -183,9 +183,10 @@ def attestations_that_count(
     """
     if not policy.attestations:
         return {}
-    valid = Attestation.objects.valid(now).filter(
+    of_request = Attestation.objects.valid(now).filter(
         model_version=request.model_version_id, environment=request.environment
     )
+    valid = of_request.with_their_files()
     asker = request.requested_by_id
     valid = valid.exclude(kind__in=JUDGED_BY, attested_by=asker)
     valid = valid.exclude(kind__in=JUDGED_BY, delegation__delegator=asker)

@@ -62,7 +62,7 @@ def attest(
 
     A person signs with the password entered again. A system speaks with its own token,
     and by telemetry only about a file of the model's workspace, which it names by its
-    digest and has uploaded to a run that it sees; it judges nothing.
+    digest and has uploaded to another run than the version's; it judges nothing.
     """
     statement = stated(statement)
     _refuse_nothing_measured(source, evidence_sha256)
@@ -81,7 +81,7 @@ def attest(
         now = timezone.now()
         _refuse_wrong_speaker(kind, source, actor)
         if source == AttestationSource.TELEMETRY:
-            _refuse_file_of_elsewhere(evidence_sha256, model, actor)
+            _refuse_file_of_others(evidence_sha256, version, actor)
         method, delegation = TOKEN, None
         if kind in JUDGED_BY:
             delegation = _authority_to_judge(kind, version, actor)
@@ -247,17 +247,23 @@ def _refuse_nothing_measured(source: AttestationSource, evidence_sha256: str) ->
         )
 
 
-def _refuse_file_of_elsewhere(sha256: str, model: RegisteredModel, actor: User) -> None:
-    """Refuse what nobody could look into: a digest of a file that is not here."""
-    runs = Run.objects.visible_to(actor).filter(
-        experiment__workspace=model.workspace_id
+def _refuse_file_of_others(sha256: str, version: ModelVersion, actor: User) -> None:
+    """Refuse what nobody measured who speaks, or could look into.
+
+    What the version's own run holds was there before anything was measured of it.
+    """
+    workspace = version.registered_model.workspace
+    runs = Run.objects.visible_to(actor).filter(experiment__workspace=workspace)
+    held = Artifact.objects.current().filter(
+        sha256=sha256, run__in=runs, uploaded_by=actor
     )
-    held = Artifact.objects.filter(sha256=sha256, run__in=runs, removal=None)
-    if not held.exists():
+    own = Artifact.objects.filter(run=version.source_run_id, sha256=sha256)
+    if own.exists() or not held.exists():
         raise InvalidError(
             "evidence_not_held",
-            f"No run of {model.workspace} that you may see holds a file of this SHA-256: "
-            f"upload what was measured to a run, and name the digest of that file.",
+            f"No run of {workspace} that you may see holds a file of this SHA-256 that "
+            f"you have uploaded, beside the version's own run: upload what was measured "
+            f"to another run, and name the digest of that file.",
         )
 
 

@@ -18,6 +18,7 @@ from registry.models import (
     RequestState,
 )
 from registry.models.sign_off import SignerRole
+from registry.services.assessment import assess
 from registry.services.attestations import withdraw_attestation
 from registry.services.gate_runs import run_gate
 from registry.services.promotion import promote, request_promotion
@@ -379,7 +380,23 @@ def test_telemetry_counts_once_its_file_is_held_in_the_workspace(workspace, cast
     assert factories.fresh(asked).state == RequestState.IN_REVIEW
 
 
-@pytest.mark.parametrize("where", ["nowhere", "another workspace", "removed"])
+def test_telemetry_counts_for_as_long_as_its_file_is_held(workspace, cast):
+    wanted = "attestations: [{kind: shadow, accepts: [telemetry]}]\n"
+    factories.policy(workspace, cast, factories.POLICY + wanted)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    monitor = factories.run(workspace, cast.bot, "monitor")
+    factories.upload(monitor, "shadow.json", MEASURED, cast.bot)
+    told_by_telemetry(asked.model_version, cast.bot)
+
+    remove_artifacts(monitor, path="shadow.json", actor=cast.bot)
+
+    now = assess(factories.fresh(asked), timezone.now())
+    assert now.missing_attestations == ("shadow",)
+
+
+@pytest.mark.parametrize(
+    "where", ["nowhere", "another workspace", "removed", "somebody else's", "its run"]
+)
 def test_telemetry_about_a_file_that_is_not_held_is_refused(workspace, cast, where):
     version = factories.version(workspace, cast)
     if where != "nowhere":
@@ -388,7 +405,10 @@ def test_telemetry_about_a_file_that_is_not_held_is_refused(workspace, cast, whe
             home = create_workspace("rates", actor=cast.ada)
             factories.grant(cast.bot, Role.BOT, home)
         monitor = factories.run(home, cast.bot, "monitor")
-        factories.upload(monitor, "shadow.json", MEASURED, cast.bot)
+        if where == "its run":
+            factories.upload(version.linked_run, "own.json", MEASURED, cast.alice)
+        who = cast.alice if where == "somebody else's" else cast.bot
+        factories.upload(monitor, "shadow.json", MEASURED, who)
         if where == "removed":
             remove_artifacts(monitor, path="shadow.json", actor=cast.bot)
 
@@ -403,8 +423,8 @@ def test_telemetry_about_a_run_that_its_program_does_not_see_is_refused(
     workspace, cast
 ):
     version = factories.version(workspace, cast)
-    monitor = factories.run(workspace, cast.alice, "monitor")
-    factories.upload(monitor, "shadow.json", MEASURED, cast.alice)
+    monitor = factories.run(workspace, cast.bot, "monitor")
+    factories.upload(monitor, "shadow.json", MEASURED, cast.bot)
     stranger = factories.program("stranger")
     asked = ask_for_role(
         stranger,
