@@ -294,6 +294,15 @@ def test_policies_to_start_from_leave_no_tier_out():
     ]
 
 
+def test_policies_to_start_from_leave_tier_4_to_the_gates():
+    documents = [read_policy_document(pack.read_text("utf-8")) for pack in PACKS]
+
+    assert {(tier, d.sign_offs == ()) for d in documents for tier in d.tiers} == {
+        *((tier, False) for tier in (1, 2, 3)),
+        (4, True),
+    }
+
+
 def test_every_judgement_has_the_roles_that_make_it():
     assert set(JUDGED_BY) == JUDGEMENTS
 
