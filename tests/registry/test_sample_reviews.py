@@ -7,6 +7,8 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Event
+from audit.proofs import log_head
+from audit.sequencer import sequence_pending
 from registry.models import (
     Delivery,
     Notification,
@@ -56,14 +58,15 @@ def test_month_is_drawn_from_once_when_it_is_over(workspace, cast):
     requests = [
         factories.unsigned(workspace, cast, name).pk for name in ("news", "ads", "menu")
     ]
-    month = f"{this_month():%Y-%m}"
+    sequence_pending()
+    month, head = f"{this_month():%Y-%m}", log_head()
 
     early = draw_sample_reviews(next_month() - timedelta(microseconds=1))
     drawn = [draw_sample_reviews(next_month()) for _ in range(2)]
     late = draw_sample_reviews(add_months(next_month(), 1))
 
     assert (early, drawn, late) == (0, [1, 0], 0)
-    [chosen] = drawn_from(requests, month=month)
+    [chosen] = drawn_from(requests, root=head.root)
     version = PromotionRequest.objects.get(pk=chosen).model_version
     cause = f"sample-review/default/{month}"
     assert called() == [(version.registered_model.name, "sample_review", cause)]
@@ -74,10 +77,33 @@ def test_month_is_drawn_from_once_when_it_is_over(workspace, cast):
                 "month": month,
                 "population": 3,
                 "population_digest": digest_of_requests(requests),
+                "tree": {"size": head.size, "root": head.root},
                 "drawn": [chosen],
             },
         )
     ]
+
+
+@pytest.mark.parametrize(("months", "drawn"), [(1, 1), (3, 1), (4, 0)])
+def test_month_is_made_up_for_after_an_outage(workspace, cast, months, drawn):
+    factories.unsigned(workspace, cast)
+
+    assert draw_sample_reviews(add_months(this_month(), months)) == drawn
+
+
+def test_forged_trigger_keeps_nobody_from_drawing(workspace, cast):
+    asked = factories.unsigned(workspace, cast)
+    model = asked.model_version.registered_model
+    RevalidationTrigger.objects.create(
+        registered_model=model,
+        kind="sample_review",
+        cause=f"sample-review/default/{this_month():%Y-%m}",
+        detail="Already drawn.",
+        recorded_by=cast.alice,
+        recorded_at=timezone.now(),
+    )
+
+    assert draw_sample_reviews(next_month()) == 1
 
 
 def test_version_that_is_drawn_is_due_until_a_validator_has_looked(workspace, cast):
@@ -163,17 +189,17 @@ def test_each_workspace_has_a_sample_of_its_own(workspace, cast):
 
 
 def test_sample_is_a_tenth_and_at_least_one_whatever_the_order():
-    sizes = {n: len(drawn_from(range(n), month="2026-03")) for n in (0, 1, 10, 11, 200)}
+    sizes = {n: len(drawn_from(range(n), root="ab12")) for n in (0, 1, 10, 11, 200)}
     assert sizes == {0: 0, 1: 1, 10: 1, 11: 2, 200: 20}
-    assert drawn_from(range(30), month="2026-03") == drawn_from(
-        reversed(range(30)), month="2026-03"
+    assert drawn_from(range(30), root="ab12") == drawn_from(
+        reversed(range(30)), root="ab12"
     )
 
 
 def test_sample_is_that_of_the_published_rule():
-    """As `printf 2026-03/7 | sha256sum` ranks the numbers 1 to 20."""
-    assert drawn_from(range(1, 21), month="2026-03") == [9, 11]
-    assert drawn_from(range(1, 21), month="2026-04") == [10, 15]
+    """As `printf ab12/7 | sha256sum` ranks the numbers 1 to 20."""
+    assert drawn_from(range(1, 21), root="ab12") == [6, 17]
+    assert drawn_from(range(1, 21), root="cd34") == [3, 12]
     assert digest_of_requests([12, 7]) == (
         "sha256:355515cbb69fb16fc2e5dbd59bb96ea210ff1b43e3b160e0023bcb54d16a835f"
     )
