@@ -32,9 +32,18 @@ ROOT = Path(__file__).parent.parent
 LIVE = ("tests/browser", "tests/journeys", "tests/mlflow_client")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by fixtures what a test stands on, before `-m` selects."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests before `-m` selects, and have those run first that take long.
+
+    Otherwise a worker waits at the end for the other one's test of a minute.
+    """
+    _mark_by_fixtures(items)
+    yield
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def _mark_by_fixtures(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "installation" in fixtures:

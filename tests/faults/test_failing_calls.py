@@ -29,6 +29,7 @@ from audit.tlog.verify import main as verify
 from tests.audit.happenings import note
 from tests.faults.edge import Manner, failing
 
+pytestmark = [pytest.mark.on_postgresql, pytest.mark.slow]
 # `make soak` lets each pass fill tiles of its own.
 EVENTS_A_PASS = int(os.environ.get("SOAK_EVENTS_A_PASS", "7"))
 

@@ -38,7 +38,7 @@ from tracking.services.role_grants import (
 )
 from tracking.services.roles import enter_group
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 
 def forged(user: User, role: Role, workspace: Workspace) -> User:

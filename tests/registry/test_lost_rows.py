@@ -18,7 +18,7 @@ from registry.services.revalidations import trigger_revalidation
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 
 def reasons(version: ModelVersion) -> list[str]:

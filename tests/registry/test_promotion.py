@@ -27,7 +27,7 @@ from tests import factories
 from tests.audit.happenings import triggers_switched_off
 from tracking.models import Run
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 
 def kinds(subject: str) -> list[str]:

@@ -51,7 +51,7 @@ from tests.audit.happenings import triggers_switched_off
 from tracking.permissions import Role
 from tracking.services.roles import revoke_role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 
 @pytest.fixture

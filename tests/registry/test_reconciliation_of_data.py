@@ -9,7 +9,7 @@ from tests import factories
 from tests.audit.happenings import triggers_switched_off
 from tracking.models import DatasetCard, DatasetLabeller
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.on_postgresql]
 
 
 @pytest.fixture
