@@ -222,6 +222,7 @@ def accept_risk(
             actor=actor,
             subject=finding.subject,
             payload={
+                "after": last.pk if last else None,
                 "until": until.isoformat(),
                 "method": proof.method,
                 "delegation": delegation.subject if delegation else None,

@@ -551,6 +551,78 @@ def test_signature_for_a_risk_that_the_log_does_not_tell_of_counts_nothing(
     assert refusal.value.code == "records_altered"
 
 
+def copied(accepted: RiskAcceptance, **changes) -> None:
+    """Insert a row like another one, as anybody can who may insert."""
+    accepted = RiskAcceptance.objects.get(pk=accepted.pk)
+    accepted.pk, accepted._state.adding = None, True
+    for field, value in changes.items():
+        setattr(accepted, field, value)
+    accepted.save()
+
+
+@pytest.fixture
+def reopened(workspace, cast, grave: Finding) -> Finding:
+    """Return a finding whose risk two people bore, until it was opened again."""
+    factories.grant(cast.eve, Role.RISK, workspace)
+    for person in (cast.rita, cast.eve):
+        signed_for(grave, person)
+    moved(grave, "open", cast.bob)
+    return grave
+
+
+def test_signature_that_was_copied_behind_another_step_counts_nothing(cast, reopened):
+    last = reopened.moves.order_by("pk").last()
+    copied(reopened.acceptances.get(signer=cast.rita), after=last)
+
+    with pytest.raises(ConflictError) as refusal:
+        signed_for(reopened, cast.eve)
+
+    assert refusal.value.code == "records_altered"
+    assert standing(reopened) == FindingState.OPEN
+
+
+@pytest.mark.parametrize(
+    ("signer", "taken"), [("rita", None), (None, "eve"), ("rita", "eve")]
+)
+def test_signatures_for_a_risk_are_neither_doubled_nor_taken_away(
+    cast, reopened, signer, taken
+):
+    signed = reopened.acceptances
+    with triggers_switched_off("registry_riskacceptance"):
+        if signer:
+            copied(signed.get(signer=getattr(cast, signer)))
+        if taken:
+            signed.filter(signer=getattr(cast, taken)).delete()
+
+    with pytest.raises(ConflictError) as refusal:
+        signed_for(reopened, cast.rita)
+
+    assert refusal.value.code == "records_altered"
+
+
+def test_steps_that_were_taken_away_bring_no_signature_back(workspace, cast, reopened):
+    zoe = factories.person("zoe", workspace, Role.RISK)
+    with (
+        triggers_switched_off("registry_findingmove"),
+        triggers_switched_off("registry_riskacceptance"),
+    ):
+        reopened.moves.all().delete()
+
+    with pytest.raises(ConflictError) as refusal:
+        signed_for(reopened, zoe)
+
+    assert refusal.value.code == "records_altered"
+
+
+def test_risk_that_is_opened_again_is_borne_by_two_new_signatures(cast, reopened):
+    signed_for(reopened, cast.rita)
+    assert standing(reopened) == FindingState.OPEN
+
+    signed_for(reopened, cast.eve)
+
+    assert standing(reopened) == FindingState.RISK_ACCEPTED
+
+
 def test_signature_of_a_borne_risk_is_held_against_the_log(workspace, cast, grave):
     factories.grant(cast.eve, Role.RISK, workspace)
     for person in (cast.rita, cast.eve):

@@ -1,5 +1,6 @@
 """What the log must tell of a model: its tier, findings, owner, and who signs for whom."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from audit.services import pseudonym
@@ -46,18 +47,38 @@ def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
 
 
 def claims_of_acceptances(finding: Finding) -> Iterator[Claim]:
-    """Return who signed for its risk, at any time."""
-    for one in finding.acceptances.select_related("signer").order_by("pk"):
+    """Return who signed for its risk, at any time, and how many steps it was taken.
+
+    Neither a signature nor the step that it follows is doubled or taken away.
+    """
+    yield Claim(
+        f"steps of finding {finding.pk}",
+        RegistryEvent.FINDING_MOVED,
+        (finding.subject,),
+        times=finding.moves.count(),
+    )
+    signed = finding.acceptances.select_related("signer", "delegation").order_by("pk")
+    yield Claim(
+        f"signatures for the risk of finding {finding.pk}",
+        RegistryEvent.RISK_ACCEPTANCE_SIGNED,
+        (finding.subject,),
+        times=len(signed),
+    )
+    alike = Counter((one.signer_id, one.signed_at) for one in signed)
+    for one in signed:
         yield Claim(
-            f"a signature for the risk of finding {finding.pk}",
+            f"signatures of {one.signer} for the risk of finding {finding.pk}",
             RegistryEvent.RISK_ACCEPTANCE_SIGNED,
             (finding.subject,),
             {
+                "after": one.after_id,
                 "until": one.until.isoformat(),
                 "method": one.method,
+                "delegation": one.delegation.subject if one.delegation else None,
                 "signed_at": one.signed_at.isoformat(),
             },
             pseudonym(one.signer),
+            times=alike[one.signer_id, one.signed_at],
             written={"reason": one.reason, "printed_name": one.printed_name},
         )
 
