@@ -151,3 +151,9 @@ def claims_of_authority(
             pseudonym(delegation.delegator),
             written={"printed_name": delegation.printed_name},
         )
+        yield Claim(
+            f"withdrawals of delegation {delegation.pk}",
+            RegistryEvent.DELEGATION_WITHDRAWN,
+            (delegation.subject,),
+            times=0,
+        )
