@@ -15,6 +15,7 @@ from audit.proofs.reading import (
     has_log,
     log_head,
     pending_count,
+    told_below,
     trail,
 )
 from audit.proofs.soundness import (
@@ -46,6 +47,7 @@ __all__ = [
     "refuse_unsound_log",
     "scrub",
     "soundness",
+    "told_below",
     "trail",
     "verify_log",
 ]

@@ -107,6 +107,17 @@ def _trail_entry(event: Event) -> TrailEntry:
     )
 
 
+def told_below(prefix: str, *, kind: str) -> set[str]:
+    """Return of which subjects with this prefix the log tells anything of a kind.
+
+    Every event of the kind is looked at: ask it of kinds that seldom happen.
+    """
+    events = Event.objects.filter(kind=str(kind), subject__startswith=prefix)
+    subjects = events.values_list("subject", flat=True)
+    # SQLite's LIKE takes upper for lower case.
+    return {subject for subject in subjects if subject.startswith(prefix)}
+
+
 def count_since(kind: str, subject: str, since: datetime) -> int:
     """Return how many events of a kind about a subject were recorded since then."""
     recent = Event.objects.about([subject]).filter(kind=kind, recorded_at__gte=since)

@@ -131,7 +131,11 @@ def publish_policy(policy: Policy, *, actor: User) -> PolicyPublication:
             RegistryEvent.POLICY_PUBLISHED,
             actor=actor,
             subject=policy.subject,
-            payload={"digest": policy.digest, "environment": policy.environment},
+            payload={
+                "digest": policy.digest,
+                "environment": policy.environment,
+                "published_at": now.isoformat(),
+            },
         )
         end_requests_of_former_policy(policy, actor=actor, now=now)
         call_by_policy(policy, actor=actor, now=now)

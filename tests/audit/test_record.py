@@ -11,7 +11,7 @@ from django.db import transaction
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
 from audit.models import Entry, Event, Head, Pending, PrivateField
-from audit.proofs import trail, verify_log
+from audit.proofs import told_below, trail, verify_log
 from audit.services import init_log, record, refusals_recorded, system_account
 from audit.storage import keys
 from audit.tlog.canonical import canonical_bytes
@@ -249,3 +249,12 @@ def test_second_log_is_refused_and_the_first_goes_on():
 @pytest.mark.django_db
 def test_nobody_can_log_in_as_the_installation():
     assert not system_account().has_usable_password()
+
+
+@pytest.mark.django_db
+def test_log_says_of_which_subjects_below_a_prefix_it_tells_something_of_a_kind():
+    for subject in ("thing/1/a", "thing/1/b", "thing/1/b", "THING/1/c", "thing/10/d"):
+        note(1, subject=subject)
+
+    assert told_below("thing/1/", kind=Happening.NOTED) == {"thing/1/a", "thing/1/b"}
+    assert told_below("thing/1/", kind=Happening.REFUSED) == set()

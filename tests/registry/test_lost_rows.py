@@ -10,6 +10,8 @@ from registry.models import (
     DelegationWithdrawal,
     Freeze,
     ModelVersion,
+    Policy,
+    PolicyPublication,
     Retirement,
     RevalidationTrigger,
     Slot,
@@ -97,3 +99,80 @@ def test_delegation_that_was_taken_back_signs_nothing_more(workspace, cast):
         factories.signed(factories.fresh(asked), vera, SignerRole.VALIDATOR)
 
     assert refusal.value.code == "records_altered"
+
+
+STRICTER = factories.POLICY.replace("threshold: 0.7", "threshold: 0.99")
+OF_TIERS = factories.POLICY.replace("registered_model: credit", "tier: [3, 4]")
+
+
+def publication_lost(policy: Policy) -> None:
+    PolicyPublication.objects.filter(policy=policy).delete()
+
+
+def publication_put_back(policy: Policy) -> None:
+    first = PolicyPublication.objects.order_by("pk").first()
+    assert first is not None
+    earlier = first.published_at - timedelta(seconds=1)
+    PolicyPublication.objects.filter(policy=policy).update(published_at=earlier)
+
+
+def policy_lost(policy: Policy) -> None:
+    publication_lost(policy)
+    Policy.objects.filter(pk=policy.pk).delete()
+
+
+def policy_elsewhere(policy: Policy) -> None:
+    Policy.objects.filter(pk=policy.pk).update(environment="staging")
+
+
+@pytest.mark.parametrize(
+    ("first", "done"),
+    [
+        (factories.POLICY, publication_lost),
+        (factories.POLICY, publication_put_back),
+        (factories.POLICY, policy_lost),
+        (factories.POLICY, policy_elsewhere),
+        (OF_TIERS, publication_lost),
+        (OF_TIERS, policy_lost),
+        (OF_TIERS, policy_elsewhere),
+    ],
+)
+def test_laxer_policy_does_not_govern_again(workspace, cast, first, done):
+    factories.model(workspace, cast, tier=3)
+    factories.policy(workspace, cast, first)
+    stricter = factories.policy(workspace, cast, STRICTER)
+    with (
+        triggers_switched_off("registry_policypublication"),
+        triggers_switched_off("registry_policy"),
+    ):
+        done(stricter)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.signed(asked, cast.bob, SignerRole.VALIDATOR)
+
+    assert refusal.value.code == "records_altered"
+
+
+@pytest.mark.parametrize("done", [publication_lost, publication_put_back, policy_lost])
+def test_champion_of_a_laxer_policy_does_not_serve(workspace, cast, champion, done):
+    stricter = factories.policy(workspace, cast, STRICTER)
+    assert "records_altered" not in reasons(champion)
+
+    with (
+        triggers_switched_off("registry_policypublication"),
+        triggers_switched_off("registry_policy"),
+    ):
+        done(stricter)
+
+    assert "records_altered" in reasons(champion)
+
+
+def test_tiers_of_a_policy_are_held_against_the_log(workspace, cast, champion):
+    tiers = factories.policy(workspace, cast, OF_TIERS)
+    assert "records_altered" not in reasons(champion)
+
+    with triggers_switched_off("registry_policy"):
+        Policy.objects.filter(pk=tiers.pk).update(tiers=[4])
+
+    assert "records_altered" in reasons(champion)

@@ -20,6 +20,7 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.services.decisions import Answer, decide
 from registry.services.gate_runs import run_gate
+from registry.services.governance import is_superseded
 from registry.services.promotion import promote
 from tests import factories
 
@@ -219,10 +220,10 @@ def test_policy_that_is_published_later_supersedes_nothing_yet(
     workspace, cast, in_review
 ):
     drafted = factories.policy(workspace, cast, STRICTER, published=False)
+    later = timezone.now() + timedelta(hours=1)
     PolicyPublication.objects.create(
-        policy=drafted,
-        published_by=cast.rita,
-        published_at=timezone.now() + timedelta(hours=1),
+        policy=drafted, published_by=cast.rita, published_at=later
     )
 
-    assert factories.approved_as_it_is(in_review, cast).state == RequestState.APPROVED
+    assert not is_superseded(in_review, timezone.now())
+    assert is_superseded(in_review, later)

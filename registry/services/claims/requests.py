@@ -8,7 +8,6 @@ from registry.events import RegistryEvent
 from registry.models import (
     Attestation,
     EvidenceView,
-    Policy,
     PromotionRequest,
     RequestState,
     Verdict,
@@ -17,6 +16,7 @@ from registry.models import (
 from registry.policy_document import read_policy_document
 from registry.services.assessment import Assessment
 from registry.services.claims.models import claims_of_model
+from registry.services.claims.policies import claim_of_pinned, claims_of_policies
 from registry.services.claims.versions import (
     claim_of_retirements,
     claim_of_version,
@@ -39,7 +39,8 @@ def claims_of_request(
     yield claim_of_version(version, names)
     yield from claims_of_data(version)
     yield claim_of_retirements(version, names)
-    yield _of_policy(request.policy)
+    yield claim_of_pinned(request.policy)
+    yield from claims_of_policies(version.registered_model)
     yield Claim(
         f"request {request.pk}",
         RegistryEvent.REQUEST_OPENED,
@@ -72,20 +73,6 @@ def claims_of_view(opened: EvidenceView) -> Iterator[Claim]:
         {"subject_digest": opened.subject_digest},
         pseudonym(opened.viewer),
         opened.viewed_at,
-    )
-
-
-def _of_policy(policy: Policy) -> Claim:
-    return Claim(
-        f"{policy}",
-        RegistryEvent.POLICY_PUBLISHED,
-        (policy.subject,),
-        {
-            # Of what it demands today, and not of what it demanded.
-            "digest": digest(read_policy_document(policy.document).as_json()),
-            "environment": policy.environment,
-        },
-        pseudonym(policy.publication.published_by),
     )
 
 
