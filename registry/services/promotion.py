@@ -7,12 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError, PermissionDeniedError
-from audit.proofs import refuse_unsound_log
+from audit.proofs import refuse_unsound_log, trail
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.jobs import run_gate_later
 from registry.models import (
-    Closing,
     GateRun,
     ModelVersion,
     NotificationType,
@@ -237,17 +236,23 @@ def _refuse_second_request(version: ModelVersion, environment: str) -> None:
 
 
 def _refuse_revoked_evidence(version: ModelVersion) -> None:
-    """Refuse what comes of a run whose evidence somebody has revoked, signed, for good."""
-    revoked = Closing.objects.filter(
-        state=RequestState.INVALIDATED,
-        request__model_version__source_run=version.linked_run,
-    ).exclude(method="")
-    if (closing := revoked.order_by("pk").first()) is not None:
+    """Refuse what comes of a run whose evidence somebody has revoked, signed, for good.
+
+    The log is asked, where a revocation stays signed whatever its row says by now.
+    """
+    of_run = PromotionRequest.objects.filter(
+        model_version__source_run=version.linked_run
+    )
+    asked = {request.subject: request.pk for request in of_run.order_by("pk")}
+    ended = trail(list(asked), kinds=[RegistryEvent.REQUEST_INVALIDATED])
+    revoked = next((entry for entry in ended if entry.payload["method"]), None)
+    if revoked is not None:
+        pk = asked[revoked.subject]
         raise ConflictError(
             "evidence_revoked",
             f"The evidence of run {version.linked_run.run_id} was revoked with request "
-            f"{closing.request_id}: log another run, and register what comes of it.",
-            request=closing.request_id,
+            f"{pk}: log another run, and register what comes of it.",
+            request=pk,
         )
 
 

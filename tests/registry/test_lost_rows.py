@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from audit.errors import ConflictError
 from registry.models import (
+    Closing,
     DelegationWithdrawal,
     Freeze,
     ModelVersion,
@@ -18,6 +19,7 @@ from registry.models import (
 )
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
+from registry.services.closings import invalidate_request
 from registry.services.decisions import decide
 from registry.services.delegations import delegate_signing, withdraw_delegation
 from registry.services.promotion import promote
@@ -45,6 +47,34 @@ def test_retired_version_is_not_promoted(workspace, cast):
         promote(factories.fresh(asked), actor=cast.rex)
 
     assert refusal.value.code == "records_altered"
+
+
+def closing_unsigned() -> None:
+    Closing.objects.update(method="")
+
+
+def closing_lost() -> None:
+    Closing.objects.all().delete()
+
+
+@pytest.mark.parametrize("done", [closing_unsigned, closing_lost])
+def test_revoked_evidence_is_asked_for_no_more(workspace, cast, done):
+    factories.policy(workspace, cast)
+    version = factories.version(workspace, cast)
+    invalidate_request(
+        factories.evaluated(version, cast),
+        reason="The labels were forged.",
+        password=factories.PASSWORD,
+        is_interactive=True,
+        actor=cast.bob,
+    )
+    with triggers_switched_off("registry_closing"):
+        done()
+
+    with pytest.raises(ConflictError) as refusal:
+        factories.request(version, cast)
+
+    assert refusal.value.code == "evidence_revoked"
 
 
 def test_champion_that_is_called_for_does_not_serve_on(cast, champion):
