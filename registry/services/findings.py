@@ -445,9 +445,10 @@ def _broke_the_glass(finding: Finding, judge: User) -> bool:
 def _refuse_long_acceptance(
     model: RegisteredModel, until: datetime, now: datetime
 ) -> None:
+    # A model that nobody has classified is judged as critical.
     longest = (
         LONGEST_ACCEPTANCE_OF_CRITICAL_MODELS
-        if model.tier == Tier.CRITICAL
+        if (model.tier or Tier.CRITICAL) == Tier.CRITICAL
         else LONGEST_ACCEPTANCE
     )
     if not now < until <= now + longest:

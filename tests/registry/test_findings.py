@@ -195,6 +195,20 @@ def test_risk_is_not_accepted_for_longer_than_the_tier_allows(
     assert refusal.value.code == "acceptance_too_long"
 
 
+def test_risk_of_an_unclassified_model_is_accepted_for_as_long_as_of_a_critical_one(
+    workspace, cast
+):
+    model = factories.model(workspace, cast, tier=None)
+    finding = factories.finding(model, cast, Severity.HIGH)
+
+    with pytest.raises(InvalidError) as refusal:
+        signed_for(finding, cast.rita, days=31)
+    assert refusal.value.code == "acceptance_too_long"
+
+    remove_second_factor(cast.rita, reason="It is lost.", actor=system_account())
+    signed_for(finding, cast.rita, days=30)
+
+
 def test_stricter_tier_opens_again_what_was_borne_at_a_weaker_one(cast, finding):
     factories.borne(finding, cast.rita)
 
