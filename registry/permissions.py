@@ -133,6 +133,8 @@ BESIDE_THE_MATRIX = frozenset(
 # whom another role lets do it with any.
 OF_ONES_OWN: dict[str, tuple[str, ...]] = {
     "describe_model": ("sign_as_risk",),
+    # In review it is rejected in one of the roles that sign, which asks for ownership.
+    "reject_request": ("sign_as_validator", "sign_as_risk", "sign_as_ethics"),
     "roll_back": ("sign_as_risk", "promote_version"),
 }
 _SIGNING = tuple(f"sign_as_{role}" for role in SignerRole)
@@ -244,8 +246,8 @@ def may_reject(user: User, model: RegisteredModel) -> bool:
 
 
 def may_invalidate(user: User, model: RegisteredModel) -> bool:
-    """Whoever may refuse a version in review may revoke its evidence at any time."""
-    return may_reject(user, model)
+    """Whoever reviews a model, or owns it, may revoke evidence of it at any time."""
+    return not is_no_signer(user) and _may_with_their_own(user, "reject_request", model)
 
 
 def may_request_waiver(user: User, model: RegisteredModel) -> bool:

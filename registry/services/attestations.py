@@ -27,11 +27,15 @@ from registry.permissions import (
     delegation_to_sign,
     is_no_signer,
     may_attest,
-    may_reject,
+    may_invalidate,
     may_sign_as,
     may_sign_in_own_right,
 )
-from registry.services.authority import refuse_untold_permission, refuse_untold_signer
+from registry.services.authority import (
+    refuse_untold_permission,
+    refuse_untold_permission_of_owner,
+    refuse_untold_signer,
+)
 from registry.services.conclusions import reconsider
 from registry.services.reauthentication import reauthenticate_for
 from registry.services.sign_offs import refuse_deactivated, stated
@@ -137,7 +141,7 @@ def attest(
 def withdraw_attestation(
     attested: Attestation, *, reason: str, actor: User
 ) -> AttestationWithdrawal:
-    """Take back what does not hold, as who attested it or may reject requests."""
+    """Take back what does not hold, as who attested it or may revoke evidence."""
     reason = stated(reason)
     version = attested.model_version
     with _refusals(version, actor, attested.kind), transaction.atomic():
@@ -145,12 +149,8 @@ def withdraw_attestation(
         model = RegisteredModel.objects.select_for_update().get(
             pk=version.registered_model_id
         )
-        if not (attested.attested_by_id == actor.pk or may_reject(actor, model)):
-            raise PermissionDeniedError(
-                "may_not_withdraw_attestation",
-                "You may not withdraw this attestation: who gave it may, and whoever "
-                "may reject requests.",
-            )
+        if attested.attested_by_id != actor.pk:
+            _refuse_unless_may_invalidate(actor, model)
         if AttestationWithdrawal.objects.filter(attestation=attested).exists():
             raise ConflictError("attestation_withdrawn", "It was withdrawn already.")
         now = timezone.now()
@@ -166,6 +166,17 @@ def withdraw_attestation(
         )
         _reconsider_requests(attested, actor=actor, now=now)
     return withdrawal
+
+
+def _refuse_unless_may_invalidate(actor: User, model: RegisteredModel) -> None:
+    if not may_invalidate(actor, model):
+        raise PermissionDeniedError(
+            "may_not_withdraw_attestation",
+            f"You may not withdraw this attestation: who gave it may, the owner of "
+            f"{model}, and whoever reviews it.",
+        )
+    refuse_untold_person(actor)
+    refuse_untold_permission_of_owner(actor, "reject_request", model)
 
 
 def _refusals(

@@ -20,9 +20,11 @@ def refuse_untold_permission(
     )
 
 
-def refuse_untold_roll_back(actor: User, model: RegisteredModel) -> None:
+def refuse_untold_permission_of_owner(
+    actor: User, permission: str, model: RegisteredModel
+) -> None:
     """Refuse who was given no role for it, be it as an owner who does not own the model."""
-    roles = MODEL_GRANTS["roll_back"]
+    roles = MODEL_GRANTS[permission]
     if model.owner_id == actor.pk:
         refuse_altered_records(claims_of_authority(SignerRole.OWNER, model, None))
     else:

@@ -22,6 +22,10 @@ from registry.models import (
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_invalidate, may_reject, may_request_promotion
 from registry.services.approvals import refuse_due
+from registry.services.authority import (
+    refuse_untold_permission_of_owner,
+    refuse_untold_signer,
+)
 from registry.services.conclusions import locked_request
 from registry.services.delegations import authority_to_sign
 from registry.services.governance import bound_models, is_superseded
@@ -35,6 +39,7 @@ from registry.services.sign_offs import (
     stated,
 )
 from registry.signing import printed_name, signed_name
+from tracking.authority import refuse_untold_person
 from tracking.services.log_ins import tries_counted
 
 NEWS = {
@@ -79,6 +84,7 @@ def reject_request(
                 "may_not_reject",
                 f"You may not reject requests of {model}: ask for a reviewer's role.",
             )
+        refuse_untold_signer(actor, role, model)
         proof = reauthenticate_for(
             model,
             actor,
@@ -144,8 +150,11 @@ def invalidate_request(
         if not may_invalidate(actor, model):
             raise PermissionDeniedError(
                 "may_not_invalidate",
-                f"You may not revoke the evidence of {model}: ask for a reviewer's role.",
+                f"You may not revoke the evidence of {model}: its owner may, and whoever "
+                f"reviews it.",
             )
+        refuse_untold_person(actor)
+        refuse_untold_permission_of_owner(actor, "reject_request", model)
         proof = reauthenticate_for(
             model,
             actor,

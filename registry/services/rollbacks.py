@@ -37,7 +37,10 @@ from registry.services.approvals import (
     refuse_altered_sign_offs,
 )
 from registry.services.assessment import assess
-from registry.services.authority import refuse_untold_roll_back, refuse_untold_signer
+from registry.services.authority import (
+    refuse_untold_permission_of_owner,
+    refuse_untold_signer,
+)
 from registry.services.claims.requests import claims_of_request
 from registry.services.decisions import refuse_denied
 from registry.services.evidence import refuse_changed_run
@@ -81,7 +84,7 @@ def roll_back(slot: Slot, *, to: ModelVersion, reason: str, actor: User) -> Roll
                 f"You may not roll back {model}: ask its owner, or somebody with the "
                 f"release or risk role.",
             )
-        refuse_untold_roll_back(actor, model)
+        refuse_untold_permission_of_owner(actor, "roll_back", model)
         refuse_unsound_log()
         slot = locked_slot(model, slot.environment)
         now = timezone.now()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -11,18 +12,23 @@ from django.utils import timezone
 from audit.errors import ConflictError
 from audit.services import system_account
 from registry.models import (
+    Attestation,
     AttestationKind,
     BreakGlass,
     Delegation,
     Freeze,
     ModelVersion,
+    PromotionRequest,
     RegisteredModel,
     Slot,
 )
 from registry.models.finding import FindingState, Severity
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
+from registry.services.attestations import withdraw_attestation
+from registry.services.closings import invalidate_request, reject_request
 from registry.services.delegations import delegate_signing
+from registry.services.evidence_views import open_evidence
 from registry.services.findings import move_finding
 from registry.services.promotion import promote
 from registry.services.rollbacks import roll_back
@@ -70,6 +76,63 @@ def test_nobody_approves_a_waiver(workspace, cast):
     forged(cast.mallory, Role.RISK, workspace)
 
     assert altered(factories.waiver_approved, asked, cast.mallory)
+
+
+@pytest.fixture
+def attested(workspace, cast) -> Attestation:
+    """Return an attestation of a version whose request is in review."""
+    factories.policy(workspace, cast)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    return factories.attested(asked.model_version, cast.rex, AttestationKind.CANARY)
+
+
+def ended(asked: PromotionRequest, actor: User) -> tuple[bool, bool]:
+    """Try to reject a request, and to revoke its evidence; say whether it was noticed."""
+    open_evidence(asked, actor=actor)
+    signed: dict[str, Any] = {
+        "reason": "It misses the young.",
+        "password": factories.PASSWORD,
+        "is_interactive": True,
+        "actor": actor,
+    }
+    return (
+        altered(
+            reject_request,
+            asked,
+            role=SignerRole.RISK,
+            seen_digest=asked.subject_digest,
+            **signed,
+        ),
+        altered(invalidate_request, asked, **signed),
+    )
+
+
+def test_nobody_ends_a_request_or_withdraws_an_attestation(workspace, cast, attested):
+    document = factories.POLICY.replace("[validator, owner]", "[validator, risk]")
+    factories.policy(workspace, cast, document)
+    asked = factories.evaluated(attested.model_version, cast)
+    forged(cast.mallory, Role.RISK, workspace)
+
+    assert ended(asked, cast.mallory) == (True, True)
+    assert altered(
+        withdraw_attestation, attested, reason="It is mine.", actor=cast.mallory
+    )
+
+
+def test_owner_by_a_forged_ownership_revokes_nothing(workspace, cast, attested):
+    zoe = factories.person("zoe", workspace, Role.OWNER)
+    asked = attested.model_version.promotion_requests.get()
+    RegisteredModel.objects.update(owner=zoe)
+
+    assert altered(withdraw_attestation, attested, reason="It is mine.", actor=zoe)
+    assert altered(
+        invalidate_request,
+        asked,
+        reason="It is mine.",
+        password=factories.PASSWORD,
+        is_interactive=True,
+        actor=zoe,
+    )
 
 
 def test_nobody_promotes_or_rolls_back(workspace, cast):

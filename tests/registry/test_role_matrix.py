@@ -14,11 +14,20 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.errors import PermissionDeniedError
-from registry.models import ModelVersion, PromotionRequest, Slot, Waiver
+from registry.models import (
+    Attestation,
+    AttestationKind,
+    ModelVersion,
+    PromotionRequest,
+    RequestState,
+    Slot,
+    Waiver,
+)
 from registry.models.finding import FindingState, Severity
 from registry.models.sign_off import SignerRole
 from registry.permissions import BESIDE_THE_MATRIX, COLUMNS, MATRIX, MODEL_GRANTS
-from registry.services.closings import reject_request
+from registry.services.attestations import withdraw_attestation
+from registry.services.closings import invalidate_request, reject_request
 from registry.services.evidence_views import open_evidence
 from registry.services.findings import move_finding
 from registry.services.gate_runs import run_gate
@@ -382,6 +391,52 @@ def test_owner_rolls_back_and_describes_their_own_models_only(workspace, cast):
     factories.rollback(slot, first, cast, actor=cast.olivia)
 
     assert slot_of(first).champion == first
+
+
+def test_owner_revokes_evidence_of_their_own_models_only(workspace, cast):
+    factories.policy(workspace, cast)
+    asked = factories.evaluated(factories.version(workspace, cast), cast)
+    given = factories.attested(asked.model_version, cast.rex, AttestationKind.CANARY)
+    other = factories.person("otto", workspace, Role.OWNER)
+    for act, code in (
+        (partial(revoke, asked), "may_not_invalidate"),
+        (partial(withdraw, given), "may_not_withdraw_attestation"),
+        (partial(reject_as_owner, factories.fresh(asked)), "may_not_sign"),
+    ):
+        with pytest.raises(PermissionDeniedError) as refusal:
+            act(actor=other)
+        assert refusal.value.code == code
+
+    withdraw(given, actor=cast.olivia)
+    revoke(factories.fresh(asked), actor=cast.olivia)
+
+    assert factories.fresh(asked).state == RequestState.INVALIDATED
+
+
+def revoke(asked: PromotionRequest, *, actor: User) -> None:
+    invalidate_request(
+        asked,
+        reason="The labels were swapped.",
+        password=factories.PASSWORD,
+        is_interactive=True,
+        actor=actor,
+    )
+
+
+def withdraw(given: Attestation, *, actor: User) -> None:
+    withdraw_attestation(given, reason="It had alarmed.", actor=actor)
+
+
+def reject_as_owner(asked: PromotionRequest, *, actor: User) -> None:
+    reject_request(
+        asked,
+        role=SignerRole.OWNER,
+        reason="It misses the young.",
+        password=factories.PASSWORD,
+        seen_digest=asked.subject_digest,
+        is_interactive=True,
+        actor=actor,
+    )
 
 
 def test_release_engineer_who_is_an_owner_elsewhere_rolls_back_any_model(
