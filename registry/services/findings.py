@@ -401,7 +401,8 @@ def _refuse_second_signature(
 
 def _refuse_own_finding(finding: Finding, judge: User) -> None:
     """Whoever made the version, caused it, fixed it, or is to fix it does not judge it."""
-    refuse_altered_records([claim_of_finding(finding)])
+    names = finding.registered_model.subjects
+    refuse_altered_records([claim_of_finding(finding, names)])
     for version in _versions_at_fault(finding):
         duties = duties_in_lineage(judge, version)
         if duties:

@@ -300,6 +300,40 @@ def test_finding_that_nobody_moved_blocks_on(cast, champion):
     assert told(decision(champion)) == ("deny", ["records_altered"])
 
 
+def made_low(found: Finding) -> None:
+    later = timezone.now() + timedelta(days=9)
+    Finding.objects.filter(pk=found.pk).update(severity=Severity.LOW, due_at=later)
+
+
+def made_low_and_closed(found: Finding) -> None:
+    made_low(found)
+    Finding.objects.filter(pk=found.pk).update(state=FindingState.CLOSED)
+
+
+def put_off(found: Finding) -> None:
+    later = timezone.now() + timedelta(days=900)
+    Finding.objects.filter(pk=found.pk).update(due_at=later)
+
+
+def set_on_another_version(found: Finding) -> None:
+    other = ModelVersion.objects.order_by("pk").last()
+    Finding.objects.filter(pk=found.pk).update(model_version=other)
+
+
+@pytest.mark.parametrize(
+    "done", [made_low, made_low_and_closed, put_off, set_on_another_version]
+)
+def test_open_finding_is_as_grave_as_the_log_tells(workspace, cast, champion, done):
+    asked = factories.approved(factories.version(workspace, cast, content=b"2"), cast)
+    model = champion.registered_model
+    found = factories.finding(model, cast, Severity.CRITICAL, version=champion)
+    with triggers_switched_off("registry_finding"):
+        done(found)
+
+    assert "records_altered" in told(decision(champion))[1]
+    assert refused(asked, cast) == "records_altered"
+
+
 def test_revalidation_that_nobody_signed_counts_for_nothing(cast, champion):
     trigger_revalidation(
         champion.registered_model,

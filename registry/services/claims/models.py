@@ -1,7 +1,7 @@
 """What the log must tell of a model: its tier, findings, owner, and who signs for whom."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from audit.services import pseudonym
 from registry.events import RegistryEvent
@@ -17,6 +17,8 @@ from registry.models.sign_off import SignerRole
 from registry.services.claims.versions import spelled
 from registry.services.reconciliation import Claim
 
+GRAVE = frozenset({Severity.CRITICAL, Severity.HIGH})
+
 
 def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
     """Return its tier, what calls for a validation, and what became of its findings."""
@@ -27,23 +29,35 @@ def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
         tuple(model.subjects),
         times=model.revalidation_triggers.count(),
     )
-    settled = Finding.objects.filter(
-        registered_model=model, severity__in=(Severity.CRITICAL, Severity.HIGH)
-    ).exclude(state__in=UNRESOLVED)
-    for finding in settled.select_related("owner", "opened_by").order_by("pk"):
-        yield claim_of_finding(finding)
-        yield Claim(
-            f"finding {finding.pk}",
-            RegistryEvent.FINDING_MOVED,
-            (finding.subject,),
-            {
-                "to": finding.state,
-                "accepted_until": spelled(finding.accepted_until),
-            },
-            newest=True,
-        )
-        if finding.state == FindingState.RISK_ACCEPTED:
-            yield from claims_of_acceptances(finding)
+    yield from claims_of_findings(model)
+
+
+def claims_of_findings(model: RegisteredModel) -> Iterator[Claim]:
+    """Return how each was opened, and of the grave ones how they came to block no more.
+
+    How grave they are is what the log tells, whatever the row says by now.
+    """
+    found = Finding.objects.with_subject().filter(registered_model=model)
+    names = tuple(model.subjects)
+    for finding in found.order_by("pk"):
+        yield claim_of_finding(finding, names)
+        if finding.severity in GRAVE and finding.state not in UNRESOLVED:
+            yield from _of_settled(finding)
+
+
+def _of_settled(finding: Finding) -> Iterator[Claim]:
+    yield Claim(
+        f"finding {finding.pk}",
+        RegistryEvent.FINDING_MOVED,
+        (finding.subject,),
+        {
+            "to": finding.state,
+            "accepted_until": spelled(finding.accepted_until),
+        },
+        newest=True,
+    )
+    if finding.state == FindingState.RISK_ACCEPTED:
+        yield from claims_of_acceptances(finding)
 
 
 def claims_of_acceptances(finding: Finding) -> Iterator[Claim]:
@@ -105,13 +119,19 @@ def claims_of_tier(model: RegisteredModel) -> Iterator[Claim]:
         )
 
 
-def claim_of_finding(finding: Finding) -> Claim:
-    """Return how it was opened: how bad, due when and for whom to mend."""
+def claim_of_finding(finding: Finding, names: Collection[str]) -> Claim:
+    """Return how it was opened: of what, how bad, due when and for whom to mend.
+
+    `names` are those that its model has or had in the log.
+    """
+    version = finding.model_version
     return Claim(
         f"the opening of finding {finding.pk}",
         RegistryEvent.FINDING_OPENED,
         (finding.subject,),
         {
+            "model": frozenset(names),
+            "version": frozenset(version.subjects(names)) if version else None,
             "severity": finding.severity,
             "owner": pseudonym(finding.owner),
             "due_at": spelled(finding.due_at),
