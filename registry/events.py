@@ -75,6 +75,7 @@ class RegistryEvent(StrEnum):
     RETIREMENT_SIGNED = "registry.retirement.signed"
     RETIREMENT_REFUSED = "registry.retirement.refused"
     FINDING_OPENED = "registry.finding.opened"
+    MODEL_FAULTED = "registry.model.faulted"
     FINDING_MOVED = "registry.finding.moved"
     RISK_ACCEPTANCE_SIGNED = "registry.risk_acceptance.signed"
     FINDING_REFUSED = "registry.finding.refused"

@@ -146,6 +146,13 @@ def add_finding(
         },
         private={"title": title, "description": description},
     )
+    # Of a finding whose row is lost, nothing but this leads from its model to it.
+    record(
+        RegistryEvent.MODEL_FAULTED,
+        actor=actor,
+        subject=model.subject,
+        payload={"finding": finding.subject},
+    )
     call_by_finding(finding, actor=actor, now=now)
     return finding
 

@@ -53,7 +53,9 @@ def remove_challenger(workspace, people):
     return Ask(people.alice, SECOND)
 
 
-@TABLE.call("POST", f"{API}rollbacks/", E.FINDING_OPENED, E.VERSION_ROLLED_BACK)
+@TABLE.call(
+    "POST", f"{API}rollbacks/", E.FINDING_OPENED, E.MODEL_FAULTED, E.VERSION_ROLLED_BACK
+)
 def roll_back(workspace, people):
     two_champions(workspace, people)
     return Ask(people.rex, SERVING | {"reason": "The second crashes."})
@@ -76,6 +78,7 @@ def ask_to_break_glass(workspace, people):
     "POST",
     f"{API}break-glass/<int:pk>/confirmation/",
     E.FINDING_OPENED,
+    E.MODEL_FAULTED,
     E.BREAK_GLASS_CONFIRMED,
 )
 def confirm_break_glass(workspace, people):
@@ -107,7 +110,7 @@ def low_finding(workspace, people):
     return factories.finding(model, people, Severity.LOW)
 
 
-@TABLE.call("POST", f"{API}findings/", E.FINDING_OPENED)
+@TABLE.call("POST", f"{API}findings/", E.FINDING_OPENED, E.MODEL_FAULTED)
 def open_finding(workspace, people):
     factories.model(workspace, people)
     stated = {"severity": "low", "title": "It drops.", "owner": "alice"}

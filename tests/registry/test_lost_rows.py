@@ -9,6 +9,7 @@ from audit.errors import ConflictError
 from registry.models import (
     Closing,
     DelegationWithdrawal,
+    Finding,
     Freeze,
     ModelVersion,
     Policy,
@@ -17,6 +18,7 @@ from registry.models import (
     RevalidationTrigger,
     Slot,
 )
+from registry.models.finding import Severity
 from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.services.closings import invalidate_request
@@ -206,3 +208,23 @@ def test_tiers_of_a_policy_are_held_against_the_log(workspace, cast, champion):
         Policy.objects.filter(pk=tiers.pk).update(tiers=[4])
 
     assert "records_altered" in reasons(champion)
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_critical_finding_blocks_on(workspace, cast, champion, is_moved):
+    asked = factories.approved(factories.version(workspace, cast, content=b"2"), cast)
+    model = champion.registered_model
+    other = factories.model(workspace, cast, "loans")
+    factories.finding(model, cast, Severity.LOW)
+    found = Finding.objects.filter(
+        pk=factories.finding(model, cast, Severity.CRITICAL).pk
+    )
+    assert reasons(champion) == ["finding_critical"]
+
+    with triggers_switched_off("registry_finding"):
+        found.update(registered_model=other) if is_moved else found.delete()
+
+    assert reasons(champion) == ["records_altered"]
+    with pytest.raises(ConflictError) as refusal:
+        promote(factories.fresh(asked), actor=cast.rex)
+    assert refusal.value.code == "records_altered"

@@ -218,8 +218,12 @@ def test_incident_calls_for_the_champion_that_it_is_about(
     pk = version.pk if version else None
     assert called() == [("incident", f"finding/{found.pk}", pk, "bob")]
     assert why_due(champion) == "incident"
-    last = Event.objects.order_by("-pk").values_list("kind", flat=True)[:2]
-    assert list(last) == ["registry.revalidation.triggered", "registry.finding.opened"]
+    last = Event.objects.order_by("-pk").values_list("kind", flat=True)[:3]
+    assert list(last) == [
+        "registry.revalidation.triggered",
+        "registry.model.faulted",
+        "registry.finding.opened",
+    ]
 
 
 def test_incident_of_a_model_that_serves_nowhere_calls_for_nobody(workspace, cast):

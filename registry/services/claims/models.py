@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from audit.services import pseudonym
 from registry.events import RegistryEvent
@@ -35,13 +36,20 @@ def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
 def claims_of_findings(model: RegisteredModel) -> Iterator[Claim]:
     """Return how each was opened, and of the grave ones how they came to block no more.
 
-    How grave they are is what the log tells, whatever the row says by now.
+    How grave they are is what the log tells, whatever the row says by now; and none is
+    missing.
     """
-    found = Finding.objects.with_subject().filter(registered_model=model)
+    found = Finding.objects.with_subject().filter(registered_model=model).order_by("pk")
     names = tuple(model.subjects)
-    for finding in found.order_by("pk"):
-        yield claim_of_finding(finding, names)
-        if finding.severity in GRAVE and finding.state not in UNRESOLVED:
+    yield Claim(
+        f"findings of {model}", RegistryEvent.MODEL_FAULTED, names, times=len(found)
+    )
+    for finding in found:
+        opened = claim_of_finding(finding, names)
+        is_grave = finding.severity in GRAVE
+        # The words of what never blocks cost a decision more than they say to it.
+        yield opened if is_grave else replace(opened, written={})
+        if is_grave and finding.state not in UNRESOLVED:
             yield from _of_settled(finding)
 
 

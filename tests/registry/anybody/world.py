@@ -47,19 +47,21 @@ ALONGSIDE: dict[str, set[str]] = {
     Registry.VERSION_ROLLED_BACK: {
         Registry.BREAK_GLASS_ENDED,
         Registry.FINDING_OPENED,
+        Registry.MODEL_FAULTED,
         Registry.REVALIDATION_TRIGGERED,
     },
     Registry.BREAK_GLASS_ASKED: {Registry.BREAK_GLASS_ENDED, Tracking.RUN_FROZEN},
     Registry.BREAK_GLASS_CONFIRMED: {
         Registry.BREAK_GLASS_ENDED,
         Registry.FINDING_OPENED,
+        Registry.MODEL_FAULTED,
         Tracking.RUN_FROZEN,
     },
     Registry.FREEZE_LIFTED: {Registry.BREAK_GLASS_ENDED},
     Registry.RETIREMENT_SIGNED: {Registry.BREAK_GLASS_ENDED},
     Registry.REVALIDATION_SIGNED: {Registry.BREAK_GLASS_ENDED},
     Registry.RISK_ACCEPTANCE_SIGNED: {Registry.FINDING_MOVED},
-    Registry.FINDING_OPENED: {Registry.REVALIDATION_TRIGGERED},
+    Registry.FINDING_OPENED: {Registry.MODEL_FAULTED, Registry.REVALIDATION_TRIGGERED},
     Registry.POLICY_PUBLISHED: {
         Registry.REQUEST_EXPIRED,
         Registry.REQUEST_INVALIDATED,
