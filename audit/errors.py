@@ -4,6 +4,7 @@ A code never changes once published. The detail is one sentence or two that say 
 wrong and what to do next.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -35,3 +36,15 @@ class NotFoundError(DomainError):
 
 class ConflictError(DomainError):
     """The request is well formed, but the state of things does not allow it now."""
+
+
+def would_refuse(guard: Callable[..., object], *arguments: object) -> bool:
+    """Say whether a guard of a service refuses, for pages that offer what it lets through.
+
+    It changes nothing; whoever acts is asked by the service again.
+    """
+    try:
+        guard(*arguments)
+    except DomainError:
+        return True
+    return False

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,16 +12,12 @@ from audit.admin import NOTHING, badge, link, linked, table, utc
 from registry.admin.after_promotion_forms import RevalidateForm, RollBackForm
 from registry.admin.made_of import made_of
 from registry.admin.open_acts import of_model
-from registry.models import RegisteredModel, Slot
-from registry.models.sign_off import SignerRole
-from registry.permissions import may_roll_back, may_sign_as
+from registry.models import Slot
+from registry.permissions import may_roll_back
 from registry.services.decisions import decide
+from registry.services.revalidations import may_revalidate
 from tracking.admin.row_acts import Act, ActsAdmin
 from tracking.admin.rows import link_to_person
-
-
-def _may_validate(actor: User, model: RegisteredModel) -> bool:
-    return may_sign_as(actor, SignerRole.VALIDATOR, model)
 
 
 @admin.register(Slot)
@@ -54,7 +49,7 @@ class SlotAdmin(ActsAdmin[Slot]):
     )
     acts: ClassVar[dict[str, Act]] = {
         "roll-back": Act(RollBackForm, of_model(may_roll_back)),
-        "revalidate": Act(RevalidateForm, of_model(_may_validate)),
+        "revalidate": Act(RevalidateForm, may_revalidate),
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:

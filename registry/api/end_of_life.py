@@ -17,7 +17,7 @@ from registry.models import (
     Revalidation,
     RevalidationTrigger,
 )
-from registry.models.revalidation import TriggerKind
+from registry.models.revalidation import STATED_BY_HAND
 from registry.reports.sight import Sight, sight_of
 from registry.services.retirements import retire
 from registry.services.revalidations import revalidate, trigger_revalidation
@@ -32,7 +32,9 @@ class TriggerInput(serializers.Serializer[Any]):
     version = serializers.IntegerField(
         min_value=1, max_value=FARTHEST, required=False, allow_null=True
     )
-    kind = serializers.ChoiceField(TriggerKind.choices)
+    kind = serializers.ChoiceField(
+        [(kind.value, kind.label) for kind in STATED_BY_HAND]
+    )
     detail = serializers.CharField(max_length=2000)
 
 

@@ -24,6 +24,17 @@ class TriggerKind(models.TextChoices):
     SAMPLE_REVIEW = "sample_review"
 
 
+# What is seen from outside too, so that people and monitors may say so; the rest
+# Attestry finds by itself.
+STATED_BY_HAND = (
+    TriggerKind.DRIFT_BREACH,
+    TriggerKind.DATA_SOURCE_CHANGE,
+    TriggerKind.CODE_CHANGE,
+    TriggerKind.INCIDENT,
+    TriggerKind.REGULATION_CHANGE,
+)
+
+
 class RevalidationTrigger(models.Model):
     """Something happened to a model, or one version of it; append-only.
 

@@ -4,7 +4,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.errors import (
+    ConflictError,
+    InvalidError,
+    PermissionDeniedError,
+    would_refuse,
+)
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.duties import duties_of_signer
@@ -17,7 +22,7 @@ from registry.models import (
     RevalidationTrigger,
     Slot,
 )
-from registry.models.revalidation import TriggerKind
+from registry.models.revalidation import STATED_BY_HAND, TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.permissions import delegation_to_sign, may_open_finding, may_sign_as
 from registry.services.authority import refuse_untold_signer
@@ -39,8 +44,15 @@ def trigger_revalidation(
 ) -> RevalidationTrigger:
     """Say what happened to a model: its champions are due at once.
 
-    A monitor may say so with a token, because nobody is let through by that.
+    A monitor may say so with a token, because nobody is let through by that. What
+    Attestry finds by itself (`revalidation_triggers`) nobody claims by hand.
     """
+    if kind not in STATED_BY_HAND:
+        raise InvalidError(
+            "kind_not_stated_by_hand",
+            f"Attestry itself records a {TriggerKind(kind).label.lower()} when there is "
+            f"one: state one of {', '.join(STATED_BY_HAND)}.",
+        )
     with (
         refusals_recorded(
             RegistryEvent.REVALIDATION_REFUSED,
@@ -69,7 +81,7 @@ def trigger_revalidation(
 def revalidate(
     slot: Slot,
     *,
-    version: ModelVersion,
+    version: ModelVersion | None,
     conclusion: str,
     password: str,
     is_interactive: bool,
@@ -78,7 +90,8 @@ def revalidate(
 ) -> Revalidation:
     """Sign, as a validator, that the champion may go on; its interval begins anew.
 
-    `version` is the champion that was validated, so that no other is by mistake.
+    `version` is the champion that was validated, so that no other is by mistake; None,
+    as in an empty slot, is refused.
     """
     conclusion = conclusion.strip()
     if not conclusion:
@@ -93,6 +106,12 @@ def revalidate(
         tries_counted(actor),
         transaction.atomic(),
     ):
+        if version is None:
+            raise ConflictError(
+                "nothing_to_validate",
+                f"Nothing serves in {slot.environment}: there is nothing to validate "
+                f"again.",
+            )
         delegation = _authority_to_validate(version, actor)
         now = timezone.now()
         proof = reauthenticate_for(
@@ -134,6 +153,15 @@ def revalidate(
             private={"conclusion": conclusion, "printed_name": signed.printed_name},
         )
     return signed
+
+
+def may_revalidate(actor: User, slot: Slot) -> bool:
+    """Say whether somebody may validate what serves in a slot by an approval."""
+    return (
+        slot.champion is not None
+        and slot.break_glass is None
+        and not would_refuse(_authority_to_validate, slot.champion, actor)
+    )
 
 
 def _authority_to_validate(version: ModelVersion, actor: User) -> Delegation | None:

@@ -182,7 +182,7 @@ def judged(confirmed: BreakGlassConfirmation, people: Cast) -> None:
 
 
 def revalidated(
-    slot: Slot, version: ModelVersion, people: Cast, **changes: Any
+    slot: Slot, version: ModelVersion | None, people: Cast, **changes: Any
 ) -> Revalidation:
     arguments: dict[str, Any] = {
         "conclusion": "Its errors are what they were.",

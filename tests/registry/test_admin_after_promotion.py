@@ -198,3 +198,16 @@ def test_version_is_made_a_challenger_and_withdrawn_on_its_page(workspace, cast)
     said(act(cast.alice, version, "remove-challenger", **form))
 
     assert Slot.objects.get().challengers.get().removal.removed_by == cast.alice
+
+
+def test_nothing_is_validated_again_where_nothing_serves(workspace, cast, champion):
+    slot = Slot.objects.get()
+    assert offered(cast.bob, slot) == ["Validate again"]
+    factories.retired(champion.registered_model, cast, champion)
+
+    sent = act(
+        cast.bob, slot, "revalidate", conclusion="C", password=factories.PASSWORD
+    )
+
+    assert offered(cast.bob, slot) == []
+    assert "Nothing serves in production" in sent.content.decode()

@@ -6,10 +6,9 @@ import pytest
 from django.utils import timezone
 
 from audit.errors import DomainError
-from registry.models import (
-    Slot,
-)
-from registry.models.revalidation import TriggerKind
+from audit.proofs import trail
+from registry.models import RevalidationTrigger, Slot
+from registry.models.revalidation import STATED_BY_HAND, TriggerKind
 from registry.models.tier import Tier
 from registry.services.due_dates import add_months, due_dates
 from registry.services.revalidations import trigger_revalidation
@@ -102,6 +101,40 @@ def test_what_is_no_champion_is_not_validated_again(workspace, cast, champion):
         factories.revalidated(slot, other, cast)
 
     assert refusal.value.code == "version_is_no_champion"
+
+
+def test_where_nothing_serves_nothing_is_validated_again(cast, champion):
+    slot = Slot.objects.with_champion().get()
+    factories.retired(champion.registered_model, cast, champion)
+
+    with pytest.raises(DomainError) as refusal:
+        factories.revalidated(slot, None, cast)
+
+    assert refusal.value.code == "nothing_to_validate"
+    assert trail([slot.subject])[-1].kind == "registry.revalidation.refused"
+
+
+@pytest.mark.parametrize("kind", sorted(set(TriggerKind) - set(STATED_BY_HAND)))
+def test_what_attestry_finds_by_itself_nobody_claims_by_hand(
+    cast, champion, as_token, kind
+):
+    assert sorted(set(TriggerKind) - set(STATED_BY_HAND)) == [
+        "policy_change",
+        "sample_review",
+        "tier_change",
+        "waiver_expiry",
+    ]
+    with pytest.raises(DomainError) as refusal:
+        drift(champion, cast.bob, kind=TriggerKind(kind))
+    asked = as_token(cast.bot).post(
+        "/api/v1/revalidation-triggers/",
+        {"registered_model": "credit", "kind": kind, "detail": "So I say."},
+        content_type="application/json",
+    )
+
+    assert refusal.value.code == "kind_not_stated_by_hand"
+    assert asked.status_code == 400
+    assert not RevalidationTrigger.objects.exists()
 
 
 def test_triggers_are_not_recorded_by(cast, champion):
