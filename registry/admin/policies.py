@@ -1,35 +1,56 @@
 """Policies as they were written, drafts and published ones."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.html import format_html
 
 from audit.admin import NOTHING, code, linked, moment, utc
 from registry.admin.request_table import request_table
-from registry.models import Policy
-from tracking.admin.rows import VisibleRowsAdmin, link_to_person, person
+from registry.models import Policy, PromotionRequest
+from tracking.admin.rows import (
+    VisibleRowsAdmin,
+    link_to_person,
+    person,
+    person_asking,
+)
+
+MOST_LISTED = 100
 
 
 @admin.register(Policy)
 class PolicyAdmin(VisibleRowsAdmin[Policy]):
     """Policies, drafts and published ones, as they were written."""
 
+    # A policy of tiers is called by its workspace, any other by its model too.
     subject_pattern = (
-        r"policy/(?P<registered_model__workspace__name>[^/]+)/"
-        r"(?P<registered_model__name>[^/]+)/(?P<name>.+)/(?P<version>\d+)"
+        r"policy/(?:(?P<workspace__name>[^/]+)|"
+        r"(?P<registered_model__workspace__name>[^/]+)/"
+        r"(?P<registered_model__name>.+))/(?P<name>[^/]+)/(?P<version>\d+)"
     )
     list_display = (
         "__str__",
+        "workspace_name",
         linked("registered_model", "model"),
+        "bound_tiers",
         "environment",
         person("author", "author"),
         "published",
     )
-    list_select_related = ("registered_model", "author", "publication")
+    list_select_related = (
+        "registered_model__workspace",
+        "workspace",
+        "author",
+        "publication",
+    )
     search_fields = ("name", "registered_model__name")
     ordering = ("-id",)
     page = (
         "__str__",
+        "workspace_name",
         linked("registered_model", "model"),
+        "bound_tiers",
         "environment",
         person("author", "author"),
         moment("created_at", "drafted at"),
@@ -53,12 +74,29 @@ class PolicyAdmin(VisibleRowsAdmin[Policy]):
     def text(self, policy: Policy) -> str:
         return format_html("<pre>{}</pre>", policy.document.strip("\n"))
 
-    @admin.display(description="promotion requests")
-    def requests(self, policy: Policy) -> str:
-        requests = policy.promotion_requests.select_related(
+    @admin.display(description="workspace")
+    def workspace_name(self, policy: Policy) -> str:
+        return str(policy.home)
+
+    @admin.display(description="tiers")
+    def bound_tiers(self, policy: Policy) -> str:
+        return ", ".join(str(tier) for tier in policy.tiers) or NOTHING
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Policy:
+        """Keep who asks: a policy of tiers governs models that they may not see."""
+        policy = super().get_object(request, object_id, from_field)
+        policy.asked_by = person_asking(request)  # type: ignore[attr-defined]  # for `requests`
+        return policy
+
+    @admin.display(description="promotion requests, the newest")
+    def requests(self, policy: Any) -> str:
+        seen = PromotionRequest.objects.visible_to(policy.asked_by)
+        requests = seen.filter(policy=policy).select_related(
             "model_version__registered_model", "requested_by"
         )
-        return request_table(requests.order_by("-pk"))
+        return request_table(requests.order_by("-pk")[:MOST_LISTED])
 
 
 def in_force_since(policy: Policy) -> str:

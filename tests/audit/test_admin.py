@@ -99,6 +99,20 @@ def test_every_row_leads_to_its_entries(workspace, cast):
         assert as_person(cast.bob).get(f"/admin/{path}/history/").status_code == 403
 
 
+def test_policies_of_a_model_and_of_tiers_are_told_apart(workspace, cast):
+    of_model = factories.policy(workspace, cast)
+    of_tiers = factories.policy(
+        workspace,
+        cast,
+        factories.POLICY.replace("registered_model: credit", "tier: [3, 4]"),
+    )
+
+    assert of_model.subject == "policy/default/credit/credit-production/1"
+    assert of_tiers.subject == "policy/default/credit-production/1"
+    assert row_named(of_model.subject) == of_model
+    assert row_named(of_tiers.subject) == of_tiers
+
+
 def test_subject_without_a_page_names_no_row(cast):
     assert row_named("log/attestry.localhost/log") is None
     assert row_named("run/0123") is None

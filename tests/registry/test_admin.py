@@ -19,6 +19,7 @@ from registry.services.waiting import waiting_for
 from tests import factories
 from tests.registry.reviewing import REQUESTS, as_person, page, said, text
 from tracking.permissions import Role
+from tracking.services.role_grants import approve_role, ask_for_role
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -350,6 +351,37 @@ def test_policy_page_prints_the_document_its_digest_and_who_published_it(
     assert policy.document.strip() in shown.content.decode()
     assert policy.digest in text(shown)
     assert "Rita Example" in text(shown)
+
+
+def test_page_of_a_policy_of_tiers_names_no_request_of_a_model_that_is_not_seen(
+    workspace, cast
+):
+    of_tiers = factories.POLICY.replace("registered_model: credit", "tier: [3, 4]")
+    policy = factories.policy(workspace, cast, of_tiers)
+    asked = factories.request(factories.version(workspace, cast), cast)
+    other = factories.model(workspace, cast, "fraud")
+    grant = ask_for_role(
+        cast.mallory,
+        role=Role.AUDITOR,
+        workspace=workspace,
+        on=other,
+        reason="Audits one model.",
+        actor=cast.ada,
+    )
+    approve_role(grant, actor=cast.rita)
+    path = f"/admin/registry/policy/{policy.pk}/change/"
+
+    hidden = text(as_person(cast.mallory).get(path))
+    seen = text(as_person(cast.carol).get(path))
+
+    assert asked.policy == policy
+    assert "credit v1" not in hidden
+    assert "Alice" not in hidden
+    assert "credit v1 to production" in seen
+    assert "Alice Example" in seen
+    for shown in (hidden, seen):
+        assert "3, 4" in shown
+        assert "default" in shown
 
 
 def test_markup_in_a_name_is_printed_as_text(workspace, cast):
