@@ -23,7 +23,10 @@ class NotificationType(models.TextChoices):
     REQUEST_APPROVED = "dev.attestry.request.approved.v1", "Request approved"
     REQUEST_REJECTED = "dev.attestry.request.rejected.v1", "Request rejected"
     REQUEST_WITHDRAWN = "dev.attestry.request.withdrawn.v1", "Request withdrawn"
-    REQUEST_INVALIDATED = "dev.attestry.request.invalidated.v1", "Evidence revoked"
+    REQUEST_INVALIDATED = (
+        "dev.attestry.request.invalidated.v1",
+        "Request invalidated",
+    )
     REQUEST_EXPIRED = "dev.attestry.request.expired.v1", "Request expired"
     VERSION_PROMOTED = "dev.attestry.version.promoted.v1", "Version promoted"
     WAIVER_EXPIRING = "dev.attestry.waiver.expiring.v1", "Waiver expires soon"

@@ -16,8 +16,8 @@ from registry.models import (
     NotificationType,
     Policy,
     PromotionRequest,
-    RegisteredModel,
     RequestState,
+    TierAssessment,
 )
 from registry.models.sign_off import SignerRole
 from registry.permissions import may_invalidate, may_reject, may_request_promotion
@@ -175,13 +175,14 @@ def invalidate_request(
 
 
 def end_requests_of_other_tier(
-    model: RegisteredModel, *, actor: User, now: datetime
+    assessment: TierAssessment, *, actor: User, now: datetime
 ) -> None:
     """End a model's open requests, in the transaction that changes its tier.
 
     Who signs, with how many factors, under which policy and for how long depends on the
     tier: a request and its approval hold for the tier that they began with.
     """
+    model = assessment.registered_model
     of_model = PromotionRequest.objects.open().filter(
         model_version__registered_model=model
     )
@@ -189,6 +190,7 @@ def end_requests_of_other_tier(
         _end_by_system(
             locked_request(pk),
             reason="The tier of the model was assessed anew: open another request.",
+            cause=f"{model.subject}/tier/{assessment.pk}",
             actor=actor,
             now=now,
         )
@@ -209,7 +211,9 @@ def end_requests_of_former_policy(
         request = locked_request(pk)
         if is_superseded(request, now):
             reason = f"{policy} governs {policy.environment} now: open another request."
-            _end_by_system(request, reason=reason, actor=actor, now=now)
+            _end_by_system(
+                request, reason=reason, cause=policy.subject, actor=actor, now=now
+            )
 
 
 def expire_if_due(request_pk: int, *, now: datetime) -> bool:
@@ -234,10 +238,17 @@ def expire_if_due(request_pk: int, *, now: datetime) -> bool:
 
 
 def _end_by_system(
-    request: PromotionRequest, *, reason: str, actor: User, now: datetime
+    request: PromotionRequest, *, reason: str, cause: str, actor: User, now: datetime
 ) -> None:
     if request.is_open and not expire_if_due(request.pk, now=now):
-        _close(request, RequestState.INVALIDATED, reason=reason, actor=actor, now=now)
+        _close(
+            request,
+            RequestState.INVALIDATED,
+            reason=reason,
+            cause=cause,
+            actor=actor,
+            now=now,
+        )
 
 
 def _refusals(
@@ -259,8 +270,10 @@ def _close(
     actor: User,
     now: datetime,
     delegation: Delegation | None = None,
+    cause: str | None = None,
     **signature: str,
 ) -> Closing:
+    """End a request; `cause` is what ended it where nobody signs, as the log names it."""
     if to != RequestState.EXPIRED:
         refuse_due(request, now)
     if not PromotionRequest.objects.move(request.pk, to=to):
@@ -289,6 +302,7 @@ def _close(
             "method": closing.method,
             "delegation": delegation.subject if delegation else None,
             "subject_digest": closing.subject_digest,
+            **({"cause": cause} if to == RequestState.INVALIDATED else {}),
         },
         private={"printed_name": closing.printed_name, "reason": reason},
     )

@@ -15,12 +15,13 @@ _ASKS = {
     NotificationType.REQUEST_REJECTED: "A reviewer refused it. Its page says why.",
     NotificationType.REQUEST_WITHDRAWN: "It was taken back. Its page says why.",
     NotificationType.REQUEST_INVALIDATED: (
-        "Its evidence proves nothing any more. Its page says why."
+        "It has ended: its evidence was revoked, or another policy or risk tier governs "
+        "it now. Its page says which. If that is not the evidence, ask again."
     ),
     NotificationType.REQUEST_EXPIRED: "Its time has run out. Open a new request.",
     NotificationType.VERSION_PROMOTED: "The version serves now.",
     NotificationType.WAIVER_EXPIRING: "A waiver expires soon. Renew it or do without.",
-    NotificationType.FINDING_OVERDUE: "A finding is overdue. Close it or move its date.",
+    NotificationType.FINDING_OVERDUE: "A finding is overdue. Have it mended and verified.",
     NotificationType.REVALIDATION_WANTED: (
         "Something calls for another validation of what serves. Its page says what."
     ),

@@ -90,7 +90,7 @@ def assess_tier(
             signed_at=now,
         )
         if tier != model.tier:
-            end_requests_of_other_tier(model, actor=actor, now=now)
+            end_requests_of_other_tier(assessment, actor=actor, now=now)
         if tier < (model.tier or Tier.CRITICAL):
             reopen_borne_risks(model, tier=tier, actor=actor)
         RegisteredModel.objects.filter(pk=model.pk).update(tier=tier)

@@ -136,6 +136,8 @@ def test_revoked_evidence_invalidates_an_approval(workspace, cast):
         promote(approved, actor=cast.rex)
     assert refusal.value.code == "request_not_approved"
     assert factories.fresh(approved).state == RequestState.INVALIDATED
+    [told] = trail([approved.subject], kinds=["registry.request.invalidated"])
+    assert told.payload["cause"] is None
 
 
 def test_approval_that_ran_out_is_expired_by_the_timer_and_frees_the_version(

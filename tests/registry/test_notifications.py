@@ -250,7 +250,7 @@ def let_expire(request, _cast):
     [
         (reject, "rejected", "Request rejected"),
         (withdraw, "withdrawn", "Request withdrawn"),
-        (invalidate, "invalidated", "Evidence revoked"),
+        (invalidate, "invalidated", "Request invalidated"),
         (let_expire, "expired", "Request expired"),
     ],
 )
@@ -277,6 +277,27 @@ def test_end_of_a_request_is_told_to_who_asked_and_who_owns(
     assert {message.subject for message in mail.outbox} == {
         f"[Attestry] {title}: credit v1 to production"
     }
+
+
+@pytest.mark.usefixtures("mailboxes")
+def test_request_that_another_policy_ends_is_not_told_as_worth_nothing(workspace, cast):
+    factories.policy(workspace, cast)
+    request = factories.evaluated(factories.version(workspace, cast), cast)
+
+    factories.policy(workspace, cast)
+
+    notification = Notification.objects.get(
+        type=NotificationType.REQUEST_INVALIDATED, subject=request.subject
+    )
+    with time_machine.travel(notification.created_at, tick=False):
+        for delivery in notification.deliveries.filter(webhook=None):
+            deliver(delivery.pk, jitter=lambda: 0.0)
+    title, what, *_ = mail.outbox[-1].body.split("\n\n")
+    assert title == "Request invalidated: credit v1 to production."
+    assert what == (
+        "It has ended: its evidence was revoked, or another policy or risk tier governs "
+        "it now. Its page says which. If that is not the evidence, ask again."
+    )
 
 
 def test_end_that_is_refused_is_not_told(workspace, cast):

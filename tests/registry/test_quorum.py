@@ -175,7 +175,12 @@ def test_requests_end_with_the_tier_that_they_began_with(
         ended = factories.fresh(asked)
         assert ended.state == RequestState.INVALIDATED
         assert ended.closing.closed_by == cast.rita
-        assert trail([ended.subject])[-1].kind == "registry.request.invalidated"
+        last = trail([ended.subject])[-1]
+        signed_tier = model.tier_assessments.latest("pk")
+        assert (last.kind, last.payload["cause"]) == (
+            "registry.request.invalidated",
+            f"{model.subject}/tier/{signed_tier.pk}",
+        )
     with pytest.raises(ConflictError) as refusal:
         promote(in_review, actor=cast.rex)
     assert refusal.value.code == "request_not_approved"

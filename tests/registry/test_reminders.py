@@ -94,6 +94,7 @@ def test_finding_is_told_once_when_it_is_overdue(workspace, cast):
     assert remind() == 0
     with time_machine.travel(finding.due_at, tick=False):
         assert [remind(), remind()] == [1, 0]
+        deliver(Delivery.objects.latest("pk").pk, jitter=lambda: 0.0)
 
     assert told() == [
         (
@@ -111,6 +112,7 @@ def test_finding_is_told_once_when_it_is_overdue(workspace, cast):
         )
     ]
     assert readers() == {"alice", "olivia"}
+    assert "A finding is overdue. Have it mended and verified." in mail.outbox[-1].body
 
 
 def test_rollback_that_nobody_reviews_in_time_is_told_once(
