@@ -10,8 +10,12 @@ from audit.services import refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import ModelVersion, PromotionRequest, RequestState, Verdict
 from registry.policy_document import PolicyDocument, read_policy_document
+from registry.services.approvals import refuse_due
 from registry.services.assessment import assess
-from registry.services.governance import governing_policy
+from registry.services.governance import (
+    governing_policy,
+    refuse_superseded_policy,
+)
 from registry.services.promotion import promote
 from registry.services.quorum import lacking_roles, signers_to_expect
 
@@ -28,7 +32,10 @@ class Lacking:
 
 
 def take_slot(version: ModelVersion, *, environment: str, actor: User) -> None:
-    """Let a version serve on its approved request, or refuse and say what lacks."""
+    """Let a version serve on its approved request, or refuse and say what lacks.
+
+    What has run out, or is held to a policy that another has followed, is refused as such.
+    """
     requests = version.promotion_requests.open().filter(environment=environment)
     request = requests.with_subject().first()
     if request is not None and request.state == RequestState.APPROVED:
@@ -40,6 +47,11 @@ def take_slot(version: ModelVersion, *, environment: str, actor: User) -> None:
         subject=version.subject,
         payload={"act": f"promote to {environment}"},
     ):
+        if request is not None:
+            # No signature that is still given would let it serve.
+            now = timezone.now()
+            refuse_due(request, now)
+            refuse_superseded_policy(request, now)
         raise _not_approved(version, environment, _lacking(version, environment))
 
 

@@ -18,10 +18,12 @@ from registry.models import (
     RequestState,
 )
 from registry.models.sign_off import SignerRole
+from registry.models.tier import Tier
 from registry.services.decisions import Answer, decide
 from registry.services.gate_runs import run_gate
 from registry.services.governance import is_superseded
 from registry.services.promotion import promote
+from registry.services.redeeming import take_slot
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -86,9 +88,10 @@ def test_another_policy_ends_the_open_requests_that_it_governs(
             "",
         )
         last = trail([ended.subject])[-1]
-        assert (last.kind, last.payload["from"]) == (
+        assert (last.kind, last.payload["from"], last.payload["cause"]) == (
             "registry.request.invalidated",
             state,
+            "policy/default/credit/credit-production/2",
         )
     told = [json.loads(each.document) for each in Notification.objects.order_by("pk")]
     assert [each["data"]["request"] for each in told] == [each.pk for each in asked]
@@ -227,3 +230,31 @@ def test_policy_that_is_published_later_supersedes_nothing_yet(
 
     assert not is_superseded(in_review, timezone.now())
     assert is_superseded(in_review, later)
+
+
+def test_stage_of_a_request_under_such_a_policy_is_refused_by_that_reason(
+    workspace, cast, in_review
+):
+    at_the_same_moment(workspace, cast)
+
+    with pytest.raises(ConflictError) as refusal:
+        take_slot(in_review.model_version, environment="production", actor=cast.rex)
+
+    assert refusal.value.code == "policy_superseded"
+
+
+def test_nothing_is_said_to_lack_where_a_request_is_approved_without_a_signature(
+    workspace, cast
+):
+    factories.model(workspace, cast, tier=Tier.LOW)
+    factories.policy(workspace, cast, AUTOMATIC)
+    asked = factories.request(factories.version(workspace, cast), cast)
+    at_the_same_moment(workspace, cast, AUTOMATIC)
+    for pk in GateRun.objects.of_attempt(asked).values_list("pk", flat=True):
+        run_gate(pk)
+
+    with pytest.raises(ConflictError) as refusal:
+        take_slot(asked.model_version, environment="production", actor=cast.rex)
+
+    assert state_of(asked) == RequestState.IN_REVIEW
+    assert refusal.value.code == "policy_superseded"
