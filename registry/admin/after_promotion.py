@@ -16,14 +16,11 @@ from registry.admin.after_promotion_forms import (
     MoveFindingForm,
 )
 from registry.models import BreakGlass, Finding, Freeze, TicketLink, TicketSubject
-from registry.models.finding import FINDING_MOVES, FindingState
-from registry.models.sign_off import SignerRole
-from registry.permissions import may_break_glass, may_sign_as
+from registry.services.break_glass import may_confirm_break_glass
+from registry.services.findings import may_accept_risk, moves_open_to
+from registry.services.rollbacks import may_lift_freeze
 from tracking.admin.row_acts import Act, ActsAdmin
 from tracking.admin.rows import link_to_person, person
-
-REVIEWERS = (SignerRole.VALIDATOR, SignerRole.RISK)
-EMERGENCY = (SignerRole.OWNER, SignerRole.RISK)
 
 
 @admin.register(Finding)
@@ -70,15 +67,9 @@ class FindingAdmin(ActsAdmin[Finding]):
     acts: ClassVar[dict[str, Act]] = {
         "move": Act(
             MoveFindingForm,
-            lambda _actor, finding: bool(FINDING_MOVES[FindingState(finding.state)]),
+            lambda actor, finding: bool(moves_open_to(actor, finding)),
         ),
-        "accept-risk": Act(
-            AcceptRiskForm,
-            lambda actor, finding: (
-                FindingState.RISK_ACCEPTED in FINDING_MOVES[FindingState(finding.state)]
-                and may_sign_as(actor, SignerRole.RISK, finding.registered_model)
-            ),
-        ),
+        "accept-risk": Act(AcceptRiskForm, may_accept_risk),
     }
 
     @admin.display(description="finding", ordering="id")
@@ -105,10 +96,14 @@ class FindingAdmin(ActsAdmin[Finding]):
     @admin.display(description="signed for its risk")
     def signatures(self, finding: Finding) -> str:
         signed = finding.acceptances.order_by("pk")
+        counting = set(
+            finding.acceptances_that_count(timezone.now()).values_list("pk", flat=True)
+        )
         return table(
-            ("until", "reason", "by", "at", "with"),
+            ("counts", "until", "reason", "by", "at", "with"),
             (
                 (
+                    "yes" if one.pk in counting else "no, it is void",
                     utc(one.until),
                     one.reason,
                     one.printed_name,
@@ -160,19 +155,7 @@ class FreezeAdmin(ActsAdmin[Freeze]):
         "lifted",
         "conclusion",
     )
-    acts: ClassVar[dict[str, Act]] = {
-        "lift": Act(
-            LiftFreezeForm,
-            lambda actor, freeze: (
-                not hasattr(freeze, "lifting")
-                and freeze.rollback.rolled_back_by_id != actor.pk
-                and any(
-                    may_sign_as(actor, role, freeze.slot.registered_model)
-                    for role in REVIEWERS
-                )
-            ),
-        )
-    }
+    acts: ClassVar[dict[str, Act]] = {"lift": Act(LiftFreezeForm, may_lift_freeze)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Freeze]:
         return (
@@ -246,18 +229,7 @@ class BreakGlassAdmin(ActsAdmin[BreakGlass]):
         "fallback",
     )
     acts: ClassVar[dict[str, Act]] = {
-        "confirm": Act(
-            ConfirmBreakGlassForm,
-            lambda actor, asked: (
-                not hasattr(asked, "confirmation")
-                and asked.asked_by_id != actor.pk
-                and any(
-                    may_break_glass(actor, role, asked.slot.registered_model)
-                    for role in EMERGENCY
-                    if role != asked.asked_as
-                )
-            ),
-        )
+        "confirm": Act(ConfirmBreakGlassForm, may_confirm_break_glass)
     }
 
     @admin.display(description="asked")

@@ -7,23 +7,32 @@ from django import forms
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
-from registry.models import ModelVersion, RequestState
+from registry.models import ModelVersion
 from registry.models.break_glass import LONGEST_HOURS
-from registry.models.finding import FINDING_MOVES, FindingCause, FindingState, Severity
+from registry.models.finding import FindingCause, FindingState, Severity
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
-from registry.services.break_glass import ask_to_break_glass, confirm_break_glass
-from registry.services.findings import accept_risk, move_finding, open_finding
+from registry.services.break_glass import (
+    IN_AN_EMERGENCY,
+    ask_to_break_glass,
+    confirm_break_glass,
+)
+from registry.services.findings import (
+    accept_risk,
+    move_finding,
+    moves_open_to,
+    open_finding,
+)
 from registry.services.retirements import retire
 from registry.services.revalidations import revalidate
-from registry.services.rollbacks import lift_freeze, roll_back
+from registry.services.rollbacks import lift_freeze, roll_back, versions_before
 from registry.services.slots import add_challenger, remove_challenger
 from registry.services.tiers import assess_tier
 from tracking.admin.act_form import ActForm, code_field, password_field, text_field
 from tracking.people import people_of
 
 _IN_PERSON: dict[str, Any] = {"is_interactive": True}
-_TWO_ROLES = [(role.value, role.label) for role in (SignerRole.OWNER, SignerRole.RISK)]
+_TWO_ROLES = [(role.value, role.label) for role in IN_AN_EMERGENCY]
 
 
 class OpenFindingForm(ActForm):
@@ -75,11 +84,8 @@ class MoveFindingForm(ActForm):
 
     def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:
         super().__init__(data, subject=subject, actor=actor)
-        targets = FINDING_MOVES[FindingState(subject.state)]
         self.fields["to"].widget.choices = [
-            (state.value, state.label)
-            for state in FindingState
-            if state in targets and state != FindingState.RISK_ACCEPTED
+            (state.value, state.label) for state in moves_open_to(actor, subject)
         ]
 
     def act(self) -> None:
@@ -120,11 +126,7 @@ class RollBackForm(ActForm):
 
     def __init__(self, data: QueryDict | None, *, subject: Any, actor: User) -> None:
         super().__init__(data, subject=subject, actor=actor)
-        served = ModelVersion.objects.filter(
-            promotion_requests__promotion__slot=subject,
-            promotion_requests__state=RequestState.PROMOTED,
-        ).exclude(pk=subject.champion_id)
-        self.fields["to"].queryset = served.with_lineage().distinct()  # type: ignore[attr-defined]  # of this field
+        self.fields["to"].queryset = versions_before(subject)  # type: ignore[attr-defined]  # of this field
 
     def act(self) -> None:
         roll_back(self.subject, **self.fields_given, actor=self.actor)

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -17,22 +16,13 @@ from registry.admin.after_promotion_forms import (
 )
 from registry.admin.dependants import DependantsAdmin
 from registry.admin.made_of import made_of
-from registry.admin.open_acts import of_model
 from registry.admin.request_table import request_table
-from registry.models import ModelVersion, RegisteredModel, Retirement
-from registry.models.sign_off import SignerRole
-from registry.permissions import (
-    may_break_glass,
-    may_request_promotion,
-    may_retire,
-)
+from registry.models import ModelVersion, Retirement
+from registry.services.break_glass import may_ask_to_break_glass
+from registry.services.retirements import may_retire_still
+from registry.services.slots import may_add_challenger, may_remove_challenger
 from tracking.admin.row_acts import Act
 from tracking.admin.rows import link_to_person, person
-
-
-def _may_ask_to_break_glass(actor: User, model: RegisteredModel) -> bool:
-    roles = (SignerRole.OWNER, SignerRole.RISK)
-    return any(may_break_glass(actor, role, model) for role in roles)
 
 
 @admin.register(ModelVersion)
@@ -71,10 +61,15 @@ class ModelVersionAdmin(DependantsAdmin):
         "reports",
     )
     acts: ClassVar[dict[str, Act]] = {
-        "add-challenger": Act(AddChallengerForm, of_model(may_request_promotion)),
-        "remove-challenger": Act(RemoveChallengerForm, of_model(may_request_promotion)),
-        "break-glass": Act(AskToBreakGlassForm, of_model(_may_ask_to_break_glass)),
-        "retire": Act(RetireVersionForm, of_model(may_retire)),
+        "add-challenger": Act(AddChallengerForm, may_add_challenger),
+        "remove-challenger": Act(RemoveChallengerForm, may_remove_challenger),
+        "break-glass": Act(AskToBreakGlassForm, may_ask_to_break_glass),
+        "retire": Act(
+            RetireVersionForm,
+            lambda actor, version: may_retire_still(
+                actor, version.registered_model, version
+            ),
+        ),
     }
 
     def get_object(

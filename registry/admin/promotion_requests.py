@@ -33,6 +33,7 @@ from registry.services.assessment import assess
 from registry.services.evidence_views import open_evidence
 from registry.services.promotion import promote
 from registry.services.quorum import conflicts_of, lacking_roles, note_sensitive_data
+from registry.services.slots import is_frozen
 from registry.services.waiting import roles_open_to
 from registry.signing import valid_sign_offs
 from tracking.admin.rows import VisibleRowsAdmin, link_to_person, person
@@ -194,6 +195,7 @@ def _shown(subject: PromotionRequest, actor: User) -> dict[str, Any]:
     now = timezone.now()
     found = assess(subject, now)
     lines = gate_lines(subject, found.waivers)
+    frozen = is_frozen(version.registered_model, subject.environment)
     return {
         "found": found,
         "acts": acts_open_to(actor, subject, found),
@@ -222,8 +224,10 @@ def _shown(subject: PromotionRequest, actor: User) -> dict[str, Any]:
         "lacking": lacking_roles(subject),
         "can_sign": bool(roles),
         "hindrances": conflicts_of(actor, subject, now=now),
+        "is_frozen": frozen,
         "can_promote": subject.state == RequestState.APPROVED
         and not subject.is_due(now)
+        and not frozen
         and may_promote(actor, version.registered_model),
         "tickets": TicketLink.objects.about(TicketSubject.REQUEST, subject.pk),
         "trail": _trail([version.subject, subject.subject]),

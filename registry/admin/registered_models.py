@@ -17,9 +17,10 @@ from registry.admin.after_promotion_forms import (
 )
 from registry.admin.policies import in_force_since
 from registry.models import RegisteredModel
-from registry.permissions import may_describe_model, may_open_finding, may_retire
+from registry.permissions import may_open_finding
 from registry.services.inventory import Serving, inventory
-from registry.services.retirements import models_that_stand_on
+from registry.services.retirements import may_retire_still, models_that_stand_on
+from registry.services.tiers import may_assess_tier
 from tracking.admin.row_acts import Act, ActsAdmin
 from tracking.admin.rows import link_to_person, person
 
@@ -64,8 +65,8 @@ class RegisteredModelAdmin(ActsAdmin[RegisteredModel]):
     )
     acts: ClassVar[dict[str, Act]] = {
         "open-finding": Act(OpenFindingForm, may_open_finding),
-        "assess-tier": Act(AssessTierForm, may_describe_model),
-        "retire": Act(RetireModelForm, may_retire),
+        "assess-tier": Act(AssessTierForm, may_assess_tier),
+        "retire": Act(RetireModelForm, may_retire_still),
     }
 
     def get_object(

@@ -11,11 +11,10 @@ from django.utils.html import format_html
 from audit.admin import NOTHING, badge, link, linked, table, utc
 from registry.admin.after_promotion_forms import RevalidateForm, RollBackForm
 from registry.admin.made_of import made_of
-from registry.admin.open_acts import of_model
 from registry.models import Slot
-from registry.permissions import may_roll_back
 from registry.services.decisions import decide
 from registry.services.revalidations import may_revalidate
+from registry.services.rollbacks import may_go_back
 from tracking.admin.row_acts import Act, ActsAdmin
 from tracking.admin.rows import link_to_person
 
@@ -48,7 +47,7 @@ class SlotAdmin(ActsAdmin[Slot]):
         r"(?P<registered_model__name>.+)/(?P<environment>[^/]+)"
     )
     acts: ClassVar[dict[str, Act]] = {
-        "roll-back": Act(RollBackForm, of_model(may_roll_back)),
+        "roll-back": Act(RollBackForm, may_go_back),
         "revalidate": Act(RevalidateForm, may_revalidate),
     }
 

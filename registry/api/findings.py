@@ -87,11 +87,16 @@ class FindingMoveOutput(serializers.ModelSerializer[FindingMove]):
 
 
 class RiskAcceptanceOutput(serializers.ModelSerializer[RiskAcceptance]):
-    """One signature for the risk of a finding."""
+    """One signature for the risk of a finding; a later step of the finding voids it."""
+
+    counts = serializers.SerializerMethodField()
 
     class Meta:
         model = RiskAcceptance
-        fields = ("until", "reason", "printed_name", "method", "signed_at")
+        fields = ("until", "reason", "printed_name", "method", "signed_at", "counts")
+
+    def get_counts(self, signed: RiskAcceptance) -> bool:
+        return signed.pk in self.context["counting"]
 
 
 class FindingLine(serializers.ModelSerializer[Finding]):
@@ -143,7 +148,9 @@ class FindingOutput(FindingLine):
 
     def get_acceptances(self, finding: Finding) -> list[dict[str, Any]]:
         signed = finding.acceptances.order_by("pk")
-        return list(RiskAcceptanceOutput(signed, many=True).data)
+        counting = finding.acceptances_that_count(timezone.now())
+        context = {"counting": set(counting.values_list("pk", flat=True))}
+        return list(RiskAcceptanceOutput(signed, many=True, context=context).data)
 
 
 class Findings(RegistryView, ListAPIView[Finding]):

@@ -164,6 +164,20 @@ class Finding(models.Model):
             return self.accepted_until is not None and self.accepted_until <= now
         return self.state in UNRESOLVED
 
+    def acceptances_that_count(
+        self, now: datetime
+    ) -> "models.QuerySet[RiskAcceptance]":
+        """Return the signatures that bear its risk now, or will beside others.
+
+        Any step that was taken since voids them, but for the one by which they bear it.
+        """
+        steps = self.moves.order_by("-pk").values_list("pk", flat=True)
+        if self.state == FindingState.RISK_ACCEPTED:
+            if self.is_unresolved(now):
+                return self.acceptances.none()
+            steps = steps[1:]
+        return self.acceptances.filter(after=steps.first(), until__gt=now)
+
     def is_overdue(self, now: datetime) -> bool:
         return (
             self.is_unresolved(now) and self.due_at is not None and self.due_at <= now

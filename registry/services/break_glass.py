@@ -7,7 +7,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.errors import (
+    ConflictError,
+    InvalidError,
+    PermissionDeniedError,
+    would_refuse,
+)
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.duties import duties_of_signer
@@ -43,6 +48,7 @@ from tracking.services.log_ins import tries_counted
 from tracking.services.runs import freeze
 
 CONFIRM_WITHIN = timedelta(hours=1)
+IN_AN_EMERGENCY = (SignerRole.OWNER, SignerRole.RISK)
 
 
 def ask_to_break_glass(
@@ -180,6 +186,22 @@ def confirm_break_glass(
     return confirmed
 
 
+def may_ask_to_break_glass(actor: User, version: ModelVersion) -> bool:
+    """Say whether somebody is one of the two who may sign that a version must serve."""
+    return not version.is_retired and any(
+        not would_refuse(_refuse_strangers, version, role, actor)
+        for role in IN_AN_EMERGENCY
+    )
+
+
+def may_confirm_break_glass(actor: User, asked: BreakGlass) -> bool:
+    """Say whether somebody is the other of the two, and in time."""
+    return any(
+        not would_refuse(_refuse_to_confirm, asked, role, actor)
+        for role in IN_AN_EMERGENCY
+    )
+
+
 def end_emergencies() -> int:
     """Let every slot fall back whose emergency is over; safe to call any number of times.
 
@@ -205,6 +227,18 @@ def _proven(
     *,
     is_interactive: bool,
 ) -> Reauthentication:
+    _refuse_strangers(version, role, actor)
+    return reauthenticate_for(
+        version.registered_model,
+        actor,
+        password=password,
+        code=code,
+        is_interactive=is_interactive,
+        now=timezone.now(),
+    )
+
+
+def _refuse_strangers(version: ModelVersion, role: SignerRole, actor: User) -> None:
     model = version.registered_model
     if not may_break_glass(actor, role, model):
         raise PermissionDeniedError(
@@ -221,14 +255,13 @@ def _proven(
             f"you sign, {' and '.join(duties)}. Somebody else must.",
             conflicts=duties,
         )
-    return reauthenticate_for(
-        model,
-        actor,
-        password=password,
-        code=code,
-        is_interactive=is_interactive,
-        now=timezone.now(),
-    )
+
+
+def _refuse_to_confirm(asked: BreakGlass, role: SignerRole, actor: User) -> None:
+    _refuse_strangers(asked.model_version, role, actor)
+    _refuse_unless_open(asked, role, actor, timezone.now())
+    _refuse_weaker_proof(asked, asked.slot)
+    refuse_retired(asked.model_version)
 
 
 def _refuse_unless_open(

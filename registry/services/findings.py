@@ -10,7 +10,12 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.errors import (
+    ConflictError,
+    InvalidError,
+    PermissionDeniedError,
+    would_refuse,
+)
 from audit.services import pseudonym, record, refusals_recorded
 from registry.duties import duties_in_lineage
 from registry.events import RegistryEvent
@@ -210,7 +215,7 @@ def accept_risk(
         _refuse_second_renewal(finding)
         _refuse_no_way(finding, FindingState.RISK_ACCEPTED)
         last = finding.moves.order_by("pk").last()
-        earlier = _signed_already(finding, last, now)
+        earlier = _signed_already(finding, now)
         accepted = RiskAcceptance(
             finding=finding,
             after=last,
@@ -222,7 +227,7 @@ def accept_risk(
             method=proof.method,
             signed_at=now,
         )
-        _refuse_second_signature(accepted, earlier)
+        _refuse_second_signature(accepted.people, earlier)
         accepted.save()
         record(
             RegistryEvent.RISK_ACCEPTANCE_SIGNED,
@@ -249,6 +254,25 @@ def accept_risk(
                 actor=actor,
             )
     return accepted
+
+
+def moves_open_to(actor: User, finding: Finding) -> list[FindingState]:
+    """Return where `move_finding` would let somebody take a finding."""
+    leads_to = FINDING_MOVES[FindingState(finding.state)]
+    return [
+        state
+        for state in FindingState
+        if state in leads_to
+        and state != FindingState.RISK_ACCEPTED
+        and not would_refuse(_refuse_unless_may_move, finding, state, actor)
+    ]
+
+
+def may_accept_risk(actor: User, finding: Finding) -> bool:
+    """Say whether `accept_risk` would take somebody's signature."""
+    return FindingState.RISK_ACCEPTED in FINDING_MOVES[
+        FindingState(finding.state)
+    ] and not would_refuse(_refuse_to_bear, finding, actor)
 
 
 def reopen_borne_risks(
@@ -386,19 +410,25 @@ def _refuse_unless_may_accept(finding: Finding, actor: User) -> None:
         _refuse_own_finding(finding, person)
 
 
-def _signed_already(
-    finding: Finding, last: FindingMove | None, now: datetime
-) -> list[RiskAcceptance]:
+def _refuse_to_bear(finding: Finding, actor: User) -> None:
+    _refuse_unless_may_accept(finding, actor)
+    _refuse_second_renewal(finding)
+    behind = people_behind(actor, SignerRole.RISK, finding.registered_model)
+    people = frozenset(person.pk for person in behind)
+    _refuse_second_signature(people, _signed_already(finding, timezone.now()))
+
+
+def _signed_already(finding: Finding, now: datetime) -> list[RiskAcceptance]:
     """Return the signatures that count beside another one, as the log tells of them."""
     refuse_altered_records(claims_of_acceptances(finding))
-    signed = finding.acceptances.filter(after=last, until__gt=now)
+    signed = finding.acceptances_that_count(now)
     return list(signed.select_related("delegation").order_by("pk"))
 
 
 def _refuse_second_signature(
-    accepted: RiskAcceptance, earlier: Iterable[RiskAcceptance]
+    people: frozenset[int], earlier: Iterable[RiskAcceptance]
 ) -> None:
-    if any(accepted.people & one.people for one in earlier):
+    if any(people & one.people for one in earlier):
         raise ConflictError(
             "signer_counts_once",
             "You, or for whom you sign, have signed for this risk already: another "

@@ -5,7 +5,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.errors import (
+    ConflictError,
+    InvalidError,
+    PermissionDeniedError,
+    would_refuse,
+)
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
 from registry.models import (
@@ -56,12 +61,7 @@ def retire(
         tries_counted(actor),
         transaction.atomic(),
     ):
-        if not may_retire(actor, model):
-            raise PermissionDeniedError(
-                "may_not_retire",
-                f"You may not retire versions of {model}: its owner must, and sign.",
-            )
-        refuse_untold_signer(actor, SignerRole.OWNER, model)
+        _refuse_strangers(model, actor)
         now = timezone.now()
         proof = reauthenticate_for(
             model,
@@ -104,6 +104,16 @@ def retire(
     return retirement
 
 
+def may_retire_still(
+    actor: User, model: RegisteredModel, version: ModelVersion | None = None
+) -> bool:
+    """Say whether somebody may retire what is not retired yet."""
+    return not (
+        would_refuse(_refuse_strangers, model, actor)
+        or would_refuse(_refuse_second_retirement, model, version)
+    )
+
+
 def models_that_stand_on(model: RegisteredModel) -> list[RegisteredModel]:
     """Return the models whose newest card says that they work with this one's output."""
     naming = ModelCard.objects.newest().filter(dependencies__upstream=model)
@@ -144,6 +154,15 @@ def _warn_dependants(retirement: Retirement) -> None:
         },
         people=who_see(model, owners),
     )
+
+
+def _refuse_strangers(model: RegisteredModel, actor: User) -> None:
+    if not may_retire(actor, model):
+        raise PermissionDeniedError(
+            "may_not_retire",
+            f"You may not retire versions of {model}: its owner must, and sign.",
+        )
+    refuse_untold_signer(actor, SignerRole.OWNER, model)
 
 
 def _refuse_second_retirement(

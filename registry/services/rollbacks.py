@@ -4,10 +4,15 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.errors import (
+    ConflictError,
+    InvalidError,
+    PermissionDeniedError,
+    would_refuse,
+)
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.duties import duties_of_signer
@@ -190,6 +195,34 @@ def lift_freeze(
             private={"conclusion": conclusion, "printed_name": lifting.printed_name},
         )
     return lifting
+
+
+def may_lift_freeze(actor: User, freeze: Freeze) -> bool:
+    """Say whether somebody may review a rollback that nobody has reviewed yet."""
+    return not hasattr(freeze, "lifting") and not would_refuse(
+        _authority_to_review, freeze, actor
+    )
+
+
+def may_go_back(actor: User, slot: Slot) -> bool:
+    """Say whether somebody may roll a slot back, and there is anything to go back to."""
+    return (
+        slot.champion is not None
+        and may_roll_back(actor, slot.registered_model)
+        and versions_before(slot).exists()
+    )
+
+
+def versions_before(slot: Slot) -> QuerySet[ModelVersion]:
+    """Return what was promoted to a slot, was not rolled back and does not serve there.
+
+    Whether an approval still holds is asked of the one that is chosen.
+    """
+    served = ModelVersion.objects.with_lineage().filter(
+        promotion_requests__promotion__slot=slot,
+        promotion_requests__state=RequestState.PROMOTED,
+    )
+    return served.exclude(slots=slot).distinct()
 
 
 def approval_holds_until(promotion: Promotion) -> datetime | None:

@@ -101,6 +101,25 @@ def _end(
     )
 
 
+def may_add_challenger(actor: User, version: ModelVersion) -> bool:
+    """Say whether somebody may let a version run beside a champion, wherever."""
+    return may_request_promotion(actor, version.registered_model) and not is_out_of_use(
+        version
+    )
+
+
+def may_remove_challenger(actor: User, version: ModelVersion) -> bool:
+    """Say whether somebody may withdraw a version from where it runs beside a champion."""
+    running = Challenger.objects.running().filter(model_version=version)
+    return may_request_promotion(actor, version.registered_model) and running.exists()
+
+
+def is_frozen(model: RegisteredModel, environment: str) -> bool:
+    """Say whether a rollback there waits for its review, so that nothing is promoted."""
+    in_force = Freeze.objects.in_force().filter(slot__registered_model=model)
+    return in_force.filter(slot__environment=environment).exists()
+
+
 def refuse_frozen(slot: Slot) -> None:
     freeze = Freeze.objects.in_force().filter(slot=slot).first()
     if freeze is not None:

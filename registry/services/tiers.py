@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from audit.errors import InvalidError, PermissionDeniedError
+from audit.errors import InvalidError, PermissionDeniedError, would_refuse
 from audit.proofs import trail
 from audit.services import pseudonym, record, refusals_recorded
 from registry.events import RegistryEvent
@@ -112,6 +112,13 @@ def assess_tier(
         )
         call_by_tier(model, actor=actor, now=now)
     return assessment
+
+
+def may_assess_tier(actor: User, model: RegisteredModel) -> bool:
+    """Say whether somebody may sign any tier of a model."""
+    return any(
+        not would_refuse(_refuse_unless_may_assess, model, tier, actor) for tier in Tier
+    )
 
 
 def _refuse_unless_may_assess(model: RegisteredModel, tier: Tier, actor: User) -> None:

@@ -1,5 +1,6 @@
 """Waivers are asked for by one person, approved by others, and withdrawn here."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
@@ -7,7 +8,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from audit.errors import ConflictError, InvalidError, PermissionDeniedError
+from audit.errors import (
+    ConflictError,
+    InvalidError,
+    PermissionDeniedError,
+    would_refuse,
+)
 from audit.proofs import refuse_unsound_log
 from audit.services import record, refusals_recorded
 from registry.events import RegistryEvent
@@ -165,15 +171,7 @@ def withdraw_waiver(waiver: Waiver, *, reason: str, actor: User) -> WaiverWithdr
     reason = stated(reason)
     with _refusals(waiver.request, actor, waiver.gate), transaction.atomic():
         request = locked_request(waiver.request_id)
-        refuse_deactivated(actor)
-        is_own = waiver.requested_by_id == actor.pk
-        model = request.model_version.registered_model
-        if not (is_own or may_approve_waiver(actor, model)):
-            raise PermissionDeniedError(
-                "may_not_withdraw_waiver",
-                "You may not withdraw this waiver: who asked for it may, and whoever "
-                "may approve waivers.",
-            )
+        _refuse_unless_may_withdraw(request, waiver, actor)
         if WaiverWithdrawal.objects.filter(waiver=waiver).exists():
             raise ConflictError("waiver_withdrawn", "It was withdrawn already.")
         now = timezone.now()
@@ -189,6 +187,40 @@ def withdraw_waiver(waiver: Waiver, *, reason: str, actor: User) -> WaiverWithdr
         )
         _reconsider_requests(waiver, actor=actor, now=now)
     return withdrawal
+
+
+def gates_to_waive(
+    actor: User, request: PromotionRequest, gates: Iterable[str]
+) -> list[str]:
+    """Return those of some gates for which somebody may ask for a waiver now."""
+    if would_refuse(_refuse_unless_may_ask, request, actor) or would_refuse(
+        _refuse_unless_blocked, request, timezone.now()
+    ):
+        return []
+    return [
+        gate
+        for gate in gates
+        if not would_refuse(_verdict_to_waive, request, gate)
+        and not would_refuse(_renewed, request, gate)
+    ]
+
+
+def may_approve_any_waiver(actor: User, request: PromotionRequest) -> bool:
+    """Say whether a waiver that a request may rest on waits for this person."""
+    now = timezone.now()
+    return any(
+        not would_refuse(_refuse_to_approve, waiver, actor, now)
+        for waiver in Waiver.objects.covering(request).with_people()
+    )
+
+
+def may_withdraw_any_waiver(actor: User, request: PromotionRequest) -> bool:
+    """Say whether this person may end a waiver that a request may rest on."""
+    standing = Waiver.objects.covering(request).filter(withdrawal__isnull=True)
+    return any(
+        not would_refuse(_refuse_unless_may_withdraw, request, waiver, actor)
+        for waiver in standing
+    )
 
 
 def _refusals(
@@ -215,6 +247,26 @@ def _refuse_unless_may_ask(request: PromotionRequest, actor: User) -> None:
             f"You may not ask for waivers of {model}: ask for the developer or owner "
             f"role.",
         )
+
+
+def _refuse_unless_may_withdraw(
+    request: PromotionRequest, waiver: Waiver, actor: User
+) -> None:
+    refuse_deactivated(actor)
+    is_own = waiver.requested_by_id == actor.pk
+    model = request.model_version.registered_model
+    if not (is_own or may_approve_waiver(actor, model)):
+        raise PermissionDeniedError(
+            "may_not_withdraw_waiver",
+            "You may not withdraw this waiver: who asked for it may, and whoever may "
+            "approve waivers.",
+        )
+
+
+def _refuse_to_approve(waiver: Waiver, actor: User, now: datetime) -> None:
+    _refuse_unless_asked_for(waiver, actor, now)
+    _refuse_unless_blocked(waiver.request, now)
+    _refuse_unless_may_approve(waiver.request, waiver, actor, now)
 
 
 def _refuse_unless_may_approve(

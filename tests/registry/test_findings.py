@@ -673,7 +673,32 @@ def test_finding_shows_who_signed_for_its_risk(cast, grave, client):
             "printed_name": "Rita Example",
             "method": accepted.method,
             "signed_at": accepted.signed_at.isoformat().replace("+00:00", "Z"),
+            "counts": True,
         }
     ]
     assert "signed for its risk" in page.lower()
     assert "Few loans are concerned." in page
+
+
+def test_void_signature_for_a_risk_is_shown_as_void(workspace, cast, grave, client):
+    client.force_login(cast.carol)
+    page = f"/admin/registry/finding/{grave.pk}/change/"
+
+    def counting() -> list[bool]:
+        told = client.get(f"/api/v1/findings/{grave.pk}/").json()["acceptances"]
+        return [one["counts"] for one in told]
+
+    factories.grant(cast.eve, Role.RISK, workspace)
+    signed_for(grave, cast.rita)
+    assert "it is void" not in client.get(page).content.decode()
+    moved(grave, "planned", cast.alice)
+    assert counting() == [False]
+    assert "it is void" in client.get(page).content.decode()
+
+    for person in (cast.eve, cast.rita):
+        signed_for(grave, person)
+    assert counting() == [False, True, True]
+    until = Finding.objects.get(pk=grave.pk).accepted_until
+    with time_machine.travel(until, tick=False):
+        client.force_login(cast.carol)
+        assert counting() == [False, False, False]
