@@ -7,15 +7,23 @@ The worker that keeps the time calls it. Uses of sensitive data are noticed in t
 below, which knows nothing of webhooks; they are found here some seconds later.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, Min, Q
+from django.db.models import (
+    CharField,
+    Count,
+    Exists,
+    Min,
+    OuterRef,
+    Q,
+    Value,
+)
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
 from audit.services import pseudonym
@@ -61,22 +69,21 @@ def remind() -> int:
         *_of_locked_accounts(now),
         *_of_sensitive_uses(now),
     ]
-    return sum(_told_now(reminder) for reminder in _untold(due))
+    return sum(_told_now(reminder) for reminder in due)
 
 
-def _untold(due: Iterable[Reminder]) -> list[Reminder]:
-    by_subject: dict[NotificationType, dict[str, Reminder]] = defaultdict(dict)
-    for reminder in due:
-        by_subject[reminder.kind][reminder.subject] = reminder
-    for kind, reminders in by_subject.items():
-        for subject in _told(kind, list(reminders)):
-            del reminders[subject]
-    return [one for reminders in by_subject.values() for one in reminders.values()]
+def _is_told(kind: NotificationType, *, named: str) -> Exists:
+    """Ask of rows whether it was told of them, by the name before their number.
+
+    What is overdue stays so for long, and is looked at every few seconds.
+    """
+    subject = Concat(Value(named), Cast(OuterRef("pk"), CharField()))
+    return Exists(Notification.objects.filter(type=kind, subject=subject))
 
 
-def _told(kind: NotificationType, subjects: list[str]) -> list[str]:
+def _told(kind: NotificationType, subjects: list[str]) -> set[str]:
     told = Notification.objects.filter(type=kind, subject__in=subjects)
-    return list(told.values_list("subject", flat=True).distinct())
+    return set(told.values_list("subject", flat=True))
 
 
 def _told_now(reminder: Reminder) -> bool:
@@ -103,7 +110,8 @@ def _of_waivers(now: datetime) -> Iterator[Reminder]:
         expires_at__lte=now + WAIVERS_ARE_TOLD_BEFORE,
         request__in=PromotionRequest.objects.open_or_promoted(),
     ).exclude(renewals__in=in_force)
-    for waiver in ending.with_people().order_by("pk"):
+    untold = ending.exclude(_is_told(NotificationType.WAIVER_EXPIRING, named="waiver/"))
+    for waiver in untold.with_people().order_by("pk"):
         request = waiver.request
         version = request.model_version
         model = version.registered_model
@@ -127,7 +135,9 @@ def _of_waivers(now: datetime) -> Iterator[Reminder]:
 
 def _of_findings(now: datetime) -> Iterator[Reminder]:
     overdue = Finding.objects.overdue(now).with_subject()
-    for finding in overdue.select_related("registered_model__owner").order_by("pk"):
+    told = _is_told(NotificationType.FINDING_OVERDUE, named="finding/")
+    untold = overdue.exclude(told)
+    for finding in untold.select_related("registered_model__owner").order_by("pk"):
         model, version = finding.registered_model, finding.model_version
         tickets = TicketLink.objects.about(TicketSubject.FINDING, finding.pk)
         yield Reminder(
@@ -149,7 +159,8 @@ def _of_findings(now: datetime) -> Iterator[Reminder]:
 
 def _of_freezes(now: datetime) -> Iterator[Reminder]:
     overdue = Freeze.objects.in_force().filter(review_due_at__lte=now)
-    for freeze in overdue.with_subject().order_by("pk"):
+    untold = overdue.exclude(_is_told(NotificationType.FREEZE_OVERDUE, named="freeze/"))
+    for freeze in untold.with_subject().order_by("pk"):
         slot = freeze.slot
         model = slot.registered_model
         yield Reminder(
@@ -176,19 +187,24 @@ def _of_locked_accounts(now: datetime) -> Iterator[Reminder]:
 
     An account belongs to no workspace, so it is told of in the first that they see.
     """
-    locked = FailedTries.objects.filter(locked_until__gt=now).select_related("user")
-    for tries in locked.order_by("pk"):
-        workspace = Workspace.objects.visible_to(tries.user).order_by("pk").first()
-        if workspace is None or tries.locked_until is None:
-            continue
-        account, until = pseudonym(tries.user), tries.locked_until.isoformat()
-        yield Reminder(
-            NotificationType.ACCOUNT_LOCKED,
-            workspace,
-            f"{account}/locked/{until}",
-            {"account": account, "locked_until": until},
-            (tries.user,),
-        )
+    found = FailedTries.objects.filter(locked_until__gt=now).select_related("user")
+    locked = {
+        f"{pseudonym(tries.user)}/locked/{tries.locked_until.isoformat()}": tries
+        for tries in found.order_by("pk")
+        if tries.locked_until
+    }
+    told = _told(NotificationType.ACCOUNT_LOCKED, list(locked)) if locked else set()
+    for subject in (subject for subject in locked if subject not in told):
+        user, until = locked[subject].user, subject.rpartition("/")[2]
+        workspace = Workspace.objects.visible_to(user).order_by("pk").first()
+        if workspace is not None:
+            yield Reminder(
+                NotificationType.ACCOUNT_LOCKED,
+                workspace,
+                subject,
+                {"account": pseudonym(user), "locked_until": until},
+                (user,),
+            )
 
 
 def _of_sensitive_uses(now: datetime) -> Iterator[Reminder]:
@@ -202,8 +218,10 @@ def _of_sensitive_uses(now: datetime) -> Iterator[Reminder]:
     counted = {
         found["first"]: found["uses"] for found in together.filter(unacknowledged__gt=0)
     }
-    firsts = SensitiveUse.objects.filter(pk__in=counted).with_people()
-    for use in firsts.order_by("pk"):
+    firsts = SensitiveUse.objects.filter(pk__in=counted)
+    kind = NotificationType.SENSITIVE_DATASET_USED
+    untold = firsts.exclude(_is_told(kind, named="sensitive-use/"))
+    for use in untold.with_people().order_by("pk"):
         workspace = use.dataset.workspace
         keepers = (
             person
@@ -211,7 +229,7 @@ def _of_sensitive_uses(now: datetime) -> Iterator[Reminder]:
             for person in holders_of(role, workspace)
         )
         yield Reminder(
-            NotificationType.SENSITIVE_DATASET_USED,
+            kind,
             workspace,
             f"sensitive-use/{use.pk}",
             {

@@ -232,3 +232,22 @@ def test_use_that_is_long_past_is_not_told(workspace, cast):
 
     with time_machine.travel(timezone.now() + timedelta(days=2), tick=False):
         assert remind() == 0
+
+
+@pytest.mark.any_database
+def test_what_was_told_costs_the_next_look_nothing(
+    workspace, cast, django_assert_num_queries
+):
+    model = factories.model(workspace, cast)
+    findings = [factories.finding(model, cast, Severity.HIGH) for _ in range(10)]
+    factories.card(factories.dataset(workspace, cast.alice), cast.alice)
+    factories.use_dataset(factories.run(workspace, cast.alice), cast.alice)
+    assert remind() == 1
+
+    with time_machine.travel(findings[-1].due_at, tick=False):
+        assert remind() == 10
+        for _ in range(5):
+            count_failed_try(cast.bob)
+        assert remind() == 1
+        with django_assert_num_queries(6):
+            assert remind() == 0
