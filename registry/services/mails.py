@@ -23,7 +23,8 @@ _ASKS = {
     NotificationType.WAIVER_EXPIRING: "A waiver expires soon. Renew it or do without.",
     NotificationType.FINDING_OVERDUE: "A finding is overdue. Have it mended and verified.",
     NotificationType.REVALIDATION_WANTED: (
-        "Something calls for another validation of what serves. Its page says what."
+        "What serves is to be validated again: something calls for it, or its interval is "
+        "over. Its page says which."
     ),
     NotificationType.RETIREMENT_SIGNED: (
         "A model of yours stands on it. Its page says why it will not serve again."

@@ -1,7 +1,7 @@
 """What time brings is told of here, each thing once.
 
-Waivers that end, findings and reviews of rollbacks that are overdue, locked accounts and
-uses of sensitive data.
+Waivers that end, findings and reviews of rollbacks that are overdue, champions whose
+interval is over, locked accounts and uses of sensitive data.
 
 The worker that keeps the time calls it. Uses of sensitive data are noticed in the floor
 below, which knows nothing of webhooks; they are found here some seconds later.
@@ -33,13 +33,15 @@ from registry.models import (
     Notification,
     NotificationType,
     PromotionRequest,
+    Slot,
     TicketLink,
     TicketSubject,
     Waiver,
 )
 from registry.models.sign_off import SignerRole
+from registry.services.due_dates import INTERVAL_END, due_dates
 from registry.services.notifications import announce, page_url
-from registry.services.recipients import holders_of, signers_of
+from registry.services.recipients import holders_of, signers_of, validators_of
 from tracking.models import FailedTries, SensitiveUse, Workspace
 from tracking.permissions import Role
 
@@ -66,6 +68,7 @@ def remind() -> int:
         *_of_waivers(now),
         *_of_findings(now),
         *_of_freezes(now),
+        *_of_intervals(now),
         *_of_locked_accounts(now),
         *_of_sensitive_uses(now),
     ]
@@ -179,6 +182,35 @@ def _of_freezes(now: datetime) -> Iterator[Reminder]:
                 model.owner,
                 *signers_of(model, SignerRole.VALIDATOR, SignerRole.RISK),
             ),
+        )
+
+
+def _of_intervals(now: datetime) -> Iterator[Reminder]:
+    """Return one for each end of an interval; other calls are told when they come."""
+    serving = Slot.objects.with_champion().filter(champion__isnull=False)
+    slots = serving.select_related("registered_model__owner").in_bulk()
+    ended = {
+        f"interval/{pk}/{due.at.isoformat()}": slots[pk]
+        for pk, due in due_dates(slots.values(), now).items()
+        if due.at and due.why == INTERVAL_END and due.is_due(now)
+    }
+    kind = NotificationType.REVALIDATION_WANTED
+    told = _told(kind, list(ended)) if ended else set()
+    for subject in (subject for subject in ended if subject not in told):
+        slot = ended[subject]
+        model, version = slot.registered_model, slot.serving(now)
+        yield Reminder(
+            kind,
+            model.workspace,
+            subject,
+            {
+                "registered_model": model.name,
+                "version": version.number if version else None,
+                "environments": [slot.environment],
+                "kind": INTERVAL_END,
+                "url": page_url(slot),
+            },
+            _each_once(model.owner, *validators_of(model, version)),
         )
 
 

@@ -9,9 +9,12 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
+from audit.sequencer import sequence_pending
 from registry.models import Delivery, Notification, Slot
 from registry.models.finding import Severity
+from registry.services.decisions import Answer, decide
 from registry.services.deliveries import deliver
+from registry.services.due_dates import due_dates
 from registry.services.reminders import remind
 from registry.services.timers import end_what_is_over
 from tests import factories
@@ -151,6 +154,42 @@ def test_rollback_that_was_reviewed_in_time_is_not_told(workspace, cast, first, 
         assert remind() == 0
 
 
+def test_end_of_an_interval_is_told_once_while_decisions_allow_still(
+    workspace, cast, champion
+):
+    slot = Slot.objects.with_champion().get()
+    due = due_dates([slot], timezone.now())[slot.pk].at
+    assert due is not None
+    before = Notification.objects.count()
+    sequence_pending()
+
+    with time_machine.travel(due - timedelta(minutes=1), tick=False):
+        assert remind() == 0
+    with time_machine.travel(due, tick=False):
+        assert [remind(), remind()] == [1, 0]
+        decided = decide(champion, environment="production", now=timezone.now())
+    with time_machine.travel(due + timedelta(days=40), tick=False):
+        assert remind() == 0
+
+    assert decided.answer == Answer.ALLOW
+    assert Notification.objects.count() == before + 1
+    news = Notification.objects.latest("pk")
+    told = json.loads(news.document)
+    assert (told["type"], told["subject"]) == (
+        "dev.attestry.revalidation.wanted.v1",
+        f"interval/{slot.pk}/{due.isoformat()}",
+    )
+    assert told["data"] == {
+        "registered_model": "credit",
+        "version": 1,
+        "environments": ["production"],
+        "kind": "interval_end",
+        "url": f"https://attestry.example.org/admin/registry/slot/{slot.pk}/change/",
+    }
+    people = news.deliveries.values_list("recipient__username", flat=True)
+    assert sorted(people) == ["bob", "olivia"]
+
+
 def test_whose_account_is_locked_is_told_once_each_time(workspace, cast):
     def lock_and_remind() -> int:
         for _ in range(5):
@@ -249,5 +288,5 @@ def test_what_was_told_costs_the_next_look_nothing(
         for _ in range(5):
             count_failed_try(cast.bob)
         assert remind() == 1
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             assert remind() == 0
