@@ -23,24 +23,26 @@ GRAVE = frozenset({Severity.CRITICAL, Severity.HIGH})
 
 def claims_of_model(model: RegisteredModel) -> Iterator[Claim]:
     """Return its tier, what calls for a validation, and what became of its findings."""
+    names = tuple(model.subjects)
     yield from claims_of_tier(model)
     yield Claim(
         f"calls for a validation of {model}",
         RegistryEvent.REVALIDATION_TRIGGERED,
-        tuple(model.subjects),
+        names,
         times=model.revalidation_triggers.count(),
     )
-    yield from claims_of_findings(model)
+    yield from claims_of_findings(model, names)
 
 
-def claims_of_findings(model: RegisteredModel) -> Iterator[Claim]:
+def claims_of_findings(
+    model: RegisteredModel, names: tuple[str, ...]
+) -> Iterator[Claim]:
     """Return how each was opened, and of the grave ones how they came to block no more.
 
     How grave they are is what the log tells, whatever the row says by now; and none is
-    missing.
+    missing. `names` are those that the model has or had in the log.
     """
     found = Finding.objects.with_subject().filter(registered_model=model).order_by("pk")
-    names = tuple(model.subjects)
     yield Claim(
         f"findings of {model}", RegistryEvent.MODEL_FAULTED, names, times=len(found)
     )

@@ -210,7 +210,7 @@ def test_former_champion_is_who_left_the_slot(replaced):
 
 
 def test_reading_takes_a_fixed_number_of_queries(replaced, django_assert_num_queries):
-    with django_assert_num_queries(98):
+    with django_assert_num_queries(100):
         read(replaced[1])
 
 
