@@ -16,7 +16,7 @@ from registry.services.gate_runs import run_gate
 from tests import factories
 from tracking.models import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 JSON = "application/json"
 
 

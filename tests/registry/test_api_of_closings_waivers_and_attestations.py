@@ -6,7 +6,7 @@ from django.test import Client
 from registry.models import AttestationKind, RequestState
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 JSON = "application/json"
 WANTED = (
     factories.WAIVABLE + "attestations: [{kind: unit_tests, accepts: [ci, human]}]\n"

@@ -32,7 +32,7 @@ from tracking.services.artifacts import remove_artifacts
 from tracking.services.role_grants import approve_role, ask_for_role
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 WANTED = (
     factories.POLICY

@@ -27,7 +27,7 @@ from tracking.permissions import Role
 from tracking.services.roles import revoke_role
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from registry.services.webhooks import create_webhook, disable_webhook, rotate_k
 from tests.registry.receiver import hosts, internal, receiver
 from tracking.services.accounts import change_email
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 LEASE = timedelta(seconds=30)
 KIND = NotificationType.FINDING_OVERDUE
 

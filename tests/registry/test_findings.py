@@ -25,7 +25,7 @@ from tests.audit.happenings import triggers_switched_off
 from tracking.permissions import Role
 from tracking.services.second_factors import remove_second_factor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 JSON = "application/json"
 
 

@@ -21,7 +21,7 @@ from registry.services.governance import governing_policy, is_governed
 from registry.services.policies import draft_policy, publish_policy
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_each_draft_is_a_version_and_names_its_digest_in_the_log(workspace, cast):

@@ -34,7 +34,7 @@ from registry.services.sign_offs import missing_roles
 from tests import factories
 from tests.audit.happenings import triggers_switched_off
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture

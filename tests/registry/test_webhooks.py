@@ -16,7 +16,7 @@ from tests.registry.receiver import internal, receiver
 from tracking.permissions import Role
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 URL = "https://hooks.example/in?token=hidden"
 KIND = "dev.attestry.request.approved.v1"
 

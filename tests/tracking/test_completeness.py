@@ -14,7 +14,7 @@ from tracking.services.artifacts import remove_artifacts
 from tracking.services.logging import Point, log_batch
 from tracking.services.metadata import define_field, set_template
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 GENERAL = [
     ("parameters", ["a param", "a seed"]),

@@ -15,7 +15,7 @@ from tracking.services.metadata import define_field, set_template
 from tracking.services.roles import grant_role
 from tracking.services.workspaces import create_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 JSON = "application/json"
 PARAM, TAG, METRIC = FieldKind.PARAM, FieldKind.TAG, FieldKind.METRIC
 

@@ -23,7 +23,7 @@ from tracking.services.roles import grant_role
 from tracking.services.workspaces import create_workspace
 from tracking.statistics import is_close, prediction_interval
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NAN, INF = math.nan, math.inf
 
 

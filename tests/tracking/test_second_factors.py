@@ -25,7 +25,7 @@ from tracking.services.second_factors import (
     use_code,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def code_of(refusal) -> str:
