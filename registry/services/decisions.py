@@ -31,8 +31,8 @@ from registry.services.assessment import Assessment, assess
 from registry.services.claims.requests import claims_of_request
 from registry.services.claims.slots import claims_of_emergency, claims_of_revalidations
 from registry.services.due_dates import GRACE, Due, due_dates
-from registry.services.findings import blocking_findings
 from registry.services.governance import governing_policy
+from registry.services.hindrances import blocking_findings
 from registry.services.out_of_use import is_archived
 from registry.services.reconciliation import Claim, unfounded
 from registry.services.sign_off_verification import sign_off_faults

@@ -40,8 +40,8 @@ from registry.services.evidence import (
     evidence_of,
     take_snapshot,
 )
-from registry.services.findings import refuse_blocking_findings
 from registry.services.governance import pinned_policy
+from registry.services.hindrances import refuse_blocking_findings
 from registry.services.notifications import notify
 from registry.services.out_of_use import refuse_retired
 from registry.services.slot_history import compared_with, refuse_altered_slot

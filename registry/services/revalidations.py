@@ -26,7 +26,7 @@ from registry.models.revalidation import STATED_BY_HAND, TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.permissions import delegation_to_sign, may_open_finding, may_sign_as
 from registry.services.authority import refuse_untold_signer
-from registry.services.findings import refuse_blocking_findings
+from registry.services.hindrances import refuse_blocking_findings
 from registry.services.reauthentication import reauthenticate_for
 from registry.services.revalidation_triggers import add_trigger
 from registry.services.slots import locked_slot

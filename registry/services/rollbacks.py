@@ -49,11 +49,8 @@ from registry.services.authority import (
 from registry.services.claims.requests import claims_of_request
 from registry.services.decisions import refuse_denied
 from registry.services.evidence import refuse_changed_run
-from registry.services.findings import (
-    add_finding,
-    refuse_blocking_findings,
-    responsible,
-)
+from registry.services.findings import add_finding, responsible
+from registry.services.hindrances import refuse_blocking_findings
 from registry.services.out_of_use import refuse_out_of_use
 from registry.services.reauthentication import reauthenticate_for
 from registry.services.revalidation_triggers import call_by_rollback

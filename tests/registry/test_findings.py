@@ -17,7 +17,8 @@ from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.services.claims.models import claims_of_model
 from registry.services.delegations import delegate_signing
-from registry.services.findings import blocking_findings, move_finding
+from registry.services.findings import move_finding
+from registry.services.hindrances import blocking_findings
 from registry.services.promotion import promote
 from registry.services.reconciliation import unfounded
 from tests import factories
