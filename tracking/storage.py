@@ -57,7 +57,7 @@ def incoming(
     A stream that ends before `expected_bytes`, or is larger than the installation
     allows, is refused (InvalidError) and leaves nothing behind.
     """
-    _refuse_too_large(expected_bytes or 0)
+    refuse_too_large(expected_bytes or 0)
     root: Path = settings.ATTESTRY_ARTIFACT_ROOT
     root.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=root, prefix="incoming-")
@@ -83,7 +83,8 @@ def _refuse_truncated(stored: StoredFile, expected_bytes: int | None) -> None:
         )
 
 
-def _refuse_too_large(size: int) -> None:
+def refuse_too_large(size: int) -> None:
+    """Refuse what has more bytes than a file of this installation may have."""
     if size > settings.ATTESTRY_ARTIFACT_MAX_BYTES:
         raise InvalidError(
             "artifact_too_large",
@@ -105,7 +106,7 @@ def _copy(stream: IO[bytes], target: IO[bytes]) -> StoredFile:
     digest, size = hashlib.sha256(), 0
     while chunk := stream.read(CHUNK_BYTES):
         size += len(chunk)
-        _refuse_too_large(size)
+        refuse_too_large(size)
         digest.update(chunk)
         target.write(chunk)
     return StoredFile(digest.hexdigest(), size)

@@ -208,8 +208,8 @@ def one_file(
             f"source says.",
         )
     if version.artifact is not None:
-        return download(holder, version.artifact.path)
-    return download(holder, posixpath.join(version.folder, path))
+        return download(request, holder, version.artifact.path)
+    return download(request, holder, posixpath.join(version.folder, path))
 
 
 @endpoint(Search)

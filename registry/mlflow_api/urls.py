@@ -33,6 +33,10 @@ REGISTRY = (
 )
 
 urlpatterns = [
-    *(route for prefix in PREFIXES for route in mlflow_routes(prefix, REGISTRY)),
+    *(
+        route
+        for prefix in PREFIXES
+        for route in mlflow_routes(f"{prefix}/mlflow", REGISTRY)
+    ),
     path(f"{VERSIONS}/get-artifact", by_method({"GET": model_versions.one_file})),
 ]

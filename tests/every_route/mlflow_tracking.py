@@ -1,16 +1,19 @@
 """Calls of MLflow's tracking API."""
 
+import io
 import json
 
 from tests import factories
 from tests.every_route.asking import Ask, Table
 from tracking.events import TrackingEvent as E
 from tracking.services.experiments import archive_experiment
+from tracking.services.multipart_uploads import begin_upload, store_part
 from tracking.services.runs import archive_run
 
 TABLE = Table()
 MLFLOW = "api/2.0/mlflow/"
 FILES = "api/2.0/mlflow-artifacts/artifacts/"
+IN_PARTS = "api/2.0/mlflow-artifacts/mpu/"
 MODEL = f"{MLFLOW}logged-models/<str:model_id>"
 TAG = {"key": "team", "value": "credit"}
 DATASET = {"name": "loans", "digest": "abc", "source_type": "local", "source": "a.csv"}
@@ -223,3 +226,51 @@ def remove_file(workspace, people):
     run = factories.run(workspace, people.alice)
     factories.upload(run, "notes.txt", b"notes", people.alice)
     return Ask(people.alice, path=file_of(run))
+
+
+def in_parts(workspace, people):
+    """Return a run, the id of an upload to it, and the SHA-256 of its only part."""
+    run = factories.run(workspace, people.alice)
+    upload_id = begin_upload(run, path="notes.txt", actor=people.alice)
+    sha256 = store_part(
+        run,
+        upload_id=upload_id,
+        number=1,
+        stream=io.BytesIO(b"notes"),
+        expected_bytes=5,
+        actor=people.alice,
+    )
+    return run, upload_id, sha256
+
+
+def folder_of(run):
+    return {"folder": f"{run.experiment_id}/{run.run_id}/artifacts"}
+
+
+# A file in parts is none before the last step, which is when it is recorded.
+@TABLE.call("POST", f"{IN_PARTS}create/<path:folder>")
+def begin_parts(workspace, people):
+    run = factories.run(workspace, people.alice)
+    return Ask(people.alice, {"path": "notes.txt", "num_parts": 1}, folder_of(run))
+
+
+@TABLE.call("PUT", f"{IN_PARTS}parts/<str:upload_id>/<int:number>/<path:root>")
+def send_part(workspace, people):
+    run, upload_id, _ = in_parts(workspace, people)
+    root = folder_of(run)["folder"]
+    path = {"upload_id": upload_id, "number": 2, "root": root}
+    return Ask(people.alice, b"more", path)
+
+
+@TABLE.call("POST", f"{IN_PARTS}complete/<path:folder>", E.ARTIFACT_UPLOADED)
+def complete_parts(workspace, people):
+    run, upload_id, sha256 = in_parts(workspace, people)
+    parts = [{"part_number": 1, "etag": sha256}]
+    body = {"path": "notes.txt", "upload_id": upload_id, "parts": parts}
+    return Ask(people.alice, body, folder_of(run))
+
+
+@TABLE.call("POST", f"{IN_PARTS}abort/<path:folder>")
+def abort_parts(workspace, people):
+    run, upload_id, _ = in_parts(workspace, people)
+    return Ask(people.alice, {"upload_id": upload_id}, folder_of(run))

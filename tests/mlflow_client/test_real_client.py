@@ -154,18 +154,29 @@ def test_artifacts_come_back_as_they_were_sent(experiment, tmp_path: Path):
     }
 
 
-def test_client_that_asks_for_parts_sends_and_gets_a_file_in_one(
-    experiment, tmp_path: Path, monkeypatch
+def test_client_that_asks_for_parts_sends_and_gets_a_file_in_parts(
+    experiment, tmp_path: Path, monkeypatch, caplog
 ):
+    caplog.set_level(logging.DEBUG, "urllib3.connectionpool")
     for direction in ("UPLOAD", "DOWNLOAD"):
         monkeypatch.setenv(f"MLFLOW_ENABLE_PROXY_MULTIPART_{direction}", "true")
         monkeypatch.setenv(f"MLFLOW_MULTIPART_{direction}_MINIMUM_FILE_SIZE", "1000")
+        monkeypatch.setenv(f"MLFLOW_MULTIPART_{direction}_CHUNK_SIZE", "1000000")
     content = bytes(range(256)) * 50_000
-    (tmp_path / "large.bin").write_bytes(content)
+    (tmp_path / "large file.bin").write_bytes(content)
     with mlflow.start_run() as run:
-        mlflow.log_artifact(str(tmp_path / "large.bin"))
-    got = MlflowClient().download_artifacts(run.info.run_id, "large.bin")
+        mlflow.log_artifact(str(tmp_path / "large file.bin"), "model")
+    client = MlflowClient()
+    got = client.download_artifacts(
+        run.info.run_id, "model/large file.bin", str(tmp_path)
+    )
     assert Path(got).read_bytes() == content
+    [listed] = client.list_artifacts(run.info.run_id, "model")
+    assert (listed.path, listed.file_size) == ("model/large file.bin", len(content))
+
+    calls = [record.getMessage() for record in caplog.records]
+    assert sum('"PUT ' in call and "/mpu/parts/" in call for call in calls) == 13
+    assert sum('"GET ' in call and "/stored/" in call for call in calls) == 13
 
 
 def test_finished_run_is_resumed(experiment):

@@ -39,8 +39,13 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ANYTHING = "/api/2.0/mlflow/experiments/get-by-name"
 
 
-PARTS = {"<path:path>": "1/x/artifacts/f", "<str:model_id>": "m-1", "<path:key>": "k"}
-OPEN = ("/server-info", "/version", "/health", "/mpu/1/x/artifacts/f")
+PARTS = {
+    **dict.fromkeys(("<path:path>", "<path:folder>", "<path:root>"), "1/x/artifacts/f"),
+    **dict.fromkeys(("<str:model_id>", "<str:upload_id>", "<str:sha256>"), "m-1"),
+    "<path:key>": "k",
+    "<int:number>": "1",
+}
+OPEN = ("/server-info", "/version", "/health")
 
 
 def routes() -> list[str]:

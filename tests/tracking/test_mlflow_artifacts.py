@@ -369,14 +369,6 @@ def test_pages_list_upload_and_fetch_files_of_a_run(client, run):
     assert answer(missing)[1]["error_code"] == "RESOURCE_DOES_NOT_EXIST"
 
 
-def test_upload_in_parts_sends_the_client_back_to_one_put(client):
-    response = client.post("/api/2.0/mlflow-artifacts/mpu/create/1/x/artifacts/f")
-    assert (response.status_code, response.json()["error_code"]) == (
-        501,
-        "NOT_IMPLEMENTED",
-    )
-
-
 @pytest.mark.parametrize("prefix", ["", "/w/default"])
 def test_server_tells_about_itself_without_a_token(prefix):
     info = Client().get(f"{prefix}/api/3.0/mlflow/server-info").json()

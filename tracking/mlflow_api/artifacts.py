@@ -6,29 +6,26 @@ the run or of the model says.
 """
 
 import io
-import mimetypes
 from dataclasses import dataclass
 from typing import IO, Any, TypeGuard, cast
 
 from django.conf import settings
-from django.http import FileResponse, HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.views.decorators.csrf import csrf_exempt
 from msgspec import Struct
 
 from audit.errors import InvalidError, NotFoundError
-from tracking import storage
 from tracking.mlflow_api.endpoint import (
     Caller,
     answer,
     authenticate,
     endpoint,
     is_key,
-    unknown_endpoint,
     visible_model,
     visible_run,
 )
 from tracking.mlflow_api.fields import NamedRun, Text
+from tracking.mlflow_api.ranges import file_answer
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.services.artifacts import (
     Holder,
@@ -56,49 +53,40 @@ class ListModelFolder(Struct):
     artifact_directory_path: Text = ""
 
 
-@csrf_exempt
-def one_file(
+def put_file(
     request: HttpRequest, path: str, workspace: str = DEFAULT_WORKSPACE
-) -> HttpResponseBase:
-    """PUT stores the body, GET streams the file, DELETE takes it off the list."""
-    if request.method not in {"PUT", "GET", "DELETE"}:
-        return unknown_endpoint(request)
+) -> HttpResponse:
+    """Store the body."""
     caller = authenticate(request, workspace)
-    place = _place(path)
-    if request.method == "PUT":
-        _put(request, place, caller)
-    elif request.method == "GET":
-        return download(_holder(caller, place), place.inner)
-    else:
-        remove_artifacts(_holder(caller, place), path=place.inner, actor=caller.user)
+    _put(request, place_of(path), caller)
     return answer({})
 
 
-@csrf_exempt
-def folder(
-    request: HttpRequest, workspace: str = DEFAULT_WORKSPACE
+def get_file(
+    request: HttpRequest, path: str, workspace: str = DEFAULT_WORKSPACE
 ) -> HttpResponseBase:
-    """List what stands directly below `?path=`; an unknown folder is empty."""
-    if request.method != "GET":
-        return unknown_endpoint(request)
+    """Stream a file, or a range of it."""
     caller = authenticate(request, workspace)
-    place = _place(request.GET.get("path", ""))
-    files = _children(_holder(caller, place), place.inner.strip("/"))
+    place = place_of(path)
+    return download(request, holder_of(caller, place), place.inner)
+
+
+def remove_files(
+    request: HttpRequest, path: str, workspace: str = DEFAULT_WORKSPACE
+) -> HttpResponse:
+    """Take a file, or all of a folder, off the list."""
+    caller = authenticate(request, workspace)
+    place = place_of(path)
+    remove_artifacts(holder_of(caller, place), path=place.inner, actor=caller.user)
+    return answer({})
+
+
+def folder(request: HttpRequest, workspace: str = DEFAULT_WORKSPACE) -> HttpResponse:
+    """List what stands directly below `?path=`; an unknown folder is empty."""
+    caller = authenticate(request, workspace)
+    place = place_of(request.GET.get("path", ""))
+    files = _children(holder_of(caller, place), place.inner.strip("/"))
     return answer({"files": files} if files else {})
-
-
-@csrf_exempt
-def no_multipart(_request: HttpRequest, **_path: str) -> JsonResponse:
-    """Send the client back to one PUT a file; it knows the first words of the sentence."""
-    return JsonResponse(
-        {
-            "error_code": "NOT_IMPLEMENTED",
-            "message": "Multipart upload is not supported for the current artifact "
-            "repository: Attestry takes each file in one PUT, so that its digest is that "
-            "of what arrived.",
-        },
-        status=501,
-    )
 
 
 @endpoint(ListFolder)
@@ -122,10 +110,8 @@ def file_of_run(
     """Stream `?path=` of `?run_id=`, as links of MLflow's pages ask for it."""
     caller = authenticate(request, workspace)
     run_id = request.GET.get("run_id") or request.GET.get("run_uuid") or ""
-    return download(
-        visible_run(caller, without_nul(run_id)),
-        without_nul(request.GET.get("path", "")),
-    )
+    run = visible_run(caller, without_nul(run_id))
+    return download(request, run, without_nul(request.GET.get("path", "")))
 
 
 def file_of_model(
@@ -134,23 +120,19 @@ def file_of_model(
     """Stream `?artifact_file_path=` of a logged model."""
     caller = authenticate(request, workspace)
     path = request.GET.get("artifact_file_path", "")
-    return download(visible_model(caller, without_nul(model_id)), without_nul(path))
+    model = visible_model(caller, without_nul(model_id))
+    return download(request, model, without_nul(path))
 
 
-@csrf_exempt
-def upload(
-    request: HttpRequest, workspace: str = DEFAULT_WORKSPACE
-) -> HttpResponseBase:
+def upload(request: HttpRequest, workspace: str = DEFAULT_WORKSPACE) -> HttpResponse:
     """Store the body as `?path=` of `?run_uuid=`, as MLflow's pages do."""
-    if request.method != "POST":
-        return unknown_endpoint(request)
     caller = authenticate(request, workspace)
     run = visible_run(caller, without_nul(request.GET.get("run_uuid", "")))
     upload_artifact(
         run,
         path=without_nul(request.GET.get("path", "")),
-        stream=_body(request),
-        expected_bytes=_content_length(request),
+        stream=content_of(request),
+        expected_bytes=content_length(request),
         actor=caller.user,
     )
     return answer({})
@@ -174,8 +156,14 @@ class Place:
     is_of_model: bool
     inner: str
 
+    @property
+    def root(self) -> str:
+        """Return the path of all files of the run or of the model."""
+        models = "models/" if self.is_of_model else ""
+        return f"{self.experiment_id}/{models}{self.holder_id}/artifacts"
 
-def _place(path: str) -> Place:
+
+def place_of(path: str) -> Place:
     experiment_id, _, rest = path.strip("/").partition("/")
     holder_id, _, rest = rest.partition("/")
     is_of_model = holder_id == "models"
@@ -197,7 +185,8 @@ def _unknown(path: str) -> NotFoundError:
     )
 
 
-def _holder(caller: Caller, place: Place) -> Holder:
+def holder_of(caller: Caller, place: Place) -> Holder:
+    """Return the run or the model, if the caller may see it and it is in that place."""
     find = visible_model if place.is_of_model else visible_run
     holder: Holder = find(caller, place.holder_id)
     if holder.experiment_id != place.experiment_id:
@@ -207,7 +196,7 @@ def _holder(caller: Caller, place: Place) -> Holder:
 
 def _put(request: HttpRequest, place: Place, caller: Caller) -> None:
     """Store the body; a small file of a run by one statement, if it can be so."""
-    stream, length = _body(request), _content_length(request)
+    stream, length = content_of(request), content_length(request)
     if not place.is_of_model and _is_small(length):
         content = stream.read(length)
         if len(content) == length and upload_at_once(
@@ -221,7 +210,7 @@ def _put(request: HttpRequest, place: Place, caller: Caller) -> None:
             return
         stream = io.BytesIO(content)
     upload_artifact(
-        _holder(caller, place),
+        holder_of(caller, place),
         path=place.inner,
         stream=stream,
         expected_bytes=length,
@@ -234,7 +223,7 @@ def _is_small(length: int | None) -> TypeGuard[int]:
     return length is not None and length <= most
 
 
-def _body(request: HttpRequest) -> IO[bytes]:
+def content_of(request: HttpRequest) -> IO[bytes]:
     """Return the upload as a stream.
 
     Django reads nothing of a chunked upload, because that names no length; the server
@@ -246,23 +235,14 @@ def _body(request: HttpRequest) -> IO[bytes]:
     return cast("IO[bytes]", request)
 
 
-def _content_length(request: HttpRequest) -> int | None:
+def content_length(request: HttpRequest) -> int | None:
     length = request.headers.get("Content-Length", "")
     return int(length) if length.isdecimal() else None
 
 
-def download(holder: Holder, path: str) -> FileResponse:
+def download(request: HttpRequest, holder: Holder, path: str) -> HttpResponseBase:
     refuse_unsafe(path)
-    artifact = current_file(holder, path)
-    response = FileResponse(
-        storage.open_file(artifact.sha256),
-        as_attachment=True,
-        filename=path.rsplit("/", 1)[-1],
-        content_type=mimetypes.guess_type(path)[0] or "application/octet-stream",
-    )
-    response["Content-Length"] = str(artifact.size_bytes)
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return file_answer(request, current_file(holder, path), path=path)
 
 
 def _children(holder: Holder, inner: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, get_args, get_origin
+from urllib.parse import quote
 
 import msgspec
 from django.contrib.auth.models import User
@@ -20,7 +21,12 @@ from tracking.models.access import Scope
 from tracking.models.experiment import DEFAULT_EXPERIMENT
 from tracking.models.workspace import DEFAULT_WORKSPACE
 from tracking.services.logged_models import unknown_model
-from tracking.services.tokens import secret_in, user_and_workspace
+from tracking.services.tokens import (
+    secret_in,
+    ticket_for,
+    user_and_workspace,
+    user_and_workspace_of_ticket,
+)
 
 Message = TypeVar("Message", bound=msgspec.Struct)
 View = Callable[..., HttpResponseBase]
@@ -28,6 +34,7 @@ _encoder = msgspec.json.Encoder()
 # MLflow's clients call the experiment of runs that name none by this id.
 DEFAULT_EXPERIMENT_ID = "0"
 LARGEST_KEY = 2**63 - 1
+TICKET = "X-Attestry-Ticket"
 PLACE = ("page_token", "max_results")
 SEARCHES = frozenset({"search", "search-datasets", "get-latest-versions"})
 
@@ -61,7 +68,7 @@ def endpoint(
             request: HttpRequest, workspace: str = DEFAULT_WORKSPACE, **named: str
         ) -> HttpResponse:
             caller = authenticate(request, workspace)
-            return answer(view(caller, _read(request, message, named)))
+            return answer(view(caller, read(request, message, named)))
 
         return handle
 
@@ -92,15 +99,15 @@ def by_method(views: Mapping[str, View]) -> View:
 
 
 def authenticate(request: HttpRequest, workspace: str) -> Caller:
-    """Return who asks; the token is the only credential that this API takes."""
-    secret = secret_in(request.META.get("HTTP_AUTHORIZATION", ""))
-    if not secret:
-        raise UnauthenticatedError(
-            "token_missing",
-            "Send an API token: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME "
-            "and MLFLOW_TRACKING_PASSWORD with the token as the password.",
+    """Return who asks, by a token or by the ticket that stands for one in this call."""
+    writes = scopes_for(request)
+    if ticket := request.META.get("HTTP_X_ATTESTRY_TICKET"):
+        call = f"{request.method} {request.path}"
+        user, seen = user_and_workspace_of_ticket(
+            ticket, workspace, call=call, writes=writes
         )
-    user, seen = user_and_workspace(secret, workspace, writes=scopes_for(request))
+    else:
+        user, seen = user_and_workspace(_secret(request), workspace, writes=writes)
     if seen is None:
         raise NotFoundError(
             "workspace_unknown",
@@ -108,6 +115,28 @@ def authenticate(request: HttpRequest, workspace: str) -> Caller:
             f"MLFLOW_TRACKING_URI.",
         )
     return Caller(user, seen, request.build_absolute_uri)
+
+
+def _secret(request: HttpRequest) -> str:
+    secret = secret_in(request.META.get("HTTP_AUTHORIZATION", ""))
+    if not secret:
+        raise UnauthenticatedError(
+            "token_missing",
+            "Send an API token: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME "
+            "and MLFLOW_TRACKING_PASSWORD with the token as the password.",
+        )
+    return secret
+
+
+def ticketed(request: HttpRequest, method: str, path: str) -> dict[str, Any]:
+    """Return the address of another call, and the headers that make it the caller's own.
+
+    `path` is not quoted yet. The headers hold a ticket and not the token, because answers
+    are kept in places (traces, archives of pages) that leave out credentials of requests.
+    """
+    ticket = ticket_for(_secret(request), call=f"{method} {path}")
+    url = request.build_absolute_uri(quote(path))
+    return {"url": url, "headers": {TICKET: ticket}}
 
 
 def scopes_for(request: HttpRequest) -> frozenset[Scope] | None:
@@ -127,9 +156,10 @@ def scopes_for(request: HttpRequest) -> frozenset[Scope] | None:
     return frozenset({Scope.PROMOTE if promotes else Scope.REGISTRY_WRITE})
 
 
-def _read(
+def read(
     request: HttpRequest, message: type[Message], named: Mapping[str, str]
 ) -> Message:
+    """Return the message of a request; InvalidError says which field cannot be read."""
     try:
         if request.method == "GET":
             found = msgspec.convert(_query(request, message), message, strict=False)

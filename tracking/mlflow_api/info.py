@@ -7,7 +7,11 @@ MLFLOW_VERSION = "3.17.2"
 
 
 def server_info(_request: HttpRequest, **_workspace: str) -> JsonResponse:
-    """Tell what a client may use: a database behind, no multipart, no traces."""
+    """Tell what a client may use: a database behind, no traces.
+
+    Transfers in parts are there for who asks for them. A client that did not would send
+    parts past the certificate that it was told to trust.
+    """
     return JsonResponse(
         {
             "store_type": "SqlStore",

@@ -13,6 +13,7 @@ from tracking.mlflow_api import (
     logged_models,
     logging,
     metrics,
+    multipart,
     runs,
 )
 from tracking.mlflow_api.endpoint import View, by_method, unknown_endpoint
@@ -61,25 +62,34 @@ MLFLOW = (
     ("GET", "artifacts/list", artifacts.list_folder),
     ("POST", "upload-artifact", artifacts.upload),
 )
+FILES = (
+    ("GET", "artifacts", artifacts.folder),
+    ("GET", "artifacts/<path:path>", artifacts.get_file),
+    ("PUT", "artifacts/<path:path>", artifacts.put_file),
+    ("DELETE", "artifacts/<path:path>", artifacts.remove_files),
+    ("POST", "mpu/create/<path:folder>", multipart.create),
+    ("PUT", "mpu/parts/<str:upload_id>/<int:number>/<path:root>", multipart.put_part),
+    ("POST", "mpu/complete/<path:folder>", multipart.complete),
+    ("POST", "mpu/abort/<path:folder>", multipart.abort),
+    ("GET", "presigned/<path:path>", multipart.presign),
+    ("GET", "stored/<str:sha256>/<path:path>", multipart.stored),
+)
 
 
 def mlflow_routes(
-    prefix: str, endpoints: Iterable[tuple[str, str, View]]
+    start: str, endpoints: Iterable[tuple[str, str, View]]
 ) -> list[URLPattern]:
     """Return a route for each name, which its methods share."""
     views: dict[str, dict[str, View]] = defaultdict(dict)
     for method, name, view in endpoints:
-        views[f"{prefix}/mlflow/{name}"][method] = view
+        views[f"{start}/{name}"][method] = view
     return [path(name, by_method(methods)) for name, methods in views.items()]
 
 
 def _routes(prefix: str) -> list[URLPattern]:
-    files = f"{prefix}/mlflow-artifacts"
     return [
-        *mlflow_routes(prefix, MLFLOW),
-        path(f"{files}/artifacts/<path:path>", artifacts.one_file),
-        path(f"{files}/artifacts", artifacts.folder),
-        path(f"{files}/mpu/<path:path>", artifacts.no_multipart),
+        *mlflow_routes(f"{prefix}/mlflow", MLFLOW),
+        *mlflow_routes(f"{prefix}/mlflow-artifacts", FILES),
     ]
 
 

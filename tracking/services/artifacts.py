@@ -57,11 +57,9 @@ def upload_artifact(
     The newest upload of a path counts. A run that uploads a pointer of DVC uses the
     datasets that it points to.
     """
-    path = checked_path(path)
     # Outside a transaction: a slow upload must not hold a lock. A file that no row
-    # names afterwards does no harm. What will be refused is refused before it is sent,
-    # by single statements, which need no transaction and keep no lock.
-    _refuse_taken(path, _refuse_unwritable(holder, actor=actor))
+    # names afterwards does no harm.
+    path = refuse_upload(holder, path=path, actor=actor)
     stored = storage.store(stream, expected_bytes=expected_bytes)
     pointers = _pointers_in(holder, path, stored)
     with transaction.atomic():
@@ -82,6 +80,16 @@ def upload_artifact(
         if isinstance(holder, Run):
             _use_datasets(holder, pointers, actor=actor)
     return artifact
+
+
+def refuse_upload(holder: Holder, *, path: str, actor: User) -> str:
+    """Return the checked path; refuse what will be refused before the file is sent.
+
+    By single statements, which need no transaction and keep no lock.
+    """
+    path = checked_path(path)
+    _refuse_taken(path, refuse_unwritable_holder(holder, actor=actor))
+    return path
 
 
 def upload_at_once(
@@ -198,7 +206,7 @@ def _refuse_taken(path: str, holder: Holder) -> None:
         )
 
 
-def _refuse_unwritable(holder: Holder, *, actor: User) -> Holder:
+def refuse_unwritable_holder(holder: Holder, *, actor: User) -> Holder:
     if isinstance(holder, Run):
         return refuse_unwritable(holder, actor=actor)
     return refuse_unwritable_model(holder, actor=actor)
@@ -260,6 +268,15 @@ def current_artifact(run: Run, path: str) -> Artifact:
 def current_file(holder: Holder, path: str) -> StoredFile:
     """Return the file at a path of a run or of a logged model, or NotFoundError."""
     found = newest_at(holder, path)
+    if found is None:
+        raise _unknown(holder, path)
+    return StoredFile(*found)
+
+
+def uploaded_file(holder: Holder, path: str, sha256: str) -> StoredFile:
+    """Return a file that was uploaded to a path, also if it is not the newest there."""
+    uploads = holder.artifacts.filter(path=path, sha256=sha256, removal=None)
+    found = uploads.values_list("sha256", "size_bytes").first()
     if found is None:
         raise _unknown(holder, path)
     return StoredFile(*found)

@@ -1,4 +1,8 @@
-"""API tokens are made and recognised here; only their SHA-256 is stored."""
+"""API tokens are made and recognised here; only their SHA-256 is stored.
+
+A ticket stands for a token in one call, by its method and path: what a client is to send
+to an address that it was given goes without the token itself.
+"""
 
 import base64
 import hashlib
@@ -8,6 +12,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core import signing
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -23,6 +28,7 @@ from tracking.services.log_ins import record_failed_log_in
 
 MARK = "atty_"
 LAST_USED_AT_MOST_EVERY = timedelta(minutes=1)
+TICKETS_LIVE = timedelta(days=1)
 
 
 def create_token(
@@ -116,6 +122,32 @@ def user_and_workspace(
     """Return whose token this is, and the workspace of this name if they may see it."""
     token, seen = admission(_sha256(secret), workspace=workspace)
     return _admitted(token, writes), seen
+
+
+def ticket_for(secret: str, *, call: str) -> str:
+    """Return what stands for a token in one call, for a day or as long as it is usable."""
+    return signing.dumps(_sha256(secret), salt=_salt(call))
+
+
+def user_and_workspace_of_ticket(
+    ticket: str, workspace: str, *, call: str, writes: frozenset[Scope] | None = None
+) -> tuple[User, Workspace | None]:
+    """Do what `user_and_workspace` does, for the token that the ticket stands for."""
+    try:
+        sha256 = signing.loads(ticket, salt=_salt(call), max_age=TICKETS_LIVE)
+    except signing.BadSignature:
+        record_failed_log_in(None, door="ticket", code="ticket_invalid")
+        raise UnauthenticatedError(
+            "ticket_invalid",
+            "This ticket is for another call, or older than a day. Ask for the address "
+            "of the file or of its parts again.",
+        ) from None
+    token, seen = admission(sha256, workspace=workspace)
+    return _admitted(token, writes), seen
+
+
+def _salt(call: str) -> str:
+    return f"tracking.ticket {call}"
 
 
 def _admitted(token: ApiToken | None, writes: frozenset[Scope] | None) -> User:
