@@ -16,6 +16,7 @@ from tracking.models.rows import (
     any_of,
     columns,
     fetched,
+    for_share,
     for_update,
     list_of,
     taken,
@@ -104,6 +105,7 @@ JOIN auth_user a ON a.id = %s AND a.is_active
 WHERE g.id {{any_of}} AND {_MAY_LOG_MODEL}
 ORDER BY g.id
 """  # noqa: S608 - words of this module
+_HELD_RUNS = "SELECT id FROM tracking_run WHERE id {any_of} ORDER BY id"
 # The row of a run that the user sees and may log in as it stands, locked; if it has
 # ended, its seal is stale from now on.
 RUN_TO_LOG_IN = f"""
@@ -199,7 +201,12 @@ def locked_models(models: Sequence[LoggedModel], *, user: User) -> list[LoggedMo
     """Return those of the models that the user may log in, as they stand, locked.
 
     In the order of their keys, so that two who lock several never wait for each other.
+    Their source runs are held before, by a query of its own: nobody freezes a run while a
+    model of it changes, and what this reads of a run is not from before it was frozen.
     """
+    sources = {model.source_run_id for model in models if model.source_run_id}
+    if sources:
+        fetched(with_any_of(_HELD_RUNS) + for_share(), [any_of([*sources])])
     given_here = {model.pk: model for model in models}
     sql = with_any_of(_LOCKED_MODELS) + for_update("g")
     found = []

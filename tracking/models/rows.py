@@ -31,6 +31,11 @@ def for_update(aliases: str) -> str:
     return f" FOR UPDATE OF {aliases}" if has_locks else ""
 
 
+def for_share() -> str:
+    """Return the end of a query whose rows nobody may change before the transaction ends."""
+    return " FOR SHARE" if connection.features.has_select_for_update else ""
+
+
 def with_any_of(sql: str) -> str:
     """Return SQL in which `{any_of}` compares with a parameter made by `any_of`."""
     return sql.format(any_of=_ANY_OF[connection.vendor])
