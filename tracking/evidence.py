@@ -5,6 +5,7 @@ The names under which runs carry code, environment and seeds stand here as data.
 
 import hashlib
 import re
+from collections import ChainMap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +15,7 @@ from django.db.models import Q
 
 from tracking.models import LoggedModelArtifact, Run
 from tracking.models.experiment import Lifecycle
-from tracking.models.logged_model import LoggedModel, UseDirection
+from tracking.models.logged_model import LoggedModel, LoggedModelTag, UseDirection
 
 
 class SourceTag(StrEnum):
@@ -49,6 +50,13 @@ AUTHOR_TAGS = frozenset(
 )
 
 
+# What a client that versions code says of it, on the model that it makes active.
+TAGS_OF_CODE = (
+    SourceTag.BRANCH,
+    SourceTag.REPOSITORY,
+    SourceTag.DIRTY,
+    SourceTag.DIFF,
+)
 DIFF_FILE = "attestry/git.diff"
 # A tag holds so many characters and is cut there, so a diff of that length is not whole.
 LONGEST_WHOLE_DIFF = 7999
@@ -138,23 +146,34 @@ class RunContent:
     files: tuple[File, ...]
     models: tuple[str, ...]
     datasets: tuple[UsedData, ...]
+    # Of a logged model that the run used or made at its own commit.
+    code_of_model: dict[str, str]
 
     def tag(self, *names: SourceTag) -> str | None:
-        """Return the first of the tags that says something."""
-        return next((self.tags[name] for name in names if self.tags.get(name)), None)
+        """Return the first of the tags that says something, the run's own before others."""
+        told = ChainMap(self.tags, self.code_of_model)
+        return next((told[name] for name in names if told.get(name)), None)
 
     @property
     def entry_point(self) -> str | None:
         """Return what was called; of an interactive session nobody knows."""
-        called = self.tag(SourceTag.COMMAND, SourceTag.PROJECT_ENTRY_POINT)
         source = self.tag(SourceTag.SOURCE)
-        return called or (None if source in INTERACTIVE else source)
+        return self.command_line or (None if source in INTERACTIVE else source)
+
+    @property
+    def command_line(self) -> str | None:
+        """Return how it was called; a script's name says nothing of its arguments.
+
+        The arguments of a project's entry point are params.
+        """
+        return self.tag(SourceTag.COMMAND, SourceTag.PROJECT_ENTRY_POINT)
 
     @property
     def is_dirty(self) -> bool | None:
         """Say whether the tree differed from its commit; None if no tag tells."""
         said = {
-            self.tags.get(name, "").strip().lower()
+            tags.get(name, "").strip().lower()
+            for tags in (self.tags, self.code_of_model)
             for name in (SourceTag.DIRTY, SourceTag.OUR_DIRTY)
         }
         if said & TRUE:
@@ -211,7 +230,8 @@ def is_seed(key: str) -> bool:
 
 
 def read_content(run: Run) -> RunContent:
-    """Read a run in at most seven queries, however much it holds."""
+    """Read a run in at most eight queries, however much it holds."""
+    tags = dict(sorted(run.tags.values_list("key", "value")))
     models = list(_models_of(run))
     files = [File(*row) for row in run.artifacts.current().values_list(*_FILE)]
     of_models = LoggedModelArtifact.objects.filter(logged_model__in=models).current()
@@ -225,7 +245,7 @@ def read_content(run: Run) -> RunContent:
     inputs = run.dataset_inputs.select_related("dataset")
     return RunContent(
         params=dict(sorted(run.params.values_list("key", "value"))),
-        tags=dict(sorted(run.tags.values_list("key", "value"))),
+        tags=tags,
         metrics={point.key: point.number for point in points},
         files=tuple(sorted(files, key=lambda file: (file.model_id, file.path))),
         models=tuple(sorted(model.model_id for model in models)),
@@ -241,10 +261,31 @@ def read_content(run: Run) -> RunContent:
                 for use in inputs
             )
         ),
+        code_of_model=_code_of_model(run, tags.get(SourceTag.COMMIT)),
     )
 
 
 _FILE = ("path", "sha256", "size_bytes")
+
+
+def _code_of_model(run: Run, commit: str | None) -> dict[str, str]:
+    """Return what the first logged model of the same commit says of the code.
+
+    A model of another commit is the work of another run.
+    """
+    if not commit:
+        return {}
+    models = LoggedModel.objects.filter(
+        Q(source_run=run) | Q(pk__in=run.model_uses.values("logged_model")),
+        experiment=run.experiment_id,
+        lifecycle_stage=Lifecycle.ACTIVE,
+        tags__key=SourceTag.COMMIT,
+        tags__value=commit,
+    )
+    told = LoggedModelTag.objects.filter(
+        logged_model__in=models.order_by("pk").values("pk")[:1], key__in=TAGS_OF_CODE
+    )
+    return dict(told.values_list("key", "value"))
 
 
 def _models_of(run: Run) -> list[LoggedModel]:

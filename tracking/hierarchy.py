@@ -13,8 +13,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import (
+    Count,
     Exists,
     F,
+    Max,
+    Min,
     OuterRef,
     QuerySet,
     Subquery,
@@ -100,6 +103,27 @@ class RollUp:
 
 
 @dataclass(frozen=True)
+class MetricRange:
+    """The latest values of a metric over the outermost runs, NaN left out."""
+
+    key: str
+    count: int
+    min: float
+    max: float
+
+
+@dataclass(frozen=True)
+class Total:
+    """What all active runs of an experiment add up to."""
+
+    runs: int
+    by_status: dict[str, int]
+    first_start: datetime | None
+    last_end: datetime | None
+    metrics: tuple[MetricRange, ...]
+
+
+@dataclass(frozen=True)
 class Forest:
     """Trees, cut where there were more runs or deeper ones than are read."""
 
@@ -168,6 +192,25 @@ def roots_of(experiment: Experiment) -> QuerySet[Run]:
     active = Run.objects.filter(experiment=experiment, lifecycle_stage=Lifecycle.ACTIVE)
     above = active.filter(run_id=OuterRef("claimed")).exclude(pk=OuterRef("pk"))
     return active.alias(claimed=parent).filter(~Exists(above))
+
+
+def total_of(experiment: Experiment) -> Total:
+    """Add up an experiment in three queries, of which none brings the runs here."""
+    active = Run.objects.filter(experiment=experiment, lifecycle_stage=Lifecycle.ACTIVE)
+    by_status = dict(
+        active.values_list("status").annotate(count=Count("pk")).order_by("status")
+    )
+    times = active.aggregate(first_start=Min("started_at"), last_end=Max("ended_at"))
+    latest = LatestMetric.objects.filter(run__in=roots_of(experiment), is_nan=False)
+    metrics = latest.values_list("key").annotate(
+        Count("pk"), Min("value"), Max("value")
+    )
+    return Total(
+        runs=sum(by_status.values()),
+        by_status=by_status,
+        metrics=tuple(MetricRange(*row) for row in metrics.order_by("key")),
+        **times,
+    )
 
 
 def forest_of(runs: Sequence[Run], *, workspace: Workspace, user: User) -> Forest:

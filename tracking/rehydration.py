@@ -17,7 +17,7 @@ NEEDED: tuple[tuple[str, Callable[[RunContent], bool]], ...] = (
         "diff of the dirty tree",
         lambda content: content.is_dirty is not True or content.diff is not None,
     ),
-    ("command line", lambda content: content.entry_point is not None),
+    ("command line", lambda content: content.command_line is not None),
     (
         "lock file or image",
         lambda content: (

@@ -3,6 +3,9 @@
 import http.client
 import logging
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -177,6 +180,54 @@ def test_client_that_asks_for_parts_sends_and_gets_a_file_in_parts(
     calls = [record.getMessage() for record in caplog.records]
     assert sum('"PUT ' in call and "/mpu/parts/" in call for call in calls) == 13
     assert sum('"GET ' in call and "/stored/" in call for call in calls) == 13
+
+
+TRAINING = """
+import mlflow
+
+mlflow.genai.enable_git_model_versioning()
+with mlflow.start_run() as run:
+    mlflow.log_metric("auc", 0.75)
+print(run.info.run_id)
+"""
+
+
+def test_client_that_versions_code_tells_of_a_dirty_tree(
+    experiment, installation: Installation, tmp_path: Path
+):
+    def git(*words: str) -> None:
+        alice = ("-c", "user.name=Alice", "-c", "user.email=alice@example.org")
+        subprocess.run(["git", *alice, *words], cwd=tmp_path, check=True)
+
+    script, token = tmp_path / "train.py", installation.account("developer").token
+    script.write_text(TRAINING)
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "Train")
+    script.write_text(TRAINING.replace("0.75", "0.8"))
+    trained = subprocess.run(
+        [sys.executable, script.name],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "MLFLOW_TRACKING_URI": installation.url,
+            "MLFLOW_TRACKING_TOKEN": token,
+            "MLFLOW_EXPERIMENT_NAME": experiment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert trained.returncode == 0, trained.stderr
+
+    run_id = trained.stdout.split()[-1]
+    code = requests.get(
+        f"{installation.url}/api/v1/runs/{run_id}/rehydration/",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    ).json()["code"]
+    assert code["is_dirty"] is True
+    assert '+    mlflow.log_metric("auc", 0.8)' in code["diff"]["text"]
 
 
 def test_finished_run_is_resumed(experiment):

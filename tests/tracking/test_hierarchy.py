@@ -1,5 +1,6 @@
 """Groups, sweeps, runs and steps: what stands below what, and what it adds up to."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -490,6 +491,30 @@ def test_empty_experiment_has_no_roots(workspace, cast, carol):
     response = carol.get(f"/api/v1/experiments/{empty.pk}/hierarchy/")
 
     assert (response.status_code, response.json()["results"]) == (200, [])
+    assert response.json()["total"] == {
+        "runs": 0,
+        "by_status": {},
+        "first_start": None,
+        "last_end": None,
+        "metrics": [],
+    }
+
+
+def test_experiment_adds_up_its_active_runs(family, carol, cast):
+    family.run("sweep", lasts=50, metrics={"auc": 0.75, "loss": math.nan})
+    family.run("trial", under="sweep", lasts=10, metrics={"auc": 0.99})
+    family.run("failed", status=RunStatus.FAILED, lasts=5, metrics={"auc": math.inf})
+    running = family.run("running")
+    gone = family.run("gone", lasts=900, metrics={"auc": -1.0})
+    archive_run(gone, actor=cast.alice)
+
+    assert of_experiment(carol, running)["total"] == {
+        "runs": 4,
+        "by_status": {"FAILED": 1, "FINISHED": 2, "RUNNING": 1},
+        "first_start": f"{START:%Y-%m-%dT%H:%M:%SZ}",
+        "last_end": f"{START + timedelta(seconds=50):%Y-%m-%dT%H:%M:%SZ}",
+        "metrics": [{"key": "auc", "count": 2, "min": 0.75, "max": "Infinity"}],
+    }
 
 
 # What it costs
@@ -511,7 +536,7 @@ def test_number_of_queries_depends_on_the_levels_only(
         assert hierarchy_of(top, user=cast.carol).node.children
     with django_assert_num_queries(10):
         of_run(carol, top)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(16):
         of_experiment(carol, top)
 
 

@@ -32,13 +32,17 @@ def test_experiment_is_created_with_its_tags(alice, log):
     }
 
 
-def test_place_for_artifacts_is_not_taken(alice):
-    answer = alice.post("experiments/create", name="x", artifact_location="s3://b")
-    assert answer == invalid(
-        "artifact_location_not_taken",
-        "Attestry keeps artifacts itself, so that each has a digest in the log: leave "
-        "artifact_location out.",
-    )
+def test_artifacts_are_kept_here_wherever_the_client_wants_them(alice):
+    wanted = "s3://bucket/credit"
+    alice.post("experiments/create", name="x", artifact_location=wanted)
+    experiment = Experiment.objects.get(name="x")
+    answered = shown(alice, experiment)
+    assert answered["artifact_location"] == f"mlflow-artifacts:/{experiment.pk}"
+    assert answered["tags"] == [
+        {"key": "attestry.wanted_artifact_location", "value": wanted}
+    ]
+    longer = alice.post("experiments/create", name="y", artifact_location="s" * 2049)
+    assert longer[0] == 400
 
 
 def test_tag_is_set_again_and_removed_with_an_entry_each(alice, experiment, log):

@@ -9,6 +9,7 @@ from audit.tlog.canonical import digest
 from tests import factories
 from tracking.rehydration import rehydration
 from tracking.services.artifacts import remove_artifacts
+from tracking.services.logged_models import tag_logged_model
 from tracking.services.logging import UsedDataset, log_batch, log_inputs
 from tracking.services.workspaces import create_workspace
 
@@ -192,6 +193,41 @@ def test_who_may_not_see_the_run_gets_no_bundle(run, cast, as_token):
     ] == ("run_unknown")
 
 
+CODE_OF_MODEL = {
+    "mlflow.source.git.commit": "c" * 40,
+    "mlflow.source.git.repoURL": "https://example.org/credit.git",
+    "mlflow.source.git.dirty": "true",
+    "mlflow.source.git.diff": "-seed = 1\n+seed = 2\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("of_run", "is_dirty"),
+    [
+        ({"mlflow.source.git.commit": "c" * 40}, True),
+        ({"mlflow.source.git.commit": "d" * 40}, None),
+        ({}, None),
+    ],
+    ids=["same commit", "another commit", "no commit"],
+)
+def test_code_is_told_by_the_active_model_of_the_same_commit(
+    run, cast, as_token, of_run, is_dirty
+):
+    """As a client does that versions code: `mlflow.genai.enable_git_model_versioning`."""
+    log_batch(run, tags=[*of_run.items()], actor=cast.alice)
+    model = factories.logged_model(
+        factories.run(run.experiment.workspace, cast.alice), cast.alice
+    )
+    tag_logged_model(model, tags=CODE_OF_MODEL, actor=cast.alice)
+    log_inputs(run, datasets=[], models=[(model, 0)], actor=cast.alice)
+
+    code = fetched(as_token(cast.bob), run)["code"]
+
+    assert code["is_dirty"] is is_dirty
+    kept = CODE_OF_MODEL["mlflow.source.git.diff"] if is_dirty else None
+    assert (code["diff"] or {}).get("text") == kept
+
+
 def test_bundle_costs_the_same_number_of_queries_however_much_is_in_it(
     run, cast, as_token, django_assert_num_queries
 ):
@@ -200,6 +236,8 @@ def test_bundle_costs_the_same_number_of_queries_however_much_is_in_it(
     for number in range(3):
         log_inputs(run, datasets=[used(f"data {number}")], actor=cast.alice)
         factories.upload(run, f"{number}/uv.lock", b"locked", cast.alice)
-        factories.logged_model(run, cast.alice)
-        with django_assert_num_queries(13):
+        model = factories.logged_model(run, cast.alice)
+        tag_logged_model(model, tags=CODE_OF_MODEL, actor=cast.alice)
+        log_batch(run, tags=[("mlflow.source.git.commit", "c" * 40)], actor=cast.alice)
+        with django_assert_num_queries(14):
             fetched(bob, run)

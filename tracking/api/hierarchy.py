@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import (
     extend_schema,
     extend_schema_field,
@@ -22,6 +21,7 @@ from tracking.hierarchy import (
     hierarchy_of,
     roll_ups,
     roots_of,
+    total_of,
 )
 from tracking.models import Run
 
@@ -83,6 +83,25 @@ class RollUpOutput(serializers.Serializer[Any]):
     metrics = MetricRollUpOutput(many=True)
 
 
+class MetricRangeOutput(serializers.Serializer[Any]):
+    """The latest values of a metric over the outermost runs, NaN left out."""
+
+    key = serializers.CharField()
+    count = serializers.IntegerField()
+    min = NumberField()
+    max = NumberField()
+
+
+class TotalOutput(serializers.Serializer[Any]):
+    """What all active runs of an experiment add up to."""
+
+    runs = serializers.IntegerField()
+    by_status = serializers.DictField(child=serializers.IntegerField())
+    first_start = serializers.DateTimeField(allow_null=True)
+    last_end = serializers.DateTimeField(allow_null=True)
+    metrics = MetricRangeOutput(many=True)
+
+
 class RollUpPage(serializers.Serializer[Any]):
     """A page of them."""
 
@@ -106,8 +125,9 @@ class HierarchyOutput(serializers.Serializer[Any]):
 # Without this the description would show a page of pages, because a list view answers.
 @extend_schema_serializer(many=False)
 class ForestOutput(RollUpPage):
-    """The roots of an experiment."""
+    """The roots of an experiment, and what all its runs add up to."""
 
+    total = TotalOutput()
     depth_limit = serializers.IntegerField()
     is_cut = serializers.BooleanField()
 
@@ -141,15 +161,21 @@ class HierarchyOfExperiment(WorkspaceView, ListAPIView[Run]):
 
     pagination_class = ShortPages
     serializer_class = RollUpOutput
-
-    def get_queryset(self) -> QuerySet[Run]:
-        roots = roots_of(self.experiment(self.kwargs["pk"]))
-        return roots.order_by("-started_at", "-pk")
+    queryset = Run.objects.none()  # for the schema's names of the parameters
 
     @extend_schema(responses=ForestOutput)
     def get(self, request: Request, *_args: Any, **_path: Any) -> Response:
-        runs: Any = self.paginate_queryset(self.get_queryset())
+        experiment = self.experiment(self.kwargs["pk"])
+        roots = roots_of(experiment).order_by("-started_at", "-pk")
+        runs: Any = self.paginate_queryset(roots)
         forest = forest_of(runs, workspace=self.workspace, user=self.user)
         rolled_up = RollUpOutput(roll_ups(forest.nodes), many=True)
         page: dict[str, Any] = self.get_paginated_response(rolled_up.data).data
-        return Response(page | {"depth_limit": DEEPEST, "is_cut": forest.is_cut})
+        return Response(
+            page
+            | {
+                "total": TotalOutput(total_of(experiment)).data,
+                "depth_limit": DEEPEST,
+                "is_cut": forest.is_cut,
+            }
+        )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from django.db.models import QuerySet
 from msgspec import Meta, Struct, field
 
-from audit.errors import InvalidError, NotFoundError
+from audit.errors import NotFoundError
 from tracking.mlflow_api.endpoint import (
     DEFAULT_EXPERIMENT_ID,
     Caller,
@@ -26,6 +26,9 @@ from tracking.search.pages import page_of
 from tracking.services import experiments
 
 MOST_EXPERIMENTS = 50_000
+# MLflow's own limit, as that of a source.
+LONGEST_LOCATION = 2048
+LOCATION_TAG = "attestry.wanted_artifact_location"
 TagValue = Annotated[str, Meta(max_length=20_000, pattern=NO_NUL)]
 
 
@@ -40,7 +43,7 @@ class Create(Struct):
     """`experiments/create`."""
 
     name: Name
-    artifact_location: Text = ""
+    artifact_location: Annotated[Text, Meta(max_length=LONGEST_LOCATION)] = ""
     tags: Annotated[list[ExperimentTag], Meta(max_length=MOST_ITEMS)] = field(
         default_factory=list
     )
@@ -98,16 +101,17 @@ class SearchDatasets(Struct):
 
 @endpoint(Create)
 def create(caller: Caller, message: Create) -> dict[str, Any]:
-    if message.artifact_location:
-        raise InvalidError(
-            "artifact_location_not_taken",
-            "Attestry keeps artifacts itself, so that each has a digest in the log: "
-            "leave artifact_location out.",
-        )
+    """Make an experiment; its artifacts are kept here, wherever the client wants them.
+
+    Each has a digest in the log for that. The wish is kept as a tag.
+    """
+    wish = (
+        {LOCATION_TAG: message.artifact_location} if message.artifact_location else {}
+    )
     experiment = experiments.create_experiment(
         caller.workspace,
         name=message.name,
-        tags={tag.key: tag.value for tag in message.tags},
+        tags={tag.key: tag.value for tag in message.tags} | wish,
         actor=caller.user,
     )
     return {"experiment_id": str(experiment.pk)}
