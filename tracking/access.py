@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import connection
 
 from tracking.models import ApiToken, Experiment, LoggedModel, Run, Workspace
 from tracking.models.rights import given, sees
@@ -205,7 +206,7 @@ def locked_models(models: Sequence[LoggedModel], *, user: User) -> list[LoggedMo
     model of it changes, and what this reads of a run is not from before it was frozen.
     """
     sources = {model.source_run_id for model in models if model.source_run_id}
-    if sources:
+    if sources and connection.in_atomic_block:  # else nothing is held anyway
         fetched(with_any_of(_HELD_RUNS) + for_share(), [any_of([*sources])])
     given_here = {model.pk: model for model in models}
     sql = with_any_of(_LOCKED_MODELS) + for_update("g")
