@@ -29,16 +29,17 @@ INSERT INTO audit_event
     (uid, kind, actor, subject, recorded_at, body, leaf_hash, mac)
 """
 _INSERT = f"{_INTO} VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id"
-_INSERT_WITH_PRIVATE = f"""
-WITH event AS ({_INSERT}), private AS (
+_PRIVATE = """
+private AS (
     INSERT INTO audit_privatefield (event_id, field, salt, value)
     SELECT event.id, p.field, p.salt, p.value
-    FROM event, (VALUES {{rows}}) AS p (field, salt, value))
-SELECT id FROM event
-"""  # noqa: S608 - words of this module
+    FROM event, (VALUES {rows}) AS p (field, salt, value))
+"""
 _INSERT_IF_CHANGED = f"""
-{_INTO}
-SELECT %s::uuid, %s, %s, %s, %s::timestamptz, %s::bytea, %s::bytea, %s::bytea FROM changed
+event AS (
+    {_INTO}
+    SELECT %s::uuid, %s, %s, %s, %s::timestamptz, %s::bytea, %s::bytea, %s::bytea
+    FROM changed RETURNING id)
 """  # noqa: S608 - words of this module
 LARGEST_BODY_BYTES = 65_535  # C2SP tlog-tiles: an entry carries a 16-bit length
 
@@ -59,7 +60,7 @@ def record(
     connection = transaction.get_connection()
     if not connection.in_atomic_block:
         raise RuntimeError("record() needs the transaction of the change it tells of.")
-    salts = {field: secrets.token_bytes(SALT_BYTES) for field in private or {}}
+    salts = _salts(private or {})
     event = _event(kind, actor, subject, payload, private=private or {}, salts=salts)
     _insert(event, private or {}, salts)
     _sequence_when_committed()
@@ -74,25 +75,37 @@ def change_and_record(
     actor: AbstractBaseUser,
     subject: str,
     payload: Mapping[str, Any],
-) -> bool:
-    """Do a change and append its event in one statement; return whether it was done.
+    private: Mapping[str, str] | None = None,
+) -> int | None:
+    """Do a change and append its event in one statement; return the key of what changed.
 
-    For what training code writes by the thousand, where each answer of the database is
-    waited for. `change` names common table expressions, the last of them `changed`: it
-    has one row if the change was done, and none if nothing was, which is not recorded.
+    For what training code waits for, where each answer of the database counts. `change`
+    names common table expressions, one of them `changed`: it has one row with its `id`
+    if the change was done, and none if nothing was, which is not recorded (None).
     It locks the subject first. PostgreSQL only: SQLite changes nothing within `WITH`.
     """
-    event = _event(kind, actor, subject, payload, private={}, salts={})
+    private = private or {}
+    salts = _salts(private)
+    event = _event(kind, actor, subject, payload, private=private, salts=salts)
     connection = transaction.get_connection()
+    parts = [change, _INSERT_IF_CHANGED]
+    values = [*parameters, *_values(event, connection)]
+    if private:
+        parts.append(_insert_private(len(private)))
+        values += _private_values(private, salts)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH {change}{_INSERT_IF_CHANGED}",
-            [*parameters, *_values(event, connection)],
+            f"WITH {', '.join(parts)} SELECT id FROM changed",  # noqa: S608 - words of modules
+            values,
         )
-        is_done = bool(cursor.rowcount == 1)
-    if is_done:
+        (key,) = cursor.fetchone() or (None,)
+    if key is not None:
         _sequence_when_committed()
-    return is_done
+    return key
+
+
+def _salts(private: Mapping[str, str]) -> dict[str, bytes]:
+    return {field: secrets.token_bytes(SALT_BYTES) for field in private}
 
 
 def _event(
@@ -166,11 +179,10 @@ def _insert(
     values = _values(event, connection)
     with connection.cursor() as cursor:
         if is_one:
-            # Each value a parameter: psycopg takes twice as long over lists of them.
-            rows = ", ".join(["(%s, %s::bytea, %s)"] * len(private))
-            fields = [(field, salts[field], private[field]) for field in private]
+            parts = f"event AS ({_INSERT}), {_insert_private(len(private))}"
             cursor.execute(
-                _INSERT_WITH_PRIVATE.format(rows=rows), [*values, *chain(*fields)]
+                f"WITH {parts} SELECT id FROM event",  # noqa: S608 - words of this module
+                [*values, *_private_values(private, salts)],
             )
         else:
             cursor.execute(_INSERT, values)
@@ -181,6 +193,18 @@ def _insert(
             PrivateField(event=event, field=field, salt=salts[field], value=value)
             for field, value in private.items()
         )
+
+
+def _insert_private(fields: int) -> str:
+    """Return the part of a statement that keeps so many private fields of its `event`."""
+    # Each value a parameter: psycopg takes twice as long over lists of them.
+    return _PRIVATE.format(rows=", ".join(["(%s, %s::bytea, %s)"] * fields))
+
+
+def _private_values(
+    private: Mapping[str, str], salts: Mapping[str, bytes]
+) -> Iterator[str | bytes]:
+    return chain(*((field, salts[field], private[field]) for field in private))
 
 
 def _values(event: Event, connection: BaseDatabaseWrapper) -> tuple[Any, ...]:

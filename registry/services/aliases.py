@@ -80,7 +80,7 @@ def _set_at_once(version: ModelVersion, *, name: str, actor: User) -> bool:
     """
     if connection.vendor != "postgresql":
         return False
-    return change_and_record(
+    changed = change_and_record(
         f"{LISTING_TO_EDIT}, {ALIAS_OF_LISTING}",
         [actor.pk, version.pk, name],
         kind=RegistryEvent.ALIAS_SET,
@@ -88,6 +88,7 @@ def _set_at_once(version: ModelVersion, *, name: str, actor: User) -> bool:
         subject=version.registered_model.subject,
         payload={"alias": name, "version": version.number},
     )
+    return changed is not None
 
 
 def remove_alias(model: RegisteredModel, *, name: str, actor: User) -> None:

@@ -7,22 +7,32 @@ takes versions without.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.services import record, refusals_recorded
+from audit.services import change_and_record, record, refusals_recorded
 from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
-from registry.models import ModelVersion, RegisteredModel, VersionTag
-from registry.models.edits import insert_version, locked_model, place_of
+from registry.models import ModelVersion, RegisteredModel
+from registry.models.edits import (
+    NEW_VERSION,
+    insert_version,
+    locked_model,
+    mark_version_written,
+    place_of,
+    values_of_version,
+)
 from registry.permissions import may_register_version
 from registry.services.registered_models import model_archived
 from registry.services.version_content import Content, Source, content_at
 from tracking import storage
 from tracking.metadata_rules import violations
 from tracking.models import Artifact, MetadataTemplate, Run
+from tracking.models.artifact import files_at
 from tracking.services.artifacts import current_artifact
 
 # A sentence is for a person to read; all of them go along as data.
@@ -73,6 +83,14 @@ def version_of_source(
 
     Asking twice is safe; saying something else about it the second time is refused.
     """
+    said: dict[str, Any] = {
+        "description": description,
+        "tags": tags,
+        "run_link": run_link,
+    }
+    new = _register_at_once(model, source, actor, **said)
+    if new is not None:
+        return new, True
     with _guarded(model, actor), transaction.atomic():
         model = _model_to_register_in(model, actor)
         content = content_at(source.holder, source.path) if source.holder else None
@@ -83,10 +101,7 @@ def version_of_source(
             version = _listed(model, twin)
             _refuse_other_words(version, description, tags)
             return version, False
-        new = _register(
-            model, number, source, content, actor, description, tags, run_link=run_link
-        )
-        return new, True
+        return _register(model, number, source, content, actor, **said), True
 
 
 def _guarded(model: RegisteredModel, actor: User) -> AbstractContextManager[None]:
@@ -121,16 +136,65 @@ def _register(
     source: Source,
     content: Content | None,
     actor: User,
-    description: str = "",
-    tags: Mapping[str, str] | None = None,
     *,
+    description: str = "",
+    tags: Mapping[str, str] = MappingProxyType({}),
     run_link: str = "",
 ) -> ModelVersion:
     """Write the next version of a locked model, in the caller's transaction."""
     if source.run:
         _refuse_incomplete_metadata(source.run)
+    version = _next_version(model, number, source, content, actor, run_link)
+    insert_version(version, description=description, tags=tags)
+    record(**_entry(version, content, description, tags))
+    return version
+
+
+def _register_at_once(
+    model: RegisteredModel,
+    source: Source,
+    actor: User,
+    *,
+    description: str,
+    tags: Mapping[str, str],
+    run_link: str,
+) -> ModelVersion | None:
+    """Write the next version in one statement, entry and all; return it if it was.
+
+    It asks all that `version_of_source` asks, which is the way where one answer is no,
+    and says why. Number and content may be taken meanwhile: then nothing is written.
+    """
+    if connection.vendor != "postgresql" or source.holder is None:
+        return None
+    files = files_at(source.holder, source.path)
+    if not files:
+        return None
+    content = Content(source.path, files)
+    twin, number = place_of(model, content.sha256)
+    if twin is not None:
+        return None
+    version = _next_version(model, number, source, content, actor, run_link)
+    key = change_and_record(
+        NEW_VERSION,
+        values_of_version(version, description=description, tags=tags),
+        **_entry(version, content, description, tags),
+    )
+    if key is None:
+        return None
+    mark_version_written(version, key, description=description)
+    return version
+
+
+def _next_version(
+    model: RegisteredModel,
+    number: int,
+    source: Source,
+    content: Content | None,
+    actor: User,
+    run_link: str,
+) -> ModelVersion:
     artifact = content.artifact if content else None
-    version = ModelVersion(
+    return ModelVersion(
         registered_model=model,
         number=number,
         source=source.address,
@@ -142,25 +206,29 @@ def _register(
         artifact_sha256=content.sha256 if content else None,
         created_by=actor,
     )
-    insert_version(version, description=description)
-    VersionTag.objects.bulk_create(
-        VersionTag(version=version, key=key, value=value)
-        for key, value in (tags or {}).items()
-    )
-    record(
-        RegistryEvent.VERSION_REGISTERED,
-        actor=actor,
-        subject=version.subject,
-        payload={
-            "source": source.address,
-            "source_run": source.run.subject if source.run else None,
+
+
+def _entry(
+    version: ModelVersion,
+    content: Content | None,
+    description: str,
+    tags: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return what the log is told of a new version."""
+    run = version.source_run
+    return {
+        "kind": RegistryEvent.VERSION_REGISTERED,
+        "actor": version.created_by,
+        "subject": version.subject,
+        "payload": {
+            "source": version.source,
+            "source_run": run.subject if run else None,
             "artifact_path": content.path if content else None,
             "artifact_sha256": version.artifact_sha256,
-            "content": digest({"run_link": run_link, "tags": dict(tags or {})}),
+            "content": digest({"run_link": version.run_link, "tags": dict(tags)}),
         },
-        private={"description": description},
-    )
-    return version
+        "private": {"description": description},
+    }
 
 
 def _listed(model: RegisteredModel, key: int) -> ModelVersion:

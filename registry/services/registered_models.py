@@ -3,22 +3,34 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from audit.errors import ConflictError, InvalidError, PermissionDeniedError
-from audit.services import record, refusals_recorded
+from audit.services import change_and_record, record, refusals_recorded
 from audit.tlog.canonical import digest
 from registry.events import RegistryEvent
 from registry.models import FormerName, ModelTag, PromotionRequest, RegisteredModel
-from registry.models.edits import insert_model, locked_model
+from registry.models.edits import (
+    NEW_MODEL,
+    asked_name,
+    locked_model,
+    mark_written,
+    values_of_model,
+)
 from registry.models.former_name import holders_of
 from registry.permissions import MODEL_GRANTS, may_register_model
 from tracking.models import Workspace
 from tracking.people import people_seen_by, refuse_unknown
-from tracking.services.roles import give_roles_their_permissions
+from tracking.services.roles import (
+    GIVEN_TO_ROLES,
+    give_roles_their_permissions,
+    lock_against_grants,
+    values_of_roles,
+)
 
 # They would be ambiguous in `models:/` addresses (MLflow's rule).
 NOT_IN_NAMES = "/:"
@@ -39,42 +51,71 @@ def register_model(
     Its risk tier is signed by somebody else: until then none of its versions can be
     submitted. What MLflow's clients cannot say is left open.
     """
-    _refuse_strangers(actor, workspace, name)
+    asked = asked_name(name, workspace=workspace, user=actor)
+    if not asked.may_register:
+        _refuse_stranger(actor, workspace, name)
     _refuse_odd_name(name)
-    if owner:
+    if owner and not (owner == actor and asked.is_at_home):
         refuse_unknown(owner, people_seen_by(actor), code="owner_unknown")
     if owner and is_program(owner):
         raise InvalidError(
             "owner_is_no_person",
             f"{owner.username} is a service account: name a person as the owner.",
         )
+    _refuse_taken(name, is_taken=asked.is_taken, was_used=asked.was_used)
+    model = RegisteredModel(
+        workspace=workspace,
+        name=name,
+        description=description,
+        purpose=purpose,
+        owner=owner,
+        created_by=actor,
+    )
+    write = _write_at_once if connection.vendor == "postgresql" else _write
     with _taken_by_one(name), transaction.atomic():
-        _refuse_taken(workspace, name)
-        model = RegisteredModel(
-            workspace=workspace,
-            name=name,
-            description=description,
-            purpose=purpose,
-            owner=owner,
-            created_by=actor,
-        )
-        insert_model(model)
-        ModelTag.objects.bulk_create(
-            ModelTag(registered_model=model, key=key, value=value)
-            for key, value in (tags or {}).items()
-        )
-        give_roles_their_permissions(model, MODEL_GRANTS, workspace)
-        record(
-            RegistryEvent.MODEL_REGISTERED,
-            actor=actor,
-            subject=model.subject,
-            payload={
-                "owner": f"user/{owner.pk}" if owner else None,
-                "content": digest({"tags": dict(tags or {})}),
-            },
-            private={"purpose": purpose, "description": description},
-        )
+        lock_against_grants(workspace.pk)
+        write(model, tags or {})
     return model
+
+
+def _write(model: RegisteredModel, tags: Mapping[str, str]) -> None:
+    """Write a new model with its tags, the permissions of roles on it, and its entry."""
+    model.save(force_insert=True)
+    ModelTag.objects.bulk_create(
+        ModelTag(registered_model=model, key=key, value=value)
+        for key, value in tags.items()
+    )
+    give_roles_their_permissions(model, MODEL_GRANTS, model.workspace)
+    record(**_entry(model, tags))
+
+
+def _write_at_once(model: RegisteredModel, tags: Mapping[str, str]) -> None:
+    """Do what `_write` does in one statement, in which SQLite would insert nothing."""
+    key = change_and_record(
+        f"{NEW_MODEL}, {GIVEN_TO_ROLES}",
+        [
+            *values_of_model(model, tags),
+            *values_of_roles(model, MODEL_GRANTS, model.workspace),
+        ],
+        **_entry(model, tags),
+    )
+    if key is None:
+        raise _exists(model.name)
+    mark_written(model, key)
+
+
+def _entry(model: RegisteredModel, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the log is told of a new model."""
+    return {
+        "kind": RegistryEvent.MODEL_REGISTERED,
+        "actor": model.created_by,
+        "subject": model.subject,
+        "payload": {
+            "owner": f"user/{model.owner_id}" if model.owner_id else None,
+            "content": digest({"tags": dict(tags)}),
+        },
+        "private": {"purpose": model.purpose, "description": model.description},
+    }
 
 
 def is_program(user: User) -> bool:
@@ -130,7 +171,8 @@ def rename_model(model: RegisteredModel, *, name: str, actor: User) -> Registere
             return model
         _refuse_unless_may_register(actor, model.workspace, name)
         _refuse_governed(model)
-        _refuse_taken(model.workspace, name, of=model)
+        holders = holders_of(name, workspace=model.workspace, of=model)
+        _refuse_taken(name, is_taken=any(holders), was_used=bool(holders))
         subject = model.subject
         FormerName.objects.get_or_create(
             workspace=model.workspace,
@@ -179,7 +221,7 @@ def touch(model: RegisteredModel, now: datetime) -> None:
     RegisteredModel.objects.filter(pk=model.pk).update(updated_at=now)
 
 
-def _refuse_strangers(actor: User, workspace: Workspace, name: str) -> None:
+def _refuse_stranger(actor: User, workspace: Workspace, name: str) -> None:
     """Record who may not; that a name is taken is told to clients at each registration."""
     with refusals_recorded(
         RegistryEvent.MODEL_REFUSED,
@@ -187,16 +229,20 @@ def _refuse_strangers(actor: User, workspace: Workspace, name: str) -> None:
         subject=RegisteredModel(workspace=workspace, name=name).subject,
         payload={"act": "register"},
     ):
-        _refuse_unless_may_register(actor, workspace, name)
+        raise _may_not_register(workspace)
 
 
 def _refuse_unless_may_register(actor: User, workspace: Workspace, name: str) -> None:
     if not may_register_model(actor, workspace, name=name):
-        raise PermissionDeniedError(
-            "may_not_register_model",
-            f"You may not register models of this name in {workspace}: ask for the "
-            f"developer role.",
-        )
+        raise _may_not_register(workspace)
+
+
+def _may_not_register(workspace: Workspace) -> PermissionDeniedError:
+    return PermissionDeniedError(
+        "may_not_register_model",
+        f"You may not register models of this name in {workspace}: ask for the "
+        f"developer role.",
+    )
 
 
 def _refuse_odd_name(name: str) -> None:
@@ -209,14 +255,11 @@ def _refuse_odd_name(name: str) -> None:
         )
 
 
-def _refuse_taken(
-    workspace: Workspace, name: str, *, of: RegisteredModel | None = None
-) -> None:
+def _refuse_taken(name: str, *, is_taken: bool, was_used: bool) -> None:
     """Refuse a name that another model of the workspace has or had."""
-    holders = holders_of(name, workspace=workspace, of=of)
-    if any(holders):
+    if is_taken:
         raise _exists(name)
-    if holders:
+    if was_used:
         raise ConflictError(
             "model_name_used",
             f"{name!r} was the name of another model, which the log goes on to call so: "

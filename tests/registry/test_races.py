@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 
 from audit.errors import ConflictError
+from audit.models import Event
 from registry.models import (
     Alias,
     ModelVersion,
@@ -21,10 +22,13 @@ from registry.models.revalidation import TriggerKind
 from registry.models.sign_off import SignerRole
 from registry.models.tier import Tier
 from registry.services.aliases import set_alias
-from registry.services.archiving import archive_version
+from registry.services.archiving import archive_model, archive_version
+from registry.services.model_versions import version_of_source
 from registry.services.out_of_use import is_archived
 from registry.services.policies import publish_policy
 from registry.services.promotion import promote
+from registry.services.registered_models import rename_model
+from registry.services.version_content import Source
 from tests import factories
 from tests.factories import Cast
 from tests.races import Act, overtaken
@@ -313,6 +317,36 @@ def test_version_that_is_archived_meanwhile_gets_no_alias(workspace, cast):
 
     assert came_of_it == ("done", "version_archived")
     assert not Alias.objects.exists()
+
+
+def test_model_that_is_archived_or_renamed_meanwhile_gets_no_version(workspace, cast):
+    model = factories.model(workspace, cast)
+    run = factories.run(workspace, cast.alice)
+    factories.upload(run, "model.onnx", b"model", cast.alice)
+
+    def register() -> None:
+        version_of_source(
+            model,
+            source=Source(f"runs:/{run.run_id}/model.onnx", run, path="model.onnx"),
+            description="",
+            tags={},
+            run_link="",
+            actor=cast.alice,
+        )
+
+    renamed = overtaken(
+        lambda: rename_model(model, name="scores", actor=cast.alice), register
+    )
+    archived = overtaken(lambda: archive_model(model, actor=cast.alice), register)
+
+    # The entry calls the version by the name that its model has by then.
+    assert renamed == ("done", "done")
+    assert [version.subject for version in ModelVersion.objects.all()] == [
+        "version/default/scores/1"
+    ]
+    assert Event.objects.filter(subject="version/default/scores/1").count() == 1
+    assert archived == ("done", "model_archived")
+    assert ModelVersion.objects.count() == 1
 
 
 def test_version_is_archived_once(workspace, cast):

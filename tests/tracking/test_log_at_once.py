@@ -63,6 +63,20 @@ def entries_of(run: Run):
 
 
 @pytest.mark.django_db
+def test_statement_is_short_enough_for_psycopg_to_remember(workspace, cast):
+    run, lengths = factories.run(workspace, cast.alice), []
+
+    def measure(execute, sql, *others):
+        lengths.append(len(sql))
+        return execute(sql, *others)
+
+    with connection.execute_wrapper(measure):
+        assert logged(run, cast.alice)
+    assert len(lengths) == 1
+    assert lengths[0] <= 4096
+
+
+@pytest.mark.django_db
 def test_both_ways_leave_the_same_rows_and_the_same_entry(workspace, cast):
     short, long = (factories.run(workspace, cast.alice) for _ in range(2))
     for number in range(2):

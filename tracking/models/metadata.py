@@ -10,7 +10,8 @@ from tracking.models.experiment import Experiment
 from tracking.models.rows import fetched
 from tracking.models.workspace import Workspace
 
-_BLOCKS_REGISTRATION = """
+# Of an experiment; no row, if nothing is asked for.
+BLOCKS_REGISTRATION = """
 SELECT blocks_registration FROM tracking_metadatatemplate
 WHERE experiment_id = %s ORDER BY number DESC LIMIT 1
 """
@@ -92,7 +93,7 @@ class MetadataTemplateQuerySet(models.QuerySet["MetadataTemplate"]):
 
     def blocks_registration(self, experiment: Experiment) -> bool:
         """Say whether runs must have all that is asked; by hand for registrations."""
-        found = fetched(_BLOCKS_REGISTRATION, [experiment.pk])
+        found = fetched(BLOCKS_REGISTRATION, [experiment.pk])
         return any(blocks for (blocks,) in found)
 
     def _newest_first(self, experiment: Experiment) -> Self:

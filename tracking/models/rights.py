@@ -42,7 +42,7 @@ def given(app: str, model: str, permission: str, *, pk: str, user: str) -> str:
     All arguments are SQL: literals, columns or placeholders.
     """
     wanted = _PERMISSION.format(app=app, model=model, permission=permission)
-    return _ON_OBJECT.format(wanted=wanted, pk=pk, user=user)
+    return _short(_ON_OBJECT.format(wanted=wanted, pk=pk, user=user))
 
 
 def sees(app: str, model: str, permission: str, *, pk: str, user: str) -> str:
@@ -52,7 +52,12 @@ def sees(app: str, model: str, permission: str, *, pk: str, user: str) -> str:
     """
     wanted = _PERMISSION.format(app=app, model=model, permission=permission)
     on_object = _ON_OBJECT.format(wanted=wanted, pk=pk, user=user)
-    return f"({on_object} OR {_ON_ALL.format(wanted=wanted, user=user)})"
+    return _short(f"({on_object} OR {_ON_ALL.format(wanted=wanted, user=user)})")
+
+
+def _short(sql: str) -> str:
+    """Leave indentation out: psycopg reads what has over 4,096 characters anew each time."""
+    return " ".join(sql.split())
 
 
 def is_given(app: str, model: str, permission: str, *, pk: str, user: User) -> Func:

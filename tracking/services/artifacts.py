@@ -112,7 +112,7 @@ def upload_at_once(
         return False
     received = storage.incoming(io.BytesIO(content), expected_bytes=len(content))
     with received as file, transaction.atomic():
-        is_done = change_and_record(
+        changed = change_and_record(
             f"{RUN_TO_LOG_IN}, {ARTIFACT_OF_RUN}",
             [
                 *(actor.pk, run_id, workspace.pk),
@@ -125,11 +125,11 @@ def upload_at_once(
             subject=subject_of(run_id),
             payload=_payload(path, file.stored),
         )
-        if is_done:
+        if changed is not None:
             file.keep()
         else:
             transaction.set_rollback(True)
-    return is_done
+    return changed is not None
 
 
 def _payload(path: str, stored: StoredFile) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def log_at_once(
     if tags:
         change.append(TAGS_OF_RUN)
         parameters.append(pairs_as_json(dict(tags).items()))
-    return change_and_record(
+    changed = change_and_record(
         ", ".join([*change, "changed AS (SELECT id FROM run)"]),
         parameters,
         kind=TrackingEvent.RUN_LOGGED,
@@ -142,6 +142,7 @@ def log_at_once(
         subject=subject_of(run_id),
         payload=_payload(metrics, (), tags),
     )
+    return changed is not None
 
 
 def _fits_a_statement(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
@@ -39,7 +40,7 @@ from tracking.permissions import (
 _GIVE = """
 INSERT INTO guardian_groupobjectpermission
     (content_type_id, object_pk, permission_id, group_id)
-SELECT %s, %s, p.id, g.id FROM {pairs}
+SELECT p.content_type_id, {key}, p.id, g.id FROM {pairs}
 CROSS JOIN (
     SELECT %s AS place UNION ALL
     SELECT %s || '/' || n.id FROM tracking_nameprefix n
@@ -54,6 +55,10 @@ _PAIRS = {
     SELECT json_extract(value, '$.codename') AS codename,
         json_extract(value, '$.role') AS role FROM json_each(%s)) AS wanted""",
 }
+# The same for the row that what comes before calls `subject`, with `values_of_roles`.
+GIVEN_TO_ROLES = "given AS ({})".format(
+    _GIVE.format(key="subject.id::text", pairs=f"subject, {_PAIRS['postgresql']}")
+)
 _WORKSPACE = "SELECT id FROM tracking_workspace WHERE id = %s"
 SIGNING_ROLES = frozenset({Role.OWNER, Role.VALIDATOR, Role.RISK, Role.ETHICS})
 
@@ -99,28 +104,41 @@ def give_roles_their_permissions(
     Groups of a prefix that its name begins with get them as well. The workspace is
     locked against a grant that goes into effect meanwhile.
     """
-    pairs = [
-        {"codename": codename, "role": role}
-        for codename in grants
-        for role in grants[codename]
-    ]
-    of_type = ContentType.objects.get_for_model(subject).pk
-    name = ""
     if not isinstance(subject, Workspace):
-        _lock(workspace.pk)
-        name = str(getattr(subject, "name", ""))
-    of_prefixes = f"{workspace.name}:{GrantedOn.PREFIX}"
+        lock_against_grants(workspace.pk)
+    sql = _GIVE.format(key="%s", pairs=_PAIRS[connection.vendor])
     with connection.cursor() as cursor:
-        cursor.execute(
-            _GIVE.format(pairs=_PAIRS[connection.vendor]),
-            [
-                *(of_type, str(subject.pk), json.dumps(pairs)),
-                *(workspace.name, of_prefixes, workspace.pk, name, of_type),
-            ],
-        )
+        values = values_of_roles(subject, grants, workspace)
+        cursor.execute(sql, [str(subject.pk), *values])
 
 
-def _lock(workspace: int) -> None:
+def values_of_roles(
+    subject: models.Model, grants: Mapping[str, frozenset[Role]], workspace: Workspace
+) -> list[Any]:
+    """Return the parameters of `GIVEN_TO_ROLES` for a subject, which needs no key yet."""
+    is_below_prefixes = not isinstance(subject, Workspace)
+    name = str(getattr(subject, "name", "")) if is_below_prefixes else ""
+    return [
+        _pairs(tuple(grants.items())),
+        *(workspace.name, f"{workspace.name}:{GrantedOn.PREFIX}", workspace.pk, name),
+        ContentType.objects.get_for_model(subject).pk,
+    ]
+
+
+@cache
+def _pairs(grants: tuple[tuple[str, frozenset[Role]], ...]) -> str:
+    """Return grants as JSON, once: each kind of object has the same ones every time."""
+    return json.dumps(
+        [
+            {"codename": codename, "role": role}
+            for codename, roles in grants
+            for role in roles
+        ]
+    )
+
+
+def lock_against_grants(workspace: int) -> None:
+    """Let grants below prefixes wait for what is made in a workspace, and this for them."""
     locks = " FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
     fetched(f"{_WORKSPACE}{locks}", [workspace])
 
@@ -175,7 +193,7 @@ def group_to_enter(grant: RoleGrant) -> Group:
     """Return the group, made and given its permissions if it is not there yet."""
     if grant.granted_on == GrantedOn.WORKSPACE:
         return group_of(Role(grant.role), grant.workspace)
-    _lock(grant.workspace_id)
+    lock_against_grants(grant.workspace_id)
     group, _ = Group.objects.get_or_create(name=grant.group_name)
     of_role = GroupObjectPermission.objects.filter(
         group=group_of(Role(grant.role), grant.workspace)
