@@ -10,7 +10,7 @@ from enum import StrEnum
 from django.apps import apps
 from django.db import connection, transaction
 
-from audit.triggers import APPEND_ONLY_TABLES, expected_triggers
+from audit.triggers import APPEND_ONLY_TABLES, KEEPERS, expected_triggers
 
 Rights = frozenset[str]
 
@@ -79,6 +79,8 @@ def rights_on(table: str, role: DatabaseRole) -> Rights:
         return own or (CHANGE if table == "audit_verificationturn" else recorded)
     if table in _OF_THE_SEQUENCER or table in _OF_THE_OWNER:
         return READ
+    if table in {keeper.into for keeper in KEEPERS.values()}:
+        return READ  # its triggers write there, with the rights of the owner
     if table in APPEND_ONLY_TABLES:
         return ADD
     return EMPTY if table in _EMPTIED else CHANGE

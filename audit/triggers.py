@@ -18,6 +18,7 @@ APPEND_ONLY_TABLES: set[str] = set()
 REPLACE_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {}
 GROWING_TABLES: dict[str, str] = {}
 GUARDS: dict[str, "Guard"] = {}
+KEEPERS: dict[str, "Keeper"] = {}
 
 # ENABLE ALWAYS: otherwise session_replication_role = replica switches a trigger off.
 _ALWAYS = "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}"
@@ -51,6 +52,20 @@ BEGIN
 END;
 """
 
+_KEEP = """
+BEGIN
+  IF TG_OP = 'UPDATE' AND NOT ({changed}) THEN RETURN NULL; END IF;
+  INSERT INTO {schema}.{into} (subject, key, value, ended_at)
+  VALUES (({subject}), OLD.key, OLD.value, clock_timestamp());
+  RETURN NULL;
+END;
+"""
+
+_SQLITE_KEEP = (
+    "CREATE TRIGGER {name} AFTER {when} ON {table} {condition}"
+    "BEGIN INSERT INTO {into} (subject, key, value, ended_at) VALUES (({subject}), "
+    "OLD.key, OLD.value, strftime('%Y-%m-%d %H:%M:%f', 'now')); END"
+)
 _SQLITE_REFUSE_IF = (
     "CREATE TRIGGER {name} BEFORE {on} ON {table} WHEN {condition} "
     "BEGIN SELECT RAISE(ABORT, '{sentence}'); END"
@@ -72,6 +87,7 @@ class Trigger:
     body: str = ""
     is_definer: bool = False
     sqlite: str = ""
+    does: str = "refuses changes"
 
     def create(self, editor: BaseDatabaseSchemaEditor) -> None:
         # None, not (): otherwise percent signs would be placeholders.
@@ -130,6 +146,65 @@ class Guard:
         )
 
 
+@dataclass(frozen=True)
+class Keeper:
+    """What writes into another table what a label was when its row changes or goes.
+
+    `table` has the columns `owner`, `key` and `value`. `subject` is a SELECT that both
+    engines read, over OLD, of what the log calls the owner; its tables stand after
+    `{schema}`.
+    """
+
+    name: str
+    table: str
+    owner: str
+    subject: str
+    into: str
+
+    def triggers(self, vendor: str) -> list[Trigger]:
+        """Return those of one engine; on PostgreSQL with the rights of the owner.
+
+        Otherwise whoever may write labels could make up former ones.
+        """
+        columns = (self.owner, "key", "value")
+        changed = " OR ".join(f"NEW.{name} <> OLD.{name}" for name in columns)
+        if vendor == "sqlite":
+            return [
+                self._on_sqlite("UPDATE", f"WHEN {changed} "),
+                self._on_sqlite("DELETE", ""),
+            ]
+        schema = _schema()
+        return [
+            Trigger(
+                self.table,
+                self.name,
+                f"AFTER UPDATE OR DELETE ON {self.table} FOR EACH ROW",
+                f"{self.name}_keeper",
+                _KEEP.format(
+                    changed=changed,
+                    schema=schema,
+                    into=self.into,
+                    subject=self.subject.format(schema=f"{schema}."),
+                ),
+                is_definer=True,
+                does=_KEEPS,
+            )
+        ]
+
+    def _on_sqlite(self, when: str, condition: str) -> Trigger:
+        name = f"{self.name}_{when.lower()}"
+        statement = _SQLITE_KEEP.format(
+            name=name,
+            when=when,
+            table=self.table,
+            condition=condition,
+            into=self.into,
+            subject=self.subject.format(schema=""),
+        )
+        return Trigger(self.table, name, when, sqlite=statement, does=_KEEPS)
+
+
+_KEEPS = "keeps what a label was"
 Declared = Callable[[str], list[Trigger]]
 
 
@@ -221,6 +296,15 @@ def refuses(guard: Guard) -> InstallTriggers:
     return InstallTriggers(lambda vendor: [guard.trigger(vendor)])
 
 
+def keeps(keeper: Keeper) -> InstallTriggers:
+    """Return a migration operation after which no label is lost, however it goes.
+
+    A trigger, so that the statements of training stay as they are and a shell is caught.
+    """
+    KEEPERS[keeper.name] = keeper
+    return InstallTriggers(keeper.triggers)
+
+
 def events_await_their_index() -> InstallTriggers:
     """Return an operation after which the database itself makes each event pending.
 
@@ -243,6 +327,8 @@ def expected_triggers(vendor: str) -> list[Trigger]:
     for table, column in sorted(GROWING_TABLES.items()):
         expected += _growing(table, column, vendor)
     expected += [guard.trigger(vendor) for _, guard in sorted(GUARDS.items())]
+    for _, keeper in sorted(KEEPERS.items()):
+        expected += keeper.triggers(vendor)
     return expected
 
 
@@ -330,17 +416,22 @@ def _awaiting(vendor: str) -> Trigger:
             "BEGIN INSERT INTO audit_pending (event_id) VALUES (NEW.id); END"
         )
         return Trigger("audit_event", name, "INSERT", sqlite=statement)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT quote_ident(current_schema())")
-        (schema,) = cursor.fetchone()
     return Trigger(
         "audit_event",
         name,
         "AFTER INSERT ON audit_event FOR EACH ROW",
         "attestry_await_index",
-        _AWAIT_INDEX.format(schema=schema),
+        _AWAIT_INDEX.format(schema=_schema()),
         is_definer=True,
+        does="makes events pending",
     )
+
+
+def _schema() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        (schema,) = cursor.fetchone()
+    return str(schema)
 
 
 def _sqlite_faults(expected: list[Trigger]) -> Iterator[str]:
@@ -400,10 +491,11 @@ def _events(definition: str) -> tuple[str, frozenset[str], bool, bool]:
 def _foreign(there: dict[tuple[str, str], Any]) -> Iterator[str]:
     """Name triggers on evidence that no migration made: they could change what comes."""
     guarded = {guard.table for guard in GUARDS.values()}
+    guarded |= {keeper.table for keeper in KEEPERS.values()}
     for table, name in sorted(there):
         if table in APPEND_ONLY_TABLES | GROWING_TABLES.keys() | guarded:
             yield f"There is a trigger {name} on {table} that nobody installed."
 
 
 def _missing(trigger: Trigger) -> str:
-    return f"The trigger {trigger.name}, which refuses changes, is missing."
+    return f"The trigger {trigger.name}, which {trigger.does}, is missing."

@@ -21,6 +21,7 @@ from registry.models import ModelVersion, Retirement
 from registry.services.break_glass import may_ask_to_break_glass
 from registry.services.retirements import may_retire_still
 from registry.services.slots import may_add_challenger, may_remove_challenger
+from tracking.admin.former_tags import former_tags
 from tracking.admin.row_acts import Act
 from tracking.admin.rows import link_to_person, person
 
@@ -59,6 +60,7 @@ class ModelVersionAdmin(DependantsAdmin):
         "lineage",
         "requests",
         "reports",
+        "former_tags",
     )
     acts: ClassVar[dict[str, Act]] = {
         "add-challenger": Act(AddChallengerForm, may_add_challenger),
@@ -119,6 +121,10 @@ class ModelVersionAdmin(DependantsAdmin):
             "model_version__registered_model", "requested_by"
         )
         return request_table(requests.order_by("-pk"))
+
+    @admin.display(description="former tags")
+    def former_tags(self, version: ModelVersion) -> str:
+        return former_tags(version.subjects(version.registered_model.subjects))
 
     @admin.display(description="lineage reports")
     def reports(self, version: ModelVersion) -> str:

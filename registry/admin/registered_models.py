@@ -21,6 +21,7 @@ from registry.permissions import may_open_finding
 from registry.services.inventory import Serving, inventory
 from registry.services.retirements import may_retire_still, models_that_stand_on
 from registry.services.tiers import may_assess_tier
+from tracking.admin.former_tags import former_tags
 from tracking.admin.row_acts import Act, ActsAdmin
 from tracking.admin.rows import link_to_person, person
 
@@ -62,6 +63,7 @@ class RegisteredModelAdmin(ActsAdmin[RegisteredModel]):
         "findings",
         "versions",
         "policies",
+        "former_tags",
     )
     acts: ClassVar[dict[str, Act]] = {
         "open-finding": Act(OpenFindingForm, may_open_finding),
@@ -196,3 +198,7 @@ class RegisteredModelAdmin(ActsAdmin[RegisteredModel]):
             ("policy", "environment", "published at"),
             ((link(item), item.environment, in_force_since(item)) for item in policies),
         )
+
+    @admin.display(description="former tags")
+    def former_tags(self, model: RegisteredModel) -> str:
+        return former_tags(model.subjects)

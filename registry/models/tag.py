@@ -1,4 +1,4 @@
-"""Tags: labels of registered models and of versions; the log keeps what they were."""
+"""Tags: labels of registered models and of versions; what they were is kept."""
 
 from typing import ClassVar
 

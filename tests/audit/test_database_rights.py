@@ -12,7 +12,9 @@ from django.db import DatabaseError, connection, models, transaction
 from audit.models import Pending
 from audit.proofs import database_faults
 from audit.triggers import APPEND_ONLY_TABLES, REPLACE_KEYS, expected_triggers
+from tests import factories
 from tests.audit.happenings import execute, note
+from tracking.models import FormerTag
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +114,25 @@ def test_application_fills_the_queue_by_no_trigger_of_its_own(rights):
         )
 
 
+def test_application_makes_up_no_former_tag_and_loses_none(rights, workspace, cast):
+    run = factories.run(workspace, cast.alice)
+    with acting_as(APPLICATION):
+        assert "permission denied" in refusal_of(
+            "INSERT INTO tracking_formertag (subject, key, value, ended_at) "
+            "VALUES ('run/1', 'team', 'credit', now())"
+        )
+        execute("CREATE TEMP TABLE own (run_id bigint, key text, value text)")
+        assert "permission denied" in refusal_of(
+            "CREATE TRIGGER own AFTER DELETE ON own FOR EACH ROW "
+            "EXECUTE FUNCTION public.tracking_former_tags_of_runs_are_kept_keeper()"
+        )
+        execute("CREATE TEMP TABLE tracking_formertag (LIKE tracking_formertag)")
+        execute(f"DELETE FROM tracking_tag WHERE run_id = {run.pk}")
+    execute("DROP TABLE pg_temp.tracking_formertag")
+
+    assert FormerTag.objects.of([run.subject]).get().value == "run"
+
+
 def test_trigger_stops_the_owner_too(rights):
     note(1)
 
@@ -196,6 +217,17 @@ def test_owner_of_the_tables_is_warned(db):
             "The function of the trigger audit_event_awaits_index was changed.",
         ),
         (
+            "CREATE OR REPLACE FUNCTION tracking_former_tags_of_runs_are_kept_keeper() "
+            "RETURNS trigger AS $$BEGIN RETURN NULL; END$$ LANGUAGE plpgsql",
+            "The function of the trigger tracking_former_tags_of_runs_are_kept was "
+            "changed.",
+        ),
+        (
+            "CREATE TRIGGER own BEFORE DELETE ON tracking_tag FOR EACH ROW "
+            "EXECUTE FUNCTION attestry_refuse_change()",
+            "There is a trigger own on tracking_tag that nobody installed.",
+        ),
+        (
             "GRANT EXECUTE ON FUNCTION attestry_await_index() TO PUBLIC",
             "Everybody may call the function of the trigger audit_event_awaits_index.",
         ),
@@ -223,6 +255,11 @@ def test_altered_trigger_is_named_on_postgresql(statement, sentence):
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
+        (
+            "DROP TRIGGER tracking_former_tags_of_runs_are_kept_update",
+            "The trigger tracking_former_tags_of_runs_are_kept_update, which keeps what "
+            "a label was, is missing.",
+        ),
         (
             "DROP TRIGGER audit_event_append_only_delete",
             "The trigger audit_event_append_only_delete, which refuses changes, is "

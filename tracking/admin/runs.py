@@ -9,12 +9,19 @@ from django.utils.html import format_html
 
 from audit.admin import NOTHING, badge, code, link, linked, moment, table, utc
 from tracking.admin.dependants import leads_to_dependants, link_to_commit
+from tracking.admin.former_tags import former_tags
 from tracking.admin.rows import VisibleRowsAdmin, person
 from tracking.completeness import completeness
 from tracking.evidence import read_content
 from tracking.hierarchy import nested_in
 from tracking.metadata_rules import violations
-from tracking.models import Experiment, MetadataTemplate, Reproduction, Run
+from tracking.models import (
+    Experiment,
+    LoggedModel,
+    MetadataTemplate,
+    Reproduction,
+    Run,
+)
 from tracking.models.experiment import Lifecycle
 from tracking.models.tag import COMMIT_TAG, PARENT_TAG
 from tracking.reproduction import open_claim
@@ -45,6 +52,8 @@ class ExperimentAdmin(VisibleRowsAdmin[Experiment]):
         moment("created_at", "created at"),
         "runs",
         "asks_for",
+        "former_tags",
+        "former_tags_of_models",
     )
 
     @admin.display(description="runs")
@@ -68,6 +77,14 @@ class ExperimentAdmin(VisibleRowsAdmin[Experiment]):
         if template.blocks_registration:
             shown.append(("without it", "no version is registered", NOTHING))
         return table(("kind", "name", "required"), shown)
+
+    @admin.display(description="former tags")
+    def former_tags(self, experiment: Experiment) -> str:
+        return former_tags([experiment.subject])
+
+    @admin.display(description="former tags of its logged models")
+    def former_tags_of_models(self, experiment: Experiment) -> str:
+        return former_tags(LoggedModel.objects.filter(experiment=experiment).subjects())
 
 
 @admin.register(Run)
@@ -110,6 +127,7 @@ class RunAdmin(VisibleRowsAdmin[Run]):
         "params",
         "metrics",
         "tags",
+        "former_tags",
         "artifacts",
     )
     # The experiment's page links here with its id.
@@ -250,6 +268,10 @@ class RunAdmin(VisibleRowsAdmin[Run]):
         return table(
             ("tag", "value"), run.tags.order_by("key").values_list("key", "value")
         )
+
+    @admin.display(description="former tags")
+    def former_tags(self, run: Run) -> str:
+        return former_tags([run.subject])
 
     @admin.display(description="artifacts")
     def artifacts(self, run: Run) -> str:

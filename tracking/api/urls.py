@@ -5,6 +5,7 @@ from django.urls import path
 from tracking.api import (
     accounts,
     datasets,
+    former_tags,
     hierarchy,
     metadata,
     reproductions,
@@ -48,4 +49,5 @@ urlpatterns = [
     path("experiments/<int:pk>/hierarchy/", hierarchy.HierarchyOfExperiment.as_view()),
     path("runs/<slug:run_id>/datasets/", datasets.DatasetsOfRun.as_view()),
     path("runs/<slug:run_id>/hierarchy/", hierarchy.HierarchyOfRun.as_view()),
+    path("runs/<slug:run_id>/former-tags/", former_tags.FormerTagsOfRun.as_view()),
 ]

@@ -9,6 +9,7 @@ from tracking.models.artifact import (
 )
 from tracking.models.dataset import Dataset, DatasetCard, DatasetInput, DatasetLabeller
 from tracking.models.experiment import Experiment
+from tracking.models.former_tag import FormerTag
 from tracking.models.logged_model import (
     LoggedModel,
     LoggedModelMetric,
@@ -42,6 +43,7 @@ __all__ = [
     "FieldDefinition",
     "FormerAuthor",
     "FormerParent",
+    "FormerTag",
     "GrantState",
     "LatestMetric",
     "LoggedModel",

@@ -6,10 +6,13 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
+from django.db.models.functions import Concat
 from guardian.shortcuts import get_objects_for_user
 
 from tracking.models.experiment import Experiment, Lifecycle
 from tracking.models.run import Run
+
+SUBJECT = "logged-model/"
 
 
 class LoggedModelStatus(models.TextChoices):
@@ -43,6 +46,11 @@ class LoggedModelQuerySet(models.QuerySet["LoggedModel"]):
 
     def active(self) -> Self:
         return self.filter(lifecycle_stage=Lifecycle.ACTIVE)
+
+    def subjects(self) -> models.QuerySet["LoggedModel", str]:
+        """As what the log knows them."""
+        subject = Concat(models.Value(SUBJECT), "model_id")
+        return self.order_by().values_list(subject, flat=True)
 
 
 class LoggedModel(models.Model):
@@ -87,7 +95,7 @@ class LoggedModel(models.Model):
 
     @property
     def subject(self) -> str:
-        return f"logged-model/{self.model_id}"
+        return f"{SUBJECT}{self.model_id}"
 
     @property
     def is_active(self) -> bool:

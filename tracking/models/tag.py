@@ -1,4 +1,4 @@
-"""Tags: labels of runs and experiments that may change; the log keeps what they were."""
+"""Tags: labels of runs and experiments that may change; what they were is kept."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -34,7 +34,10 @@ class TagQuerySet(models.QuerySet["Tag"]):
 
 
 class Tag(models.Model):
-    """The one part of a run that is overwritten; each write is an entry."""
+    """The one part of a run that is overwritten; each write is an entry.
+
+    What it was before is kept as a `FormerTag`, by the database itself.
+    """
 
     run = models.ForeignKey(Run, models.PROTECT, related_name="tags", db_index=False)
     key = models.CharField(max_length=250)

@@ -254,7 +254,10 @@ def _keep_what_was_said(run: Run, tags: Mapping[str, str]) -> None:
 
 
 def remove_tag(run: Run, *, key: str, actor: User) -> None:
-    """Take a label away; the entry says which, and the log keeps what it was."""
+    """Take a label away; the entry commits to which, and what it was is kept.
+
+    By the database, as a former tag; the entry holds no more than a digest.
+    """
     with transaction.atomic():
         run = writable(run, actor=actor)
         _keep_what_was_said(run, {key: ""})
