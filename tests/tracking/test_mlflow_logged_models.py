@@ -10,7 +10,7 @@ from guardian.shortcuts import assign_perm
 
 from tests import factories
 from tests.tracking.refusals import conflict, denied, invalid, unknown
-from tracking.models import Experiment, LoggedModel, LoggedModelParam
+from tracking.models import Experiment, LoggedModel, LoggedModelParam, Run
 from tracking.models.logged_model import UseDirection
 from tracking.services.experiments import create_experiment
 from tracking.services.logged_models import log_model_uses
@@ -472,6 +472,33 @@ def found(alice, models, **query: Any):
     ],
 )
 def test_models_are_found(alice, models, query, names):
+    assert found(alice, models, **query) == names
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"filter": "source_run_id = 'RUN'"}, ["m1"]),
+        ({"filter": "source_run_id != 'RUN'"}, ["m0", "m2"]),
+        ({"filter": "source_run_id IN ('RUN', 'x')"}, ["m1"]),
+        ({"filter": "source_run_id NOT IN ('RUN', 'x')"}, ["m0", "m2"]),
+        ({"filter": "source_run_id LIKE '%'"}, ["m1", "m2"]),
+        ({"filter": "source_run_id LIKE 'RU%'"}, ["m1"]),
+        ({"filter": "source_run_id ILIKE 'ru%'"}, ["m1", "m2"]),
+        ({"order_by": [{"field_name": "source_run_id"}]}, ["m1", "m2", "m0"]),
+        (
+            {"order_by": [{"field_name": "source_run_id", "ascending": False}]},
+            ["m2", "m1", "m0"],
+        ),
+    ],
+)
+def test_models_are_found_by_their_run_which_one_of_them_does_not_have(
+    alice, models, query, names
+):
+    last, middle, first = models
+    LoggedModel.objects.filter(pk=first.pk).update(source_run=None)
+    Run.objects.filter(pk=middle.source_run_id).update(run_id="RUN")
+    Run.objects.filter(pk=last.source_run_id).update(run_id="run-of-m2")
     assert found(alice, models, **query) == names
 
 

@@ -9,8 +9,10 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from tests import factories
-from tracking.models import Run
+from tracking.models import LoggedModel, Run
 from tracking.models.experiment import Lifecycle
+from tracking.search.datasets import MOST_DATASETS, uses_of
+from tracking.search.logged_models import ModelOrder, OnDataset, search_logged_models
 from tracking.search.points import points_in_time_order
 from tracking.search.runs import search_runs
 
@@ -28,7 +30,49 @@ PARAMS = """INSERT INTO tracking_param (run_id, key, value)
     SELECT id, 'k' || n, 'value-' || id * 31 % 101
     FROM tracking_run, generate_series(0, 9) n"""
 TAGS = PARAMS.replace("tracking_param", "tracking_tag").replace("9)", "4)")
-TABLES = ("run", "metric", "latestmetric", "param", "tag")
+# A quarter of the data have one name; all runs use theirs at once, which scatters the
+# rows of a run.
+DATASETS = """INSERT INTO tracking_dataset (workspace_id, name, digest, source_type,
+        source, schema, profile, created_at)
+    SELECT workspace_id, CASE WHEN n % 4 = 0 THEN 'dataset' ELSE 'data-' || n % 5000 END,
+        left(md5(n::text), 8), 'local', '{}', '', repeat('x', 100), now()
+    FROM (SELECT DISTINCT workspace_id FROM tracking_experiment) e,
+        generate_series(1, 20000) n"""
+INPUTS = """INSERT INTO tracking_datasetinput (run_id, dataset_id, tags)
+    SELECT r.id, d.id, json_build_object('mlflow.data.context',
+        CASE WHEN n % 5 = 0 THEN 'test' ELSE 'training' END)
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM tracking_run) r
+    CROSS JOIN generate_series(0, 9) n
+    JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM tracking_dataset) d
+        ON d.place = (r.place * 10 + n) % 20000 + 1
+    ORDER BY n, r.place"""
+MODELS = """INSERT INTO tracking_loggedmodel (model_id, experiment_id, source_run_id, name,
+        model_type, status, lifecycle_stage, created_by_id, created_at, updated_at)
+    SELECT 'm-' || run_id, experiment_id, id, 'model-' || id, 'linear', 'READY',
+        'active', created_by_id, started_at, started_at
+    FROM tracking_run"""
+MODEL_POINTS = """INSERT INTO tracking_loggedmodelmetric (logged_model_id, run_id, key,
+        value, is_nan, timestamp_ms, step, dataset_name, dataset_digest)
+    SELECT id, source_run_id, 'm' || n, id * 7919 % 1009, false, 1, 0,
+        'data-' || n, left(md5(n::text), 8)
+    FROM tracking_loggedmodel, generate_series(0, 9) n"""
+MODEL_PARAMS = """INSERT INTO tracking_loggedmodelparam (logged_model_id, key, value)
+    SELECT id, 'k' || n, 'value-' || id * 31 % 101
+    FROM tracking_loggedmodel, generate_series(0, 9) n"""
+MODEL_TAGS = MODEL_PARAMS.replace("modelparam", "modeltag").replace("9)", "4)")
+TABLES = (
+    "run",
+    "metric",
+    "latestmetric",
+    "param",
+    "tag",
+    "dataset",
+    "datasetinput",
+    "loggedmodel",
+    "loggedmodelmetric",
+    "loggedmodelparam",
+    "loggedmodeltag",
+)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -49,7 +93,9 @@ def experiment(workspace, cast):
         for number in range(EXPERIMENTS * RUNS_OF_EACH)
     )
     with connection.cursor() as cursor:
-        for statement in (POINTS, LATEST, PARAMS, TAGS):
+        for statement in (POINTS, LATEST, PARAMS, TAGS, DATASETS, INPUTS):
+            cursor.execute(statement)
+        for statement in (MODELS, MODEL_POINTS, MODEL_PARAMS, MODEL_TAGS):
             cursor.execute(statement)
         for name in TABLES:
             cursor.execute(f"ANALYZE tracking_{name}")
@@ -92,6 +138,29 @@ ASKED = [
     ("start_time > 1767225700000", []),
     ("end_time > 1767225700000", []),
     ("dataset.name = 'loans'", []),
+    ("dataset.name = 'dataset'", []),
+    ("dataset.name = 'data-7'", ["metrics.m0 DESC"]),
+    ("dataset.name != 'data-7'", []),
+    ("dataset.name IN ('data-7', 'dataset')", []),
+    ("dataset.name NOT IN ('data-7', 'dataset')", []),
+    ("dataset.name LIKE 'data-7%'", []),
+    ("dataset.name LIKE '%7%'", ["start_time"]),
+    ("dataset.name ILIKE 'DATA-7%'", []),
+    ("dataset.digest = 'c4ca4238'", []),
+    ("dataset.digest != 'c4ca4238'", []),
+    ("dataset.digest IN ('c4ca4238', 'x')", []),
+    ("dataset.digest NOT IN ('c4ca4238', 'x')", []),
+    ("dataset.digest LIKE 'c4%'", []),
+    ("dataset.digest ILIKE 'C4%'", []),
+    ("dataset.context = 'training'", []),
+    ("dataset.context = 'eval'", []),
+    ("dataset.context != 'training'", []),
+    ("dataset.context IN ('test', 'eval')", []),
+    ("dataset.context NOT IN ('test', 'eval')", []),
+    ("dataset.context LIKE 't%'", []),
+    ("dataset.context ILIKE 'T%'", []),
+    ("dataset.name = 'dataset' AND dataset.context = 'test'", []),
+    (" AND ".join(f"dataset.name = 'data-{n}'" for n in range(12)), []),
     (" AND ".join(f"params.k{n} = 'value-5'" for n in range(12)), []),
 ]
 
@@ -111,6 +180,70 @@ def test_whatever_a_leaderboard_asks_is_found_by_an_index(experiment):
         if found.first is not None:
             plans[filter_string, *order_by, "first"] = plan_of(found.first[:101])
     assert {asked: plan for asked, plan in plans.items() if reads_all(plan)} == {}
+
+
+OF_DATA = OnDataset("data-1", "c4ca4238")
+ASKED_OF_MODELS = [
+    ("", [], []),
+    ("", [OF_DATA], []),
+    ("name = 'model-7'", [], []),
+    ("name != 'model-7'", [], []),
+    ("name LIKE 'model-1%'", [], []),
+    ("name ILIKE 'MODEL-1%'", [], []),
+    ("model_id IN ('x', 'y')", [], []),
+    ("model_type = 'linear'", [], []),
+    ("status = 'READY'", [], []),
+    ("source_run_id = 'x'", [], []),
+    ("source_run_id != 'x'", [], []),
+    ("source_run_id IN ('x', 'y')", [], []),
+    ("source_run_id LIKE 'a%'", [], []),
+    ("creation_timestamp > 1767225700000", [], []),
+    ("last_updated_timestamp > 1767225700000", [], []),
+    ("metrics.m0 > 900", [], []),
+    ("metrics.m0 != 5", [OF_DATA], []),
+    ("metrics.m0 > 900 AND metrics.m1 < 100", [OF_DATA], []),
+    ("params.k0 = 'value-5'", [], []),
+    ("params.k0 != 'value-5'", [], []),
+    ("params.k0 IN ('value-5', 'value-6')", [], []),
+    ("params.k0 LIKE 'value-1%'", [], []),
+    ("tags.k0 = 'value-5'", [], []),
+    ("tags.k0 NOT IN ('value-5', 'value-6')", [], []),
+    ("tags.k0 ILIKE 'VALUE-1%'", [], []),
+    (" AND ".join(f"params.k{n} = 'value-5'" for n in range(12)), [], []),
+    ("", [], [ModelOrder("name")]),
+    ("", [], [ModelOrder("creation_timestamp", descending=True)]),
+    ("", [], [ModelOrder("source_run_id", descending=True)]),
+    ("", [], [ModelOrder("metrics.m0")]),
+    ("", [], [ModelOrder("metrics.m1", descending=True, dataset=OF_DATA)]),
+    ("metrics.m0 > 900", [], [ModelOrder("metrics.m0"), ModelOrder("metrics.m1")]),
+]
+
+
+def test_whatever_is_asked_of_logged_models_is_found_by_an_index(experiment):
+    models = LoggedModel.objects.filter(experiment__in=[experiment.pk]).active()
+    plans = {}
+    for number, (filter_string, datasets, order_by) in enumerate(ASKED_OF_MODELS):
+        found = search_logged_models(
+            models,
+            filter_string=filter_string,
+            datasets=datasets,
+            order_by=order_by,
+        )
+        plans[number, filter_string] = plan_of(found[:101])
+    assert {asked: plan for asked, plan in plans.items() if reads_all(plan)} == {}
+
+
+def test_datasets_of_an_experiment_are_found_by_an_index(experiment):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # All that its runs used is told, so it must lie together to be worth an index; so
+        # it does, because a run names its data at one time.
+        cursor.execute(
+            "CLUSTER tracking_datasetinput USING tracking_a_run_names_a_dataset_once"
+        )
+        cursor.execute("ANALYZE tracking_datasetinput")
+    plan = plan_of(uses_of([experiment.pk]).distinct()[:MOST_DATASETS])
+    assert not reads_all(plan), plan
 
 
 def test_best_run_is_found_without_a_look_at_the_others(experiment):

@@ -206,7 +206,7 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
                 for one in message.datasets
             ],
             order_by=[_order(clause) for clause in message.order_by],
-        ).select_related("source_run"),
+        ).prefetch_related("source_run"),
         query=question(caller, message),
         size=message.max_results or 100,
         token=message.page_token,

@@ -1,4 +1,4 @@
-"""How a filter's questions to other tables are put, so that many are planned at once.
+"""How a filter's questions to other tables are put: many at once, answered by an index.
 
 A comparison of a metric, param, tag or dataset asks whether another table holds a row.
 PostgreSQL makes a join of each such EXISTS and plans all joins together, for which the
@@ -8,7 +8,15 @@ time grows with the cube of their number: for a hundred it took seconds.
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from django.db.models import BooleanField, Exists, Model, Q, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    Exists,
+    Model,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Left
 
@@ -44,11 +52,30 @@ def text_held(of_key: "QuerySet[Any]", asked: list[Comparison]) -> Combinable:
     """Ask for the row of a param or tag whose value is as all comparisons want it."""
     if asked[0].operator == Operator.IS_NULL:
         return ~Exists(of_key)
-    if asked[0].operator != Operator.IS_NOT_NULL:
-        of_key = of_key.alias(start=Left("value", INDEXED_CHARACTERS))
-        for comparison in asked:
-            of_key = of_key.filter(text_condition(comparison))
-    return Exists(of_key)
+    if asked[0].operator == Operator.IS_NOT_NULL:
+        return Exists(of_key)
+    return Exists(texts_as_wanted(of_key, asked))
+
+
+def texts_as_wanted(
+    of_key: "QuerySet[Any]", asked: list[Comparison]
+) -> "QuerySet[Any]":
+    """Keep the rows whose value is as all comparisons want it."""
+    of_key = of_key.alias(start=Left("value", INDEXED_CHARACTERS))
+    for comparison in asked:
+        of_key = of_key.filter(text_condition(comparison))
+    return of_key
+
+
+def looked_up(rows: "QuerySet[Any]") -> Combinable:
+    """Ask whether there is such a row, by its index for each run or model.
+
+    Where no index holds what is compared, PostgreSQL takes for cheap to read a table whole
+    and to join or hash what an EXISTS finds there, though one experiment is asked for. A
+    subquery for a value leaves it no choice.
+    """
+    yes = Value(True, output_field=BooleanField())  # noqa: FBT003 - SQL's true
+    return _no_join(Subquery(rows.values(yes=yes)[:1]))
 
 
 def holding(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 
 from tracking.models import (
@@ -11,12 +11,21 @@ from tracking.models import (
     LoggedModelMetric,
     LoggedModelParam,
     LoggedModelTag,
+    Run,
 )
 from tracking.search.conditions import condition, number_condition, time_condition
-from tracking.search.grammar import Comparison, Entity, Grammar, Ordering
-from tracking.search.joins import by_row, holding, text_held
+from tracking.search.grammar import (
+    FOR_PATTERNS,
+    Comparison,
+    Entity,
+    Grammar,
+    Operator,
+    Ordering,
+)
+from tracking.search.joins import by_row, holding, looked_up, texts_as_wanted
 from tracking.search.parsing import parse_fields, parse_filter
 
+SOURCE_RUN = "source_run_id"
 _TIMES = {
     "creation_timestamp": "created_at",
     "creation_time": "created_at",
@@ -29,8 +38,10 @@ _FIELDS = {
     "model_id": "model_id",
     "model_type": "model_type",
     "status": "status",
-    "source_run_id": "source_run__run_id",
+    SOURCE_RUN: "source_run__run_id",
 }
+# What leads by an index from the run to its models.
+_BY_RUN_ID = frozenset({Operator.EQUAL, Operator.IN})
 GRAMMAR = Grammar(
     entities={
         "attribute": Entity.ATTRIBUTE,
@@ -87,7 +98,7 @@ def search_logged_models(
     rows = by_row(asked, with_many_rows={Entity.METRIC})
     models = holding(models, [_held(about, on_datasets) for about in rows])
     if datasets and not any(one.entity == Entity.METRIC for one in asked):
-        models = models.filter(Exists(_metrics().filter(on_datasets)))
+        models = models.filter(looked_up(_metrics().filter(on_datasets)))
     orderings = parse_fields([clause.field_name for clause in order_by], GRAMMAR)
     for number, (clause, ordering) in enumerate(zip(order_by, orderings, strict=True)):
         models = _with_value(models, number, ordering, clause.dataset)
@@ -106,6 +117,9 @@ def _with_value(
     ordering: Ordering,
     dataset: OnDataset | None,
 ) -> QuerySet[LoggedModel]:
+    if ordering.key == SOURCE_RUN and ordering.entity == Entity.ATTRIBUTE:
+        run_id = Subquery(_source_run().values("run_id"))
+        return models.alias(**{f"ordering_{number}": run_id})
     if ordering.entity == Entity.ATTRIBUTE:
         return models.alias(**{f"ordering_{number}": F(_FIELDS[ordering.key])})
     points = _metrics().filter(dataset.condition if dataset else Q(), key=ordering.key)
@@ -113,20 +127,33 @@ def _with_value(
     return models.alias(**{f"ordering_{number}": Subquery(latest.values("value")[:1])})
 
 
-def _condition(comparison: Comparison) -> Q:
+def _condition(comparison: Comparison) -> Q | Combinable:
+    if comparison.key == SOURCE_RUN and comparison.operator not in _BY_RUN_ID:
+        return _of_source_run(comparison)
     compare = time_condition if comparison.key in _TIMES else condition
     return compare(_FIELDS[comparison.key], comparison)
+
+
+def _of_source_run(comparison: Comparison) -> Combinable | Q:
+    """Compare the id of the run; one that is not there differs from every id."""
+    is_as_wanted = condition("run_id", comparison)
+    if comparison.operator in FOR_PATTERNS:
+        return looked_up(_source_run().filter(is_as_wanted))
+    return ~Q(looked_up(_source_run().exclude(is_as_wanted)))
 
 
 def _held(asked: list[Comparison], on_datasets: Q) -> Combinable:
     entity, key = asked[0].entity, asked[0].key
     if entity == Entity.METRIC:
         points = _metrics().filter(on_datasets, key=key)
-        return Exists(points.filter(number_condition(asked[0])))
+        return looked_up(points.filter(number_condition(asked[0])))
     model = LoggedModelParam if entity == Entity.PARAM else LoggedModelTag
-    return text_held(
-        model._default_manager.filter(logged_model=OuterRef("pk"), key=key), asked
-    )
+    of_key = model._default_manager.filter(logged_model=OuterRef("pk"), key=key)
+    return looked_up(texts_as_wanted(of_key, asked))
+
+
+def _source_run() -> QuerySet[Run]:
+    return Run.objects.filter(pk=OuterRef("source_run"))
 
 
 def _metrics() -> QuerySet[LoggedModelMetric]:

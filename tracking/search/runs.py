@@ -20,7 +20,7 @@ from tracking.models import DatasetInput, LatestMetric, Param, Run, Tag
 from tracking.models.dataset import CONTEXT_TAG
 from tracking.search.conditions import condition, number_condition, time_condition
 from tracking.search.grammar import Comparison, Entity, Grammar, Operator, Ordering
-from tracking.search.joins import by_row, holding, text_held
+from tracking.search.joins import by_row, holding, looked_up, text_held
 from tracking.search.orders import numbers_of, ordered
 from tracking.search.parsing import parse_filter, parse_order
 
@@ -140,9 +140,10 @@ def _dataset_held(asked: list[Comparison]) -> Combinable:
     (comparison,) = asked
     uses = DatasetInput.objects.filter(run=OuterRef("pk"))
     if comparison.key != "context":
-        return Exists(uses.filter(condition(f"dataset__{comparison.key}", comparison)))
+        of_dataset = condition(f"dataset__{comparison.key}", comparison)
+        return looked_up(uses.filter(of_dataset))
     context = KeyTextTransform(CONTEXT_TAG, "tags")
-    return Exists(
+    return looked_up(
         uses.alias(context_text=Cast(context, CharField())).filter(
             condition("context_text", comparison)
         )
