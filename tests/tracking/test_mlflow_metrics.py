@@ -80,13 +80,58 @@ def test_histories_pass_over_runs_that_are_not_there(
     assert alice.get(path, **{name: "nobody"}, metric_key="loss") == (200, nothing)
 
 
-def test_curve_takes_some_points_and_always_the_newest(alice, history):
-    query = {"run_ids": history.run_id, "metric_key": "loss"}
-    path = "metrics/get-history-bulk-interval"
-    assert steps(alice.get(path, **query)) == list(range(10))
-    assert steps(alice.get(path, **query, max_results=4)) == [0, 3, 6, 9]
-    assert steps(alice.get(path, **query, max_results=1)) == [0]
-    assert steps(alice.get(path, **query, start_step=2, end_step=4)) == [2, 3, 4]
+CURVE = "metrics/get-history-bulk-interval"
+
+
+@pytest.mark.parametrize(
+    ("most", "steps", "taken"),
+    [
+        (1, None, [34]),
+        (2, None, [0, 34]),
+        (3, None, [0, 16, 34]),
+        (4, None, [0, 29, 17, 34]),
+        (7, None, [0, 1, 2, 3, 4, 5, 34]),
+        (3, (-4, 0), [0, 14, 35]),
+        (3, (2, 2), [2, 16, 37]),
+        (7, (0, 3), [0, 28, 15, 2, 23, 3, 38]),
+        (3, (50, 60), []),
+        (5, (6, 6), [6, 13, 20, 27, 34]),
+        (6, (6, 9), [6, 13, 20, 27, 34]),
+    ],
+)
+def test_curve_takes_the_points_that_mlflow_takes(alice, run, cast, most, steps, taken):
+    """As `mlflow server` 3.17.2 answered; the times of steps 0 to 6 lie in each other."""
+    points = [Point("loss", n, 1000 + n, n % 7) for n in range(40)]
+    log_batch(run, metrics=points, actor=cast.alice)
+    between = dict(zip(("start_step", "end_step"), steps, strict=True)) if steps else {}
+    query = {"run_ids": run.run_id, "metric_key": "loss", "max_results": most}
+    status, answer = alice.get(CURVE, **query, **between)
+    assert (status, [point["value"] for point in answer.get("metrics", [])]) == (
+        200,
+        taken,
+    )
+
+
+def test_curve_of_one_step_goes_by_time_and_then_by_value(alice, run, cast):
+    points = [Point("loss", 1, 5, 3), Point("loss", 2, 4, 3), Point("loss", -2, 4, 3)]
+    log_batch(run, metrics=points, actor=cast.alice)
+    for most, taken in ((1, [1]), (2, [-2, 1]), (3, [-2, 2, 1])):
+        query = {"run_ids": run.run_id, "metric_key": "loss", "max_results": most}
+        _, answer = alice.get(CURVE, **query)
+        assert [point["value"] for point in answer["metrics"]] == taken
+
+
+def test_curves_of_several_runs_are_sampled_one_by_one(alice, history, workspace, cast):
+    other = factories.run(workspace, cast.alice)
+    points = [Point("loss", step, 1, step) for step in (5, 50, 500)]
+    log_batch(other, metrics=points, actor=cast.alice)
+    answer = alice.get(
+        CURVE,
+        run_ids=[other.run_id, history.run_id],
+        metric_key="loss",
+        max_results=4,
+    )
+    assert steps(answer) == [5, 50, 500, 0, 3, 6, 9]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """The points of one metric: its history, or as many of them as a curve needs."""
 
-from django.db.models import F, QuerySet, Window
-from django.db.models.functions import Mod, RowNumber
+from django.db.models import QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from tracking.models import Metric, Run
+
+_BY_STEP = ("step", "timestamp_ms", "value", "is_nan")
 
 
 def points_in_time_order(run: Run, key: str) -> QuerySet[Metric]:
@@ -14,20 +16,28 @@ def points_in_time_order(run: Run, key: str) -> QuerySet[Metric]:
 def sampled_points(
     run: Run, *, key: str, steps: tuple[int, int] | None, most: int
 ) -> list[tuple[float, bool, int, int]]:
-    """Return at most `most` points, evenly taken in time; the last one is among them.
+    """Return at most `most` points in the order of their steps, with the last of them.
 
-    Each as `(value, is_nan, timestamp_ms, step)`, by step. `steps` bounds them, both ends
-    included. An index has all of that in the order of time, so a million points are
-    neither sorted nor read from the table.
+    Each as `(value, is_nan, timestamp_ms, step)`. `steps` bounds them, both ends included.
+    They are those that MLflow's SQL store takes, so that a curve looks the same. The
+    database puts them in order, so that no more of a million points come here.
     """
     points = run.metrics.filter(key=key)
     if steps:
         points = points.filter(step__gte=steps[0], step__lte=steps[1])
-    stride = -(-points.count() // most)
-    if stride > 1:
-        # Counted from the end, so that the last point is taken.
-        newest_first = [F(name).desc() for name in ("timestamp_ms", "step", "value")]
-        from_end = Window(RowNumber(), order_by=newest_first)
-        points = points.annotate(skipped=Mod(from_end - 1, stride)).filter(skipped=0)
+    count = points.count()
+    if count > most:
+        place = Window(RowNumber(), order_by=_BY_STEP)
+        points = points.annotate(place=place).filter(place__in=_places(count, most))
     taken = points.values_list("value", "is_nan", "timestamp_ms", "step")
-    return sorted(taken, key=lambda point: (point[3], point[2], point[0]))
+    return list(taken.order_by(*_BY_STEP))
+
+
+def _places(count: int, most: int) -> list[int]:
+    """Return where each of `most` parts of equal length begins, and for the last its end.
+
+    The first parts are longer by one if `count` cannot be divided, as in SQL's NTILE.
+    """
+    length, longer = divmod(count, most)
+    begins = [part * length + min(part, longer) + 1 for part in range(most)]
+    return [*begins[:-1], count]
