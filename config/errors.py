@@ -62,7 +62,7 @@ MLFLOW_INVALID = {"experiment_archived", "run_archived"}
 LONGEST_MESSAGE = 4000
 NATIVE_PATH = re.compile(r"^(?:/w/[^/]+)?/api/v1/")
 MLFLOW_PATH = re.compile(
-    r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|gateway/"
+    r"^(?:/w/[^/]+)?/(?:(?:ajax-)?api/[23]\.0/|gateway(?:/|\Z)"
     r"|(?:(?:model-versions/)?get-artifact|version|health|v1/traces|graphql)\Z)"
 )
 

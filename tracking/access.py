@@ -81,7 +81,7 @@ _VISIBLE_EXPERIMENTS = f"""
 SELECT {columns("e", _EXPERIMENT)}
 FROM tracking_experiment e
 JOIN auth_user a ON a.id = %s
-WHERE e.workspace_id = %s AND (e.id IN ({{places}}) OR e.name = %s)
+WHERE e.workspace_id = %s AND (e.id {{any_of}} OR e.name = %s)
     AND {_SEES_EXPERIMENT}
 """  # noqa: S608 - words of this module
 _LOCKED_RUN = f"""
@@ -155,9 +155,8 @@ def visible_experiments(
     ids: Sequence[int], *, or_name: str | None = None, workspace: Workspace, user: User
 ) -> list[Experiment]:
     """Return those of the experiments that the user may see; one may be meant by name."""
-    places = ", ".join(["%s"] * len(ids) + ["NULL"])
-    sql = _VISIBLE_EXPERIMENTS.format(places=places)
-    rows = fetched(sql, [user.pk, workspace.pk, *ids, or_name])
+    sql = with_any_of(_VISIBLE_EXPERIMENTS)
+    rows = fetched(sql, [user.pk, workspace.pk, any_of(ids), or_name])
     found = [taken(Experiment, _EXPERIMENT, row)[0] for row in rows]
     for experiment in found:
         experiment.workspace = workspace

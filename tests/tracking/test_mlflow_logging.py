@@ -270,6 +270,28 @@ def test_metric_that_is_no_number_is_refused(alice, run):
 
 
 @pytest.mark.parametrize(
+    "half",
+    [
+        {"dataset_name": "loans"},
+        {"dataset_digest": "abc"},
+        {"dataset_name": "loans", "dataset_digest": ""},
+    ],
+)
+def test_metric_on_half_a_dataset_is_refused(alice, run, half):
+    metric = {"key": "m", "value": 1, "timestamp": 1, **half}
+    refused = invalid(
+        "metric_dataset_incomplete",
+        "Metric 'm' names half a dataset: send dataset_name and dataset_digest, or "
+        "neither of them.",
+    )
+    assert alice.post("runs/log-metric", run_id=run.run_id, **metric) == refused
+    whole = {"key": "n", "value": 1, "timestamp": 1}
+    batch = {"run_id": run.run_id, "metrics": [whole, metric]}
+    assert alice.post("runs/log-batch", **batch) == refused
+    assert not Metric.objects.exists()
+
+
+@pytest.mark.parametrize(
     ("points", "latest"),
     [
         ([(1, 10, 0.1), (2, 5, 0.2)], 0.2),

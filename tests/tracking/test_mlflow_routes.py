@@ -167,6 +167,8 @@ def test_method_that_a_path_does_not_take_is_refused_in_the_shape_of_mlflow(path
         ("api/2.0/mlflow/unified-traces", "traces"),
         ("ajax-api/2.0/mlflow/get-trace-artifact", "traces"),
         ("ajax-api/2.0/mlflow/gateway-proxy", "the AI gateway"),
+        ("gateway", "the AI gateway"),
+        ("gateway/", "the AI gateway"),
         ("gateway/chat/invocations", "the AI gateway"),
         ("api/3.0/mlflow/prompt-optimization/jobs", "prompts"),
         ("api/3.0/mlflow/scorers/list", "scorers"),
@@ -174,14 +176,13 @@ def test_method_that_a_path_does_not_take_is_refused_in_the_shape_of_mlflow(path
     ],
 )
 def test_what_is_out_of_scope_is_named(place, path, topic):
-    assert asked("POST", f"{place}/{path}") == (
-        404,
-        {
-            "error_code": "ENDPOINT_NOT_FOUND",
-            "message": f"Attestry does not keep {topic}: it tracks experiments, runs "
-            f"and models.",
-        },
-    )
+    refusal = {
+        "error_code": "ENDPOINT_NOT_FOUND",
+        "message": f"Attestry does not keep {topic}: it tracks experiments, runs and "
+        f"models.",
+    }
+    for method in ("GET", "POST"):
+        assert asked(method, f"{place}/{path}") == (404, refusal), method
 
 
 @pytest.mark.parametrize(

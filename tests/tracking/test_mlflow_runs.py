@@ -1,6 +1,7 @@
 """Experiments and runs over MLflow's API: create, read, end, re-open, freeze."""
 
 import pytest
+from mlflow.protos import service_pb2
 
 from audit.tlog.canonical import digest
 from tests import factories
@@ -346,6 +347,21 @@ def test_ended_run_is_opened_again_and_sealed_again(alice, run, log):
     first, second = RunSeal.objects.order_by("pk")
     assert first.digest != second.digest
     assert second.digest == content_digest(Run.objects.get())
+
+
+@pytest.mark.parametrize(("word", "number"), service_pb2.RunStatus.items())
+def test_status_may_be_its_number_in_the_protocol_of_mlflow(alice, run, word, number):
+    for sent in (number, str(number)):
+        alice.post("runs/update", run_id=run.run_id, status="SCHEDULED")
+        status, answer = alice.post("runs/update", run_id=run.run_id, status=sent)
+        assert (status, answer["run_info"]["status"]) == (200, word)
+
+
+@pytest.mark.parametrize("number", [-1, 0, 6, 2**40])
+def test_number_of_no_status_is_refused(alice, run, number):
+    status, answer = alice.post("runs/update", run_id=run.run_id, status=number)
+    assert (status, answer["code"]) == (400, "message_invalid")
+    assert alice.run(run.run_id)["info"]["status"] == "RUNNING"
 
 
 def test_unknown_status_is_ignored_as_mlflow_does(alice, run):

@@ -24,6 +24,20 @@ def test_page_size_is_bounded(alice, runs, most):
     assert found(alice, runs, max_results=most) == "message_invalid"
 
 
+@pytest.mark.parametrize("path", ["runs/search", "logged-models/search"])
+def test_all_experiments_that_a_client_found_may_be_named_at_once(
+    alice, runs, cast, path
+):
+    factories.logged_model(runs[1], cast.alice)
+    own = str(runs[1].experiment_id)
+    others = [str(10**9 + number) for number in range(49_999)]
+    status, answer = alice.post(path, experiment_ids=[*others, own])
+    found = answer["runs"] if path == "runs/search" else answer["models"]
+    assert (status, {one["info"]["experiment_id"] for one in found}) == (200, {own})
+    status, answer = alice.post(path, experiment_ids=[*others, own, "1"])
+    assert (status, answer["code"]) == (400, "message_invalid")
+
+
 def test_pages_are_walked_to_the_end(alice, runs):
     pages: list[list[Any]] = []
     token = ""

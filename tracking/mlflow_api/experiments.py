@@ -15,7 +15,14 @@ from tracking.mlflow_api.endpoint import (
     visible_experiment,
     visible_experiments,
 )
-from tracking.mlflow_api.fields import MOST_ITEMS, NO_NUL, Key, Name, Text
+from tracking.mlflow_api.fields import (
+    MOST_EXPERIMENTS,
+    MOST_ITEMS,
+    NO_NUL,
+    Key,
+    Name,
+    Text,
+)
 from tracking.mlflow_api.printing import default_experiment_shown, experiment_shown
 from tracking.mlflow_api.view_types import Number, ViewType, in_view
 from tracking.models import Experiment
@@ -25,7 +32,6 @@ from tracking.search.experiments import search_experiments
 from tracking.search.pages import page_of
 from tracking.services import experiments
 
-MOST_EXPERIMENTS = 50_000
 # MLflow's own limit, as that of a source.
 LONGEST_LOCATION = 2048
 LOCATION_TAG = "attestry.wanted_artifact_location"

@@ -23,7 +23,9 @@ Milliseconds = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Step = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Name = Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_NUL)]
 RunName = Annotated[str, Meta(max_length=250, pattern=NO_NUL)]
-Ids = Annotated[list[Text], Meta(max_length=1000)]
+# MLflow's client names all that it found, to search in every experiment.
+MOST_EXPERIMENTS = 50_000
+ExperimentIds = Annotated[list[Text], Meta(max_length=MOST_EXPERIMENTS)]
 
 # MLflow's most for a batch of anything; here it holds where MLflow names no limit, too.
 MOST_ITEMS = 1000

@@ -19,7 +19,7 @@ from tracking.mlflow_api.fields import (
     LONGEST_PARAM_VALUE,
     LONGEST_TAG_VALUE,
     NO_NUL,
-    Ids,
+    ExperimentIds,
     Param,
     Params,
     Tag,
@@ -114,7 +114,7 @@ class Order(Struct):
 class Search(Struct):
     """`POST logged-models/search`."""
 
-    experiment_ids: Ids
+    experiment_ids: ExperimentIds
     filter: Text = ""
     datasets: Annotated[list[Dataset], Meta(max_length=MOST_DATASETS)] = field(
         default_factory=list

@@ -253,6 +253,12 @@ def _models(caller: Caller, used: list[UsedModel]) -> list[tuple[LoggedModel, in
 
 
 def _point(metric: Metric | LogMetric) -> Point:
+    if bool(metric.dataset_name) != bool(metric.dataset_digest):
+        raise InvalidError(
+            "metric_dataset_incomplete",
+            f"Metric {metric.key!r} names half a dataset: send dataset_name and "
+            f"dataset_digest, or neither of them.",
+        )
     try:
         value = float(metric.value)
     except ValueError:

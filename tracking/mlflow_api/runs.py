@@ -18,7 +18,7 @@ from tracking.mlflow_api.endpoint import (
 )
 from tracking.mlflow_api.fields import (
     LONGEST_TAG_VALUE,
-    Ids,
+    ExperimentIds,
     NamedRun,
     RunName,
     Tags,
@@ -41,6 +41,7 @@ from tracking.services.runs import (
 
 LONGEST_NAME = 250
 MOST_RUNS = 50_000
+StatusNumber = Annotated[int, Meta(ge=1, le=len(RunStatus))]
 Moment = Annotated[int, Meta(ge=0, le=LATEST_TIME_MS)]
 
 
@@ -58,9 +59,12 @@ class Get(NamedRun, kw_only=True):
 
 
 class Update(NamedRun, kw_only=True):
-    """`runs/update`; an unknown status is ignored, as MLflow does."""
+    """`runs/update`; an unknown word for the status is ignored, as MLflow does.
 
-    status: str | None = None
+    The status may be its number in MLflow's protocol, of which an unknown one is refused.
+    """
+
+    status: str | StatusNumber | None = None
     end_time: Moment | None = None
     run_name: RunName | None = None
 
@@ -68,7 +72,7 @@ class Update(NamedRun, kw_only=True):
 class Search(Struct):
     """`runs/search`."""
 
-    experiment_ids: Ids = field(default_factory=list)
+    experiment_ids: ExperimentIds = field(default_factory=list)
     filter: Text = ""
     run_view_type: ViewType | Number = ViewType.ACTIVE_ONLY
     max_results: Annotated[int, Meta(ge=1, le=MOST_RUNS)] = 1000
@@ -142,8 +146,10 @@ def search(caller: Caller, message: Search) -> dict[str, Any]:
     return answer
 
 
-def _status(name: str | None) -> RunStatus | None:
-    return RunStatus(name) if name and name in RunStatus.values else None
+def _status(named: str | int | None) -> RunStatus | None:
+    numbered = {str(number): status for number, status in enumerate(RunStatus, start=1)}
+    known = {**numbered, **RunStatus.__members__}
+    return known.get(str(named))
 
 
 def _time(milliseconds: int | None) -> datetime | None:

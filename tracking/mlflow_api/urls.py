@@ -100,6 +100,6 @@ urlpatterns = [
     path("ajax-api/3.0/mlflow/server-info", info.server_info),
     path("version", by_method({"GET": info.version, "HEAD": info.version})),
     path("health", by_method({"GET": info.health, "HEAD": info.health})),
-    re_path(r"^(?:v1/traces|graphql|gateway/[\s\S]*)\Z", unknown_endpoint),
+    re_path(r"^(?:v1/traces|graphql|gateway(?:/[\s\S]*)?)\Z", unknown_endpoint),
     re_path(r"^(?:ajax-)?api/\d\.\d(?:/[\s\S]*)?\Z", unknown_endpoint),
 ]
