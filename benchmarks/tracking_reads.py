@@ -44,10 +44,10 @@ _OF_RUN = (
 )
 _OURS = [
     """INSERT INTO tracking_run (run_id, experiment_id, name, status, lifecycle_stage,
-           started_at, ended_at, created_by_id, created_at)
+           started_at, ended_at, created_by_id, created_at, has_stale_seal)
        SELECT md5(n::text), {experiment}, 'run-' || n, 'FINISHED', 'active',
            to_timestamp(1700000000 + n / 1000.0), to_timestamp(1700000001 + n / 1000.0),
-           e.created_by_id, now()
+           e.created_by_id, now(), false
        FROM generate_series(1, {runs}) n, tracking_experiment e
        WHERE e.id = {experiment}""",
     *(
