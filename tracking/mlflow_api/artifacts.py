@@ -34,6 +34,7 @@ from tracking.services.artifacts import (
     remove_artifacts,
     upload_artifact,
     upload_at_once,
+    upload_content,
 )
 
 # What is held in memory at once, and sent before anybody asks whether it may be.
@@ -197,25 +198,32 @@ def holder_of(caller: Caller, place: Place) -> Holder:
 def _put(request: HttpRequest, place: Place, caller: Caller) -> None:
     """Store the body; a small file of a run by one statement, if it can be so."""
     stream, length = content_of(request), content_length(request)
-    if not place.is_of_model and _is_small(length):
-        content = stream.read(length)
-        if len(content) == length and upload_at_once(
+    content = stream.read(length) if _is_small(length) else b""
+    is_whole = _is_small(length) and len(content) == length
+    if (
+        is_whole
+        and not place.is_of_model
+        and upload_at_once(
             place.holder_id,
             experiment_id=place.experiment_id,
             workspace=caller.workspace,
             path=place.inner,
             content=content,
             actor=caller.user,
-        ):
-            return
-        stream = io.BytesIO(content)
-    upload_artifact(
-        holder_of(caller, place),
-        path=place.inner,
-        stream=stream,
-        expected_bytes=length,
-        actor=caller.user,
-    )
+        )
+    ):
+        return
+    holder = holder_of(caller, place)
+    if is_whole:
+        upload_content(holder, path=place.inner, content=content, actor=caller.user)
+    else:
+        upload_artifact(
+            holder,
+            path=place.inner,
+            stream=io.BytesIO(content) if _is_small(length) else stream,
+            expected_bytes=length,
+            actor=caller.user,
+        )
 
 
 def _is_small(length: int | None) -> TypeGuard[int]:

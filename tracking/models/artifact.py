@@ -6,11 +6,17 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models import Exists, OuterRef, Value
 from django.db.models.functions import Concat, Left
 
 from tracking.models.logged_model import LoggedModel
-from tracking.models.rows import columns, fetched, taken
+from tracking.models.rows import (
+    columns,
+    fetched,
+    list_of,
+    taken,
+    with_any_of_texts,
+)
 from tracking.models.run import Run
 
 # By hand, because it is most of what the download of a small file costs.
@@ -18,6 +24,15 @@ _NEWEST = """
 SELECT f.sha256, f.size_bytes, r.id IS NULL FROM {files} f
 LEFT JOIN {removals} r ON r.artifact_id = f.id
 WHERE f.{owner}_id = %s AND f.path = %s ORDER BY f.id DESC LIMIT 1
+"""
+# By hand, because every upload of a file of a logged model asks it.
+_IN_THE_WAY = """
+SELECT f.path FROM {files} f
+WHERE f.{owner}_id = %s AND (substr(f.path, 1, %s) = %s OR f.path {any_of_texts})
+    AND NOT EXISTS (SELECT 1 FROM {files} n
+        WHERE n.{owner}_id = f.{owner}_id AND n.path = f.path AND n.id > f.id)
+    AND NOT EXISTS (SELECT 1 FROM {removals} r WHERE r.artifact_id = f.id)
+ORDER BY f.path LIMIT 1
 """
 # By hand, because a version is registered of them: by the ORM it took longer to put the
 # query together than to answer it.
@@ -30,7 +45,7 @@ WHERE f.{owner}_id = %s AND substr(f.path || '/', 1, %s) = %s
 ORDER BY f.path
 """
 # Within the statement that names `run` first; for a file of that run, if nothing is
-# `in_the_way_of` it.
+# in the way (`path_in_the_way`).
 ARTIFACT_OF_RUN = """
 changed AS (
     INSERT INTO tracking_artifact
@@ -67,13 +82,6 @@ class ArtifactQuerySet(models.QuerySet[Any]):
             return self.all()
         start = f"{folder}/"
         return self.alias(start=Left("path", len(start))).filter(start=start)
-
-    def in_the_way_of(self, path: str) -> Self:
-        """Keep what makes a folder of this path, or a file of a folder that leads to it."""
-        start = f"{path}/"
-        return self.alias(start=Left("path", len(start))).filter(
-            Q(start=start) | Q(path__in=folders_of(path))
-        )
 
     def at_or_below(self, path: str) -> Self:
         """Keep the file of this path, or all files of the folder."""
@@ -196,6 +204,14 @@ def files_at(holder: Run | LoggedModel, path: str) -> tuple[StoredArtifact, ...]
     return tuple(taken(files, names, row)[0] for row in found)
 
 
+def path_in_the_way(holder: Run | LoggedModel, path: str) -> str | None:
+    """Return a current file that is a folder of this path, or of which this is a folder."""
+    start = f"{path}/"
+    sql = with_any_of_texts(_of(holder, _IN_THE_WAY, any_of_texts="{any_of_texts}"))
+    rows = fetched(sql, [holder.pk, len(start), start, list_of(folders_of(path))])
+    return rows[0][0] if rows else None
+
+
 @dataclass(frozen=True)
 class _Tables:
     files: type[StoredArtifact]
@@ -212,11 +228,12 @@ _TABLES: dict[type[models.Model], _Tables] = {
 }
 
 
-def _of(holder: Run | LoggedModel, sql: str) -> str:
+def _of(holder: Run | LoggedModel, sql: str, **kept: str) -> str:
     tables = _TABLES[type(holder)]
     return sql.format(
         columns=columns("f", tables.names),
         files=tables.files._meta.db_table,
         removals=tables.removals._meta.db_table,
         owner=tables.files.OWNER,
+        **kept,
     )

@@ -5,12 +5,12 @@ from typing import ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models
+from django.db import connection, models
 from django.db.models.functions import Concat
 from guardian.shortcuts import get_objects_for_user
 
 from tracking.models.experiment import Experiment, Lifecycle
-from tracking.models.run import Run
+from tracking.models.run import ENDED, Run
 
 SUBJECT = "logged-model/"
 
@@ -28,6 +28,16 @@ class UseDirection(models.TextChoices):
 
     INPUT = "input"
     OUTPUT = "output"
+
+
+# By hand, because each write to a model asks it.
+_SEALS_ARE_STALE = f"""
+UPDATE tracking_run SET has_stale_seal = true
+WHERE id IN (SELECT u.run_id FROM tracking_modeluse u
+        WHERE u.logged_model_id = %s AND u.direction = '{UseDirection.OUTPUT}')
+    AND NOT has_stale_seal AND frozen_at IS NULL
+    AND status IN ({", ".join(f"'{status}'" for status in sorted(ENDED))})
+"""  # noqa: S608 - words of this module
 
 
 def new_model_id() -> str:
@@ -178,6 +188,12 @@ class LoggedModelMetric(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}"
+
+
+def mark_seals_stale(model: LoggedModel) -> None:
+    """Have the ended runs that made a model sealed again, unless they are frozen."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SEALS_ARE_STALE, [model.pk])
 
 
 class ModelUse(models.Model):

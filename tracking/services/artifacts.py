@@ -30,13 +30,14 @@ from tracking.models.artifact import (
     StoredArtifact,
     folders_of,
     newest_at,
+    path_in_the_way,
 )
 from tracking.models.dataset import CONTEXT_TAG
 from tracking.models.run import subject_of
 from tracking.services.logged_models import refuse_unwritable_model, writable_model
 from tracking.services.logging import UsedDataset, log_inputs
 from tracking.services.runs import refuse_unwritable, writable
-from tracking.storage import StoredFile
+from tracking.storage import IncomingFile, StoredFile
 
 Holder = Run | LoggedModel
 LONGEST_PATH = 1000
@@ -57,29 +58,19 @@ def upload_artifact(
     The newest upload of a path counts. A run that uploads a pointer of DVC uses the
     datasets that it points to.
     """
-    # Outside a transaction: a slow upload must not hold a lock. A file that no row
-    # names afterwards does no harm.
     path = refuse_upload(holder, path=path, actor=actor)
-    stored = storage.store(stream, expected_bytes=expected_bytes)
-    pointers = _pointers_in(holder, path, stored)
-    with transaction.atomic():
-        holder = _writable(holder, actor=actor)
-        _refuse_taken(path, holder)
-        artifact = holder.artifacts.create(
-            path=path,
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-            uploaded_by=actor,
-        )
-        record(
-            TrackingEvent.ARTIFACT_UPLOADED,
-            actor=actor,
-            subject=holder.subject,
-            payload=_payload(path, stored),
-        )
-        if isinstance(holder, Run):
-            _use_datasets(holder, pointers, actor=actor)
-    return artifact
+    with storage.incoming(stream, expected_bytes=expected_bytes) as file:
+        return _named(holder, path, file, actor=actor)
+
+
+def upload_content(
+    holder: Holder, *, path: str, content: bytes, actor: User
+) -> StoredArtifact:
+    """Do it with a small file, which is here before anybody could be asked."""
+    path = checked_path(path)
+    received = storage.incoming(io.BytesIO(content), expected_bytes=len(content))
+    with received as file:
+        return _named(holder, path, file, actor=actor)
 
 
 def refuse_upload(holder: Holder, *, path: str, actor: User) -> str:
@@ -104,8 +95,8 @@ def upload_at_once(
     """Name a small file in its run by one statement, entry and all; return whether it was.
 
     The short way for what training uploads by the hundred. It asks all that
-    `upload_artifact` asks, and where one answer is no, nothing is kept: then
-    `upload_artifact` is the way, and says why not.
+    `upload_content` asks, and where one answer is no, nothing is kept: then
+    `upload_content` is the way, and says why not.
     """
     path = checked_path(path)
     if connection.vendor != "postgresql" or is_pointer(path, len(content)):
@@ -132,16 +123,34 @@ def upload_at_once(
     return changed is not None
 
 
+def _named(
+    holder: Holder, path: str, file: IncomingFile, *, actor: User
+) -> StoredArtifact:
+    """Name a file that is here: a slow upload must not hold a lock."""
+    with transaction.atomic():
+        holder = _writable(holder, actor=actor)
+        _refuse_taken(path, holder)
+        artifact = holder.artifacts.create(
+            path=path,
+            sha256=file.stored.sha256,
+            size_bytes=file.stored.size_bytes,
+            uploaded_by=actor,
+        )
+        record(
+            TrackingEvent.ARTIFACT_UPLOADED,
+            actor=actor,
+            subject=holder.subject,
+            payload=_payload(path, file.stored),
+        )
+        file.keep()
+        if isinstance(holder, Run) and is_pointer(path, file.stored.size_bytes):
+            content = storage.read_verified(file.stored.sha256)
+            _use_datasets(holder, datasets_in(path, content), actor=actor)
+    return artifact
+
+
 def _payload(path: str, stored: StoredFile) -> dict[str, Any]:
     return {"path": path, "sha256": stored.sha256, "size_bytes": stored.size_bytes}
-
-
-def _pointers_in(
-    holder: Holder, path: str, stored: StoredFile
-) -> tuple[DatasetPointer, ...]:
-    if not isinstance(holder, Run) or not is_pointer(path, stored.size_bytes):
-        return ()
-    return datasets_in(path, storage.read_verified(stored.sha256))
 
 
 def _use_datasets(
@@ -197,11 +206,11 @@ def remove_artifacts(holder: Holder, *, path: str, actor: User) -> None:
 
 def _refuse_taken(path: str, holder: Holder) -> None:
     """Refuse a file where there is a folder, and one below a file."""
-    other = holder.artifacts.current().in_the_way_of(path).first()
+    other = path_in_the_way(holder, path)
     if other is not None:
         raise ConflictError(
             "artifact_path_taken",
-            f"The path {path[:100]!r} cannot be a file beside {other.path[:100]!r}: no "
+            f"The path {path[:100]!r} cannot be a file beside {other[:100]!r}: no "
             f"name is a file and a folder. Use another path, or remove that file first.",
         )
 

@@ -21,8 +21,11 @@ from tracking.models import (
     Workspace,
 )
 from tracking.models.experiment import Lifecycle
-from tracking.models.logged_model import LoggedModelStatus, UseDirection
-from tracking.models.run import ENDED
+from tracking.models.logged_model import (
+    LoggedModelStatus,
+    UseDirection,
+    mark_seals_stale,
+)
 from tracking.services.experiments import experiment_in, writable_experiment
 from tracking.services.runs import may_not_log, writable
 
@@ -200,12 +203,7 @@ def writable_model(model: LoggedModel, *, actor: User) -> LoggedModel:
     The ended runs that made it are to be sealed again. They are locked first, as by who
     logs in a run and then in its models.
     """
-    made = Run.objects.filter(
-        model_uses__logged_model=model, model_uses__direction=UseDirection.OUTPUT
-    )
-    made.filter(status__in=ENDED, has_stale_seal=False, frozen_at__isnull=True).update(
-        has_stale_seal=True
-    )
+    mark_seals_stale(model)
     return refuse_unwritable_model(model, actor=actor)
 
 
