@@ -20,6 +20,7 @@ from audit.tlog.canonical import LARGEST_EXACT_INTEGER, canonical_bytes, digest
 from tracking import storage
 from tracking.events import TrackingEvent
 from tracking.models import LoggedModel, LoggedModelArtifact, Run, RunSeal
+from tracking.models.artifact import files_at
 from tracking.models.logged_model import UseDirection
 
 SECTIONS = {
@@ -119,7 +120,6 @@ def content_digest(run: Run) -> str:
 def manifest_of(run: Run) -> dict[str, Any]:
     """Return a digest for every key of the run; all points of a metric share one."""
     inputs = run.dataset_inputs.select_related("dataset")
-    artifacts = run.artifacts.current().values_list("path", "sha256", "size_bytes")
     return {
         "run": run.run_id,
         "status": run.status,
@@ -131,8 +131,8 @@ def manifest_of(run: Run) -> dict[str, Any]:
             for use in inputs
         },
         "artifacts": {
-            path: {"sha256": sha256, "size_bytes": size}
-            for path, sha256, size in artifacts
+            file.path: {"sha256": file.sha256, "size_bytes": file.size_bytes}
+            for file in files_at(run, "")
         },
         "models": {model.model_id: _model_digest(model) for model in outputs_of(run)},
     }
@@ -147,12 +147,12 @@ def outputs_of(run: Run) -> QuerySet[LoggedModel]:
 
 def _model_digest(model: LoggedModel) -> str:
     """Return the digest over what gates and releases use of a model: params and files."""
-    files = model.artifacts.current().values_list("path", "sha256", "size_bytes")
+    files = files_at(model, "")
     return digest(
         {
             "name": model.name,
             "params": dict(model.params.values_list("key", "value")),
-            "artifacts": {path: [sha256, size] for path, sha256, size in files},
+            "artifacts": {file.path: [file.sha256, file.size_bytes] for file in files},
         }
     )
 
