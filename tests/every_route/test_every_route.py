@@ -52,7 +52,7 @@ INDIFFERENT = {
     "health/live",
     "health/ready",
     "version",
-    r"^(?:v1/traces|graphql|gateway/[\s\S]*)\Z",
+    r"^(?:v1/traces|graphql|gateway(?:/[\s\S]*)?)\Z",
 }
 
 

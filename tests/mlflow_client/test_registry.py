@@ -26,8 +26,10 @@ pytestmark = [
 
 FEATURES = np.array([[0.0], [1.0], [2.0], [3.0]])
 # A workspace of its own, because its policy governs production for all models in it.
+# A worker of the installation may have taken a gate, which is waited for.
 GOVERNED = """
 import json
+import time
 from audit.services import system_account
 from registry.services.registered_models import register_model
 from tests import factories
@@ -37,7 +39,10 @@ people = factories.cast(workspace)
 factories.policy(workspace, people)
 first = factories.version(workspace, people, content=b"approved")
 second = factories.version(workspace, people, content=b"only registered")
-factories.approved(first, people)
+asked, until = factories.evaluated(first, people), time.monotonic() + 60
+while factories.fresh(asked).state == "evaluating" and time.monotonic() < until:
+    time.sleep(0.1)
+factories.approved_as_it_is(asked, people)
 print(json.dumps({{"rex": factories.token(people.rex), "alice": factories.token(people.alice)}}))
 """
 
