@@ -12,9 +12,9 @@ def former_tags(subjects: Iterable[str]) -> str:
     """Print the newest; whoever sees the page of a thing sees what it said before."""
     found = FormerTag.objects.of(subjects)[: MOST_SHOWN + 1]
     rows = [
-        (tag.subject, tag.key, tag.value, utc(tag.ended_at))
+        (tag.key, tag.value, utc(tag.ended_at), tag.subject)
         for tag in found[:MOST_SHOWN]
     ]
     if len(found) > MOST_SHOWN:
         rows.append(("… and more", NOTHING, NOTHING, NOTHING))
-    return table(("of", "tag", "value", "until"), rows)
+    return table(("tag", "value", "until", "of"), rows)
