@@ -1,4 +1,4 @@
-"""What every call of a training run asks first, each in one query written by hand.
+"""What every call of a training run asks first, in queries written by hand.
 
 Whose token is this, and may they see the workspace? May they see this run, and write to
 it? The rows come back as models that hold just what such a call needs; anything else is
